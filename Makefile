@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types tests wheel lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "== making the virtual environment .venv from requirements.lock"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: .venv/.ready ## make .venv from the lock file
+
+demo: setup ## grade the packaged examples without a model or a network
+	@echo "== grading the packaged examples"
+	$(BIN)/mmrare-judge demo --out out/demo
+
+test: setup check ## set up if needed, then run every check
+
+check: format lint types wheel tests ## run every check in the present environment
+
+format:
+	@echo "== format"
+	$(BIN)/ruff format --check .
+
+lint:
+	@echo "== lint"
+	$(BIN)/ruff check .
+
+types:
+	@echo "== types"
+	$(BIN)/mypy
+
+wheel: ## build wheel and sdist, install the wheel elsewhere and grade one item with it
+	@echo "== wheel"
+	$(BIN)/python tools/check_wheel.py
+
+tests:
+	@echo "== tests and doctests"
+	$(BIN)/python -m pytest
+
+lock: ## resolve requirements.lock anew
+	$(BIN)/python -m uv pip compile --universal --quiet --all-extras --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## remove what the other targets made
+	rm -rf .venv build dist out
