@@ -1,0 +1,163 @@
+"""Every exception this package raises.
+
+::
+
+    MMRareJudgeError
+    ├── InputError          an item, a prediction or a table that cannot be read
+    ├── RubricError         a rubric that is wrong, or that the item cannot serve
+    ├── ConfigError         a judge, a model name, a key or a setting that cannot work
+    ├── OutputError         a result that cannot be written
+    ├── MissingExtraError   an optional dependency that is not installed
+    └── BackendError        the judge's model could not be asked, or its reply not be used
+        ├── TransportError      the wire failed: rate limit, server error, time-out, reset
+        └── ReplyError          an answer came that is no grading; it keeps the raw reply
+            ├── FormatError         not the asked-for structure
+            ├── RefusalError        the model declined
+            ├── ContentFilterError  the provider withheld the answer
+            └── TruncatedError      the answer ran into its token limit
+
+``InputError``, ``RubricError``, ``ConfigError`` and ``OutputError`` are the caller's to mend and
+are raised. A ``BackendError`` that outlives its retries becomes the reason of an unscored grade:
+it never becomes a number.
+"""
+
+from __future__ import annotations
+
+
+class MMRareJudgeError(Exception):
+    """Root of every exception this package raises on purpose."""
+
+
+class InputError(MMRareJudgeError):
+    """An item, a prediction or a table that cannot be read.
+
+    Args:
+        problem: What is wrong, with the value.
+        remedy: What to do about it.
+        file: The file it was found in.
+        row: The row, counted as a text editor counts lines or a table counts records.
+        field: The column or key.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        remedy: str = "",
+        file: str | None = None,
+        row: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.file = file
+        self.row = row
+        self.field = field
+        super().__init__(_sentence(problem, remedy, file, row, field))
+
+
+class RubricError(MMRareJudgeError):
+    """A rubric that is wrong, or that the item at hand cannot serve.
+
+    Args:
+        problem: What is wrong, with the value.
+        remedy: What to do about it.
+        file: The rubric file.
+        line: The line in it, from 1.
+    """
+
+    def __init__(
+        self, problem: str, *, remedy: str = "", file: str | None = None, line: int | None = None
+    ) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.file = file
+        self.line = line
+        super().__init__(_sentence(problem, remedy, file, line, None, unit="line"))
+
+
+class ConfigError(MMRareJudgeError):
+    """A judge, a model name, a key or a setting that cannot work."""
+
+
+class OutputError(MMRareJudgeError):
+    """A result that cannot be written."""
+
+
+class MissingExtraError(MMRareJudgeError, ImportError):
+    """An optional dependency that is not installed.
+
+    Args:
+        package: The import name that is missing.
+        extra: The extra of this package that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{package} is not installed; install it with: pip install 'mmrare-judge[{extra}]'"
+        )
+
+
+class BackendError(MMRareJudgeError):
+    """The judge's model could not be asked, or its reply could not be used."""
+
+
+class TransportError(BackendError):
+    """The wire failed: rate limit, server error, time-out, reset connection.
+
+    Args:
+        message: What happened.
+        kind: ``rate_limit``, ``server_error``, ``timeout`` or ``connection``.
+        retry_after: Seconds the provider asked to wait, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, kind: str = "connection", retry_after: float | None = None
+    ) -> None:
+        self.kind = kind
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class ReplyError(BackendError):
+    """An answer came that is no grading; ``raw`` keeps it as it was received."""
+
+    def __init__(self, message: str, *, raw: str = "") -> None:
+        self.raw = raw
+        super().__init__(message)
+
+
+class FormatError(ReplyError):
+    """The reply does not have the asked-for structure."""
+
+
+class RefusalError(ReplyError):
+    """The model declined to grade."""
+
+
+class ContentFilterError(ReplyError):
+    """The provider withheld the answer."""
+
+
+class TruncatedError(ReplyError):
+    """The answer ran into its token limit."""
+
+
+def _sentence(
+    problem: str,
+    remedy: str,
+    file: str | None,
+    row: int | None,
+    field: str | None,
+    *,
+    unit: str = "row",
+) -> str:
+    place = [file] if file else []
+    if row is not None:
+        place.append(f"{unit} {row}")
+    if field:
+        place.append(f"field {field!r}")
+    head = f"{', '.join(place)}: {problem}" if place else problem
+    return f"{head}. {remedy}" if remedy else head

@@ -1,0 +1,38 @@
+import pytest
+
+from mmrare_judge.yaml_source import YamlError, parse_yaml
+
+
+def test_every_value_knows_its_line() -> None:
+    source = parse_yaml("a: 1\nb:\n  - c: 2\n  - c: 3\n")
+    assert source.data == {"a": 1, "b": [{"c": 2}, {"c": 3}]}
+    assert [source.line(path) for path in [("a",), ("b", 1, "c")]] == [1, 4]
+
+
+def test_a_path_that_is_not_there_has_the_line_of_its_parent() -> None:
+    assert parse_yaml("a:\n  b: 1\n").line(("a", "c", "d")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        pytest.param("a: 1\na: 2\n", 2, "given twice", id="doubled key"),
+        pytest.param("levels:\n  NO: 1\n", 2, 'write it in quotes: "NO"', id="key read as false"),
+        pytest.param("levels:\n  0: 1\n", 2, "write it in quotes", id="key read as a number"),
+        pytest.param("a: [1\nb: 2\n", 2, "expected", id="not YAML"),
+        pytest.param("? [a, b]\n: 1\n", 1, "single word", id="a list as key"),
+    ],
+)
+def test_what_is_refused_names_its_line(text: str, line: int, words: str) -> None:
+    with pytest.raises(YamlError, match=words) as caught:
+        parse_yaml(text)
+    assert caught.value.line == line
+
+
+def test_yaml_cannot_make_objects() -> None:
+    with pytest.raises(YamlError):
+        parse_yaml("a: !!python/object/apply:os.getcwd []")
+
+
+def test_an_empty_document_is_nothing() -> None:
+    assert parse_yaml("").data is None
