@@ -1,0 +1,1 @@
+"""Where verdicts come from: language models, the embedded judge, and a fake for tests."""

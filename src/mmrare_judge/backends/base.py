@@ -1,0 +1,115 @@
+"""What a judge's model is asked, and what it answers: `Request`, `Reply`, `Backend`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol, TypedDict
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from mmrare_judge.grade import Usage
+from mmrare_judge.signature import content_hash
+from mmrare_judge.spec import Mode
+
+FinishReason = Literal["complete", "truncated", "refusal", "content_filter"]
+
+
+class Message(TypedDict):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that can change the answer, and the model that validates it.
+
+    Attributes:
+        model: The model's name as litellm writes it.
+        messages: The chat, fixed text first.
+        sampling: Sampling parameters, as they were set by the user.
+        schema: JSON schema of the reply.
+        mode: How structure is asked for; ``auto`` leaves it to the backend.
+        endpoint: Address of an endpoint of one's own; ``None`` for the provider's.
+        sample: Index among independent repeats of the same request.
+        reply_model: The pydantic model a reply must satisfy; its schema is ``schema``.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Mapping[str, JsonValue]
+    schema: Mapping[str, JsonValue]
+    mode: Mode = "auto"
+    endpoint: str | None = None
+    sample: int = 0
+    reply_model: type[BaseModel] = field(default=BaseModel, compare=False, repr=False)
+
+    @cached_property
+    def hash(self) -> str:
+        """Tagged hash of everything but ``reply_model``, which ``schema`` stands for."""
+        return content_hash(
+            {
+                "model": self.model,
+                "messages": list(self.messages),
+                "sampling": dict(self.sampling),
+                "schema": self.schema,
+                "mode": self.mode,
+                "endpoint": self.endpoint,
+                "sample": self.sample,
+            }
+        )
+
+
+class Reply(BaseModel):
+    """A raw reply, as it is cached.
+
+    Attributes:
+        text: The content as it was received: the JSON text, or a tool call's arguments.
+        finish: Whether it is complete, and if not, why.
+        model: The model as the endpoint named it.
+        mode: How structure was asked for in the end.
+        sampling: The sampling parameters that were sent in the end.
+        usage: What it cost when it was bought, every attempt counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    finish: FinishReason = "complete"
+    model: str | None = None
+    mode: Literal["json_schema", "json", "tools"] | None = None
+    sampling: Mapping[str, JsonValue] = {}
+    usage: Usage = Usage()
+
+
+class Meter:
+    """Adds up what is spent, attempt by attempt, so that a failure does not hide it."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+
+    def add(self, usage: Usage) -> None:
+        """Count one more attempt."""
+        self.usage = self.usage + usage
+
+
+class Backend(Protocol):
+    """Something that can complete a `Request`."""
+
+    async def complete(self, request: Request, meter: Meter) -> Reply:
+        """Return a reply whose ``text`` satisfies ``request.reply_model``.
+
+        Every attempt is counted in ``meter``, also when this raises.
+
+        Raises:
+            TransportError: The wire failed more often than the retries allow.
+            FormatError: No reply had the asked-for structure.
+            RefusalError: The model declined.
+            ContentFilterError: The provider withheld the answer.
+            TruncatedError: The reply ran into its token limit.
+            ConfigError: The request can never work: key, model name, parameter.
+        """
+        ...

@@ -1,0 +1,261 @@
+"""What came back: `Grade`, and the verdicts, evidence and usage it holds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmrare_judge.item import Relation, Track
+from mmrare_judge.signature import Signature
+from mmrare_judge.text import Text
+
+Source = Literal["prediction", "reference", "criterion", "item"]
+Match = Literal["exact", "normalised", "approximate", "wrong_source", "not_found"]
+Status = Literal["judged", "abstained", "unverified", "unscored"]
+UnscoredKind = Literal[
+    "rate_limit",
+    "server_error",
+    "timeout",
+    "connection",
+    "format",
+    "refusal",
+    "content_filter",
+    "truncated",
+    "too_long",
+]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Evidence(_Record):
+    """A quote a judge gave, and where it was found.
+
+    Attributes:
+        quote: The quote as the judge gave it.
+        match: ``exact``, ``normalised`` (equal after folding), ``approximate``, ``wrong_source``
+            (only in the reference, the criterion's own text or the item) or ``not_found``.
+        source: The text it was found in; ``None`` if in none.
+        start: Offset of its first character in that text; ``None`` if not found.
+        end: Offset behind its last character.
+        similarity: 0 to 1; 1 for exact and normalised matches.
+    """
+
+    quote: Text
+    match: Match
+    source: Source | None = None
+    start: int | None = None
+    end: int | None = None
+    similarity: float | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether the quote stands where it had to stand."""
+        return self.match in ("exact", "normalised", "approximate")
+
+
+class Verdict(_Record):
+    """The judge's decision on one criterion.
+
+    Attributes:
+        criterion: The criterion's id.
+        status: ``judged``; ``abstained`` (the judge could not tell); ``unverified`` (the level
+            needs a quote and none was found); ``unscored`` (no reply could be had).
+        level: The level's label, as in the rubric; ``None`` unless judged.
+        points: Points of that level; ``None`` unless judged.
+        reasoning: What the judge wrote before it decided.
+        evidence: Its quotes, looked up.
+        confidence: 0 to 1, or ``None`` where it is not known.
+        claimed: The level the judge gave without a quote that holds (``unverified`` only).
+        element: For a per-element verdict, the element judged.
+        elements: For a criterion with ``for_each``, the verdict on every element.
+    """
+
+    criterion: str
+    status: Status
+    level: str | None = None
+    points: float | None = None
+    reasoning: Text = ""
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    claimed: str | None = None
+    element: Text | None = None
+    elements: tuple[Verdict, ...] = ()
+
+
+class Usage(_Record):
+    """What a grade cost, every attempt counted: failed ones, retries and re-asks too.
+
+    Attributes:
+        calls: Requests that were sent.
+        retries: Of those, repeats after a transport fault.
+        reasks: Of those, repeats after a reply that could not be used or verified.
+        prompt_tokens: Tokens sent, as the provider counted them.
+        completion_tokens: Tokens received.
+        cost: US dollars; ``None`` where the price of the model is not known.
+    """
+
+    calls: int = 0
+    retries: int = 0
+    reasks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        unknown = self.cost is None or other.cost is None
+        return Usage(
+            calls=self.calls + other.calls,
+            retries=self.retries + other.retries,
+            reasks=self.reasks + other.reasks,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=None if unknown else (self.cost or 0.0) + (other.cost or 0.0),
+        )
+
+
+class Unscored(_Record):
+    """Why there is no grading.
+
+    Attributes:
+        kind: What went wrong, in one word.
+        message: What went wrong, in one sentence.
+        raw: The reply as it was received, where one was.
+    """
+
+    kind: UnscoredKind
+    message: Text
+    raw: Text = ""
+
+
+class Bounds(_Record):
+    """The score if everything not judged were worst, and if it were best."""
+
+    worst: float = Field(ge=0, le=1)
+    best: float = Field(ge=0, le=1)
+
+
+class Span(_Record):
+    """A stretch of the prediction: ``prediction[start:end] == text``."""
+
+    start: int
+    end: int
+    text: Text
+
+
+class ElementMatch(_Record):
+    """Whether one element of a reference list is stated in the prediction.
+
+    Attributes:
+        element: The element, as the reference has it.
+        found: Stated and not negated.
+        negated: Mentioned, but only to be avoided, denied or ruled unnecessary.
+        span: The stretch that was matched, negated or not.
+    """
+
+    element: Text
+    found: bool
+    negated: bool = False
+    span: Span | None = None
+
+
+class ListCoverage(_Record):
+    """How much of one reference list the prediction states.
+
+    Attributes:
+        field: The field of `Reference`.
+        elements: One entry an element, in the reference's order.
+        coverage: Share of the elements found, 0 to 1; ``None`` for an empty list.
+    """
+
+    field: str
+    elements: tuple[ElementMatch, ...]
+    coverage: float | None
+
+
+class Level2(_Record):
+    """Deterministic verification of a prediction; no model takes part.
+
+    Attributes:
+        lists: Coverage of every list the track has.
+        violations: Elements of ``must_not`` that the prediction recommends.
+        relation_expected: The reference's relation (cross-image).
+        relation_found: The one relation the prediction states; ``None`` if none or several.
+        token_f1: 0 to 1, best over the answer and its aliases (diagnosis).
+    """
+
+    lists: tuple[ListCoverage, ...] = ()
+    violations: tuple[ElementMatch, ...] = ()
+    relation_expected: Relation | None = None
+    relation_found: Relation | None = None
+    token_f1: float | None = None
+
+
+class Disagreement(_Record):
+    """A criterion on which level 2 contradicts the judge.
+
+    Attributes:
+        criterion: The criterion's id.
+        level: The level the judge gave.
+        level2: What level 2 found, in words.
+    """
+
+    criterion: str
+    level: str
+    level2: Text
+
+
+class Grade(_Record):
+    """One prediction, graded.
+
+    Attributes:
+        item_id: The item.
+        system: The model that answered; empty if not known.
+        track: The item's track.
+        score: 0 to 1 when every criterion was judged, else ``None``.
+        partial_score: The score over what was judged; ``None`` when nothing was.
+        coverage: Share of the rubric's weight that was judged, 0 to 1.
+        bounds: Worst and best case for what was not judged.
+        verdicts: One a criterion, in the rubric's order.
+        empty: The prediction was blank: scored 0 by rule, without a call.
+        unscored: Why there is no grading; ``None`` if there is one.
+        level2: Deterministic verification beside the judge.
+        disagreements: Criteria on which level 2 contradicts the judge.
+        usage: What this grade cost; all zero when cached.
+        cached: The reply came from the cache.
+        notes: What was done to the input, or is worth knowing, in sentences.
+        request: Hash of the request whose reply was graded, to look the raw reply up.
+        signature: How the grade was made.
+    """
+
+    item_id: Text
+    system: Text = ""
+    track: Track
+    score: float | None = Field(default=None, ge=0, le=1)
+    partial_score: float | None = Field(default=None, ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
+    bounds: Bounds
+    verdicts: tuple[Verdict, ...]
+    empty: bool = False
+    unscored: Unscored | None = None
+    level2: Level2
+    disagreements: tuple[Disagreement, ...] = ()
+    usage: Usage = Usage()
+    cached: bool = False
+    notes: tuple[Text, ...] = ()
+    request: str | None = None
+    signature: Signature
+
+    def verdict(self, criterion: str) -> Verdict:
+        """The verdict on one criterion.
+
+        Raises:
+            KeyError: The rubric has no such criterion.
+        """
+        for verdict in self.verdicts:
+            if verdict.criterion == criterion:
+                return verdict
+        known = ", ".join(verdict.criterion for verdict in self.verdicts)
+        raise KeyError(f"no criterion {criterion!r}; this grade has {known}")

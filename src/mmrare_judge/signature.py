@@ -1,0 +1,84 @@
+"""How a grade was made: canonical JSON, tagged hashes and `Signature`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+_HASH_TAG = "sha256-c1"  # algorithm, and the version of the canonical form below
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, no spaces and no escapes beyond JSON's own: one text a value.
+
+    Raises:
+        ValueError: NaN or infinity, which JSON does not have.
+
+    >>> canonical_json({"b": 1, "a": ["µ"]})
+    '{"a":["µ"],"b":1}'
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def content_hash(value: object) -> str:
+    """Tagged SHA-256 of the canonical form; the tag changes when algorithm or form does.
+
+    >>> content_hash({})
+    'sha256-c1:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+    """
+    digest = hashlib.sha256(canonical_json(value).encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{_HASH_TAG}:{digest}"
+
+
+class Signature(BaseModel):
+    """Everything that decides how a grade comes about, as fields.
+
+    Two grades with the same signature were made the same way. Read the fields; the texts that
+    `short` and `long` give are for people, and are never parsed back.
+
+    Attributes:
+        judge: ``embedded``, or the model as it was asked for.
+        reported_model: The model as the endpoint named it in its reply, where it did.
+        endpoint: The address the request went to; ``None`` for the provider's own.
+        mode: How structure was asked for: ``json_schema``, ``json``, ``tools``; ``None`` for a
+            judge without a model.
+        sampling: The sampling parameters that were sent.
+        rubric: The rubric's id.
+        rubric_version: The rubric's version.
+        rubric_hash: Hash of the rubric's whole content.
+        prompt_hash: Hash of the fixed wording of the prompt.
+        policy: Rules of this package that move a score: re-asks, evidence threshold, tables.
+        package: Version of this package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    judge: str
+    reported_model: str | None = None
+    endpoint: str | None = None
+    mode: str | None = None
+    sampling: Mapping[str, JsonValue] = {}
+    rubric: str
+    rubric_version: str
+    rubric_hash: str
+    prompt_hash: str | None = None
+    policy: Mapping[str, JsonValue] = {}
+    package: str
+
+    def short(self) -> str:
+        """One line to print beside a score."""
+        return f"{self.judge} | {self.rubric} {self.rubric_version} | mmrare-judge {self.package}"
+
+    def long(self) -> str:
+        """Every field, one a line."""
+        fields = self.model_dump(mode="json")
+        return "\n".join(f"{name}: {_plain(value)}" for name, value in fields.items())
+
+
+def _plain(value: JsonValue) -> str:
+    return value if isinstance(value, str) else canonical_json(value)

@@ -1,0 +1,119 @@
+"""What is judged in one go: `Task`, its `Question` list, and the `Assessment` that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from mmrare_judge.grade import Unscored, Usage
+from mmrare_judge.item import Item
+from mmrare_judge.rubric import Criterion, Level, Rubric
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to decide: a whole criterion, or one element of a criterion with ``for_each``.
+
+    Attributes:
+        key: The criterion's id; for an element ``id__n``, n counting from 1.
+        criterion: The criterion it belongs to.
+        text: What is asked.
+        levels: The levels to choose from, worst first.
+        element: The element, for a per-element question.
+    """
+
+    key: str
+    criterion: Criterion
+    text: str
+    levels: Mapping[str, Level]
+    element: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A prediction to be judged by a rubric against an item."""
+
+    rubric: Rubric
+    item: Item
+    prediction: str
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """Everything there is to decide, in the rubric's order."""
+        return tuple(
+            question
+            for criterion in self.rubric.criteria
+            for question in _questions(criterion, self.item)
+        )
+
+
+def _questions(criterion: Criterion, item: Item) -> tuple[Question, ...]:
+    elements = criterion.elements(item)
+    if criterion.element is None or not elements:
+        return (Question(criterion.id, criterion, criterion.question, criterion.levels),)
+    return tuple(
+        Question(
+            key=f"{criterion.id}__{number}",
+            criterion=criterion,
+            text=criterion.element.question.replace("{element}", element),
+            levels=criterion.element.levels,
+            element=element,
+        )
+        for number, element in enumerate(elements, start=1)
+    )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A judge's answer to one question, its quotes not yet looked up.
+
+    Attributes:
+        level: The label, or ``None`` where the judge cannot determine it.
+        reasoning: Why.
+        quotes: What it quotes.
+        confidence: 0 to 1, where known.
+    """
+
+    level: str | None
+    reasoning: str = ""
+    quotes: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a judge answered to a task.
+
+    Attributes:
+        drafts: One a question, by its key; empty when there is a ``failure``.
+        failure: Why there is no answer.
+        usage: What it cost.
+        cached: Nothing had to be bought.
+        request: Hash of the request, for a judge with a model.
+        made_by: What the signature has to say of this very answer: reported model, mode, sampling.
+    """
+
+    drafts: Mapping[str, Draft] = field(default_factory=dict)
+    failure: Unscored | None = None
+    usage: Usage = field(default_factory=Usage)
+    cached: bool = False
+    request: str | None = None
+    made_by: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+class Assessor(Protocol):
+    """Something that can judge a task: a language model, or the embedded judge."""
+
+    async def assess(self, task: Task, *, doubts: Mapping[str, str] | None = None) -> Assessment:
+        """Answer the task's questions.
+
+        Args:
+            task: What to judge.
+            doubts: For a second look: keys of questions with what was wrong with the first
+                answer. Only these are answered then.
+        """
+        ...
