@@ -1,0 +1,117 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makers import make_task
+from rapidfuzz import fuzz
+
+from mmrare_judge.evidence import APPROXIMATE, Sources, look_up
+from mmrare_judge.grade import Evidence
+from mmrare_judge.text import fold
+
+PLAN = (
+    "Start **prednisone** 40\u00a0mg daily by mouth for 4 weeks, then taper. Do not give live "
+    "vaccines. Order “serum calcium” and ACTH; see the patient again in two weeks."
+)
+
+
+def find(quote: str, prediction: str = PLAN, **changes: object) -> Evidence:
+    task = make_task(prediction, **changes)
+    (evidence,) = look_up((quote,), task.questions[0], Sources(task))
+    return evidence
+
+
+@pytest.mark.parametrize(
+    ("quote", "match"),
+    [
+        pytest.param("by mouth for 4 weeks", "exact", id="letter by letter"),
+        pytest.param("prednisone 40 mg daily", "normalised", id="markdown and no-break space"),
+        pytest.param('order "serum calcium"', "normalised", id="case and quote marks"),
+        pytest.param("Do not\ngive live vaccines", "normalised", id="line break"),
+        pytest.param("see the patient again after two weeks", "not_found", id="other words"),
+        pytest.param("by mouth for four weeks, then taper", "not_found", id="number as word"),
+        pytest.param("prednisone 400 mg daily by mouth", "not_found", id="another dose"),
+        pytest.param("prednisolone 40 mg daily by mouth for 4 weeks", "not_found", id="other drug"),
+        pytest.param("Do not give prednisone and live vaccines", "not_found", id="joined pieces"),
+        pytest.param("Do give live vaccines", "not_found", id="negation left out"),
+        pytest.param("daily by mouth for the 4 weeks", "approximate", id="an article added"),
+        pytest.param("by mouth for 4 weaks, then taper", "approximate", id="a slip of a letter"),
+        pytest.param("CT", "not_found", id="CT is not in ACTH"),
+        pytest.param("ACTH", "exact", id="a short word of its own"),
+        pytest.param("and", "not_found", id="a function word says nothing"),
+        pytest.param("Do not", "not_found", id="a bare negation says nothing"),
+        pytest.param("...", "not_found", id="dots alone"),
+        pytest.param("", "not_found", id="empty"),
+        pytest.param("  ", "not_found", id="blank"),
+    ],
+)
+def test_how_a_quote_is_found(quote: str, match: str) -> None:
+    assert find(quote).match == match
+
+
+@pytest.mark.parametrize(
+    ("quote", "source"),
+    [
+        pytest.param("taper over six weeks", "reference", id="the answer key"),
+        pytest.param("Does the plan name the same specific treatments", "criterion", id="question"),
+        pytest.param("given only as a class such as", "criterion", id="the meaning of a level"),
+        pytest.param("A woman of 40", "item", id="the case"),
+    ],
+)
+def test_a_quote_from_elsewhere_is_a_wrong_source(quote: str, source: str) -> None:
+    evidence = find(quote)
+    assert (evidence.match, evidence.source, evidence.found) == ("wrong_source", source, False)
+
+
+def test_a_quote_that_stands_in_both_is_found_in_the_prediction() -> None:
+    evidence = find("prednisone 40 mg daily", "We give prednisone 40 mg daily.")
+    assert (evidence.match, evidence.source) == ("exact", "prediction")
+
+
+def test_each_piece_around_dots_is_looked_up_by_itself() -> None:
+    task = make_task(PLAN)
+    found = look_up(("taper ... [...] serum copper",), task.questions[0], Sources(task))
+    assert [(entry.quote, entry.match) for entry in found] == [
+        ("taper", "exact"),
+        ("serum copper", "not_found"),
+    ]
+
+
+def test_the_span_of_a_normalised_match_is_the_original_text() -> None:
+    evidence = find("prednisone 40 mg")
+    assert PLAN[evidence.start : evidence.end] == "prednisone** 40\u00a0mg"
+
+
+def test_the_similarity_of_an_approximate_match_is_rapidfuzz_ratio() -> None:
+    quote = "by mouth for 4 weaks, then taper"
+    evidence = find(quote)
+    window = PLAN[evidence.start : evidence.end]
+    assert window == "by mouth for 4 weeks, then taper"
+    assert evidence.similarity == pytest.approx(fuzz.ratio(quote, window) / 100)
+
+
+WORDS = st.text(st.sampled_from("ab1 .,*“é\u00a0\u200f\n-"), max_size=60)
+
+
+@given(WORDS, st.data())
+def test_every_found_span_slices_to_the_match(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    quote = data.draw(st.just(text[start : start + 25]) | WORDS)
+    task = make_task(text or "x")
+    for evidence in look_up((quote,), task.questions[0], Sources(task)):
+        sliced = text[evidence.start : evidence.end] if evidence.found else None
+        if evidence.match == "exact":
+            assert sliced == evidence.quote
+        elif evidence.match == "normalised":
+            assert fold(sliced or "").text.strip() == fold(evidence.quote).text.strip()
+        elif evidence.match == "approximate":
+            ratio = fuzz.ratio(fold(evidence.quote).text.strip(), fold(sliced or "").text.strip())
+            assert ratio >= 100 * APPROXIMATE
+        else:
+            assert evidence.start is None
+            assert evidence.similarity is None
+
+
+@given(st.text(max_size=200), st.text(max_size=50))
+def test_any_text_can_be_looked_up_in_any_text(text: str, quote: str) -> None:
+    task = make_task(text)
+    look_up((quote,), task.questions[0], Sources(task))
