@@ -1,0 +1,128 @@
+"""Raw replies by request hash, on disk; the one door to diskcache.
+
+Values are canonical JSON, compressed, stored as bytes. Nothing is ever pickled or unpickled:
+diskcache would, and what unpickles runs (CVE-2025-69872).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mmrare_judge.backends.base import Reply
+from mmrare_judge.errors import OutputError
+from mmrare_judge.signature import canonical_json
+
+log = logging.getLogger("mmrare_judge")
+
+
+def default_cache_dir() -> Path:
+    """Where replies are kept unless told otherwise: the user's cache directory."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mmrare_judge", appauthor=False) / "replies"
+
+
+_STORE_FAULTS = (OSError, sqlite3.Error)
+_CORRUPT = (zlib.error, ValidationError, ValueError, TypeError, OSError, sqlite3.DatabaseError)
+
+
+class ReplyCache:
+    """Replies on disk; safe to share between threads and processes, not over a network drive.
+
+    Args:
+        directory: Where to keep them; made if absent, readable by the owner alone.
+
+    Raises:
+        OutputError: The directory cannot be made or written.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        self._store: Any = _open_store(self.directory)
+
+    def get(self, request_hash: str) -> Reply | None:
+        """The reply to a request, or ``None``; a corrupt entry is a miss, with a warning."""
+        try:
+            stored = self._store.get(request_hash)
+            return None if stored is None else Reply.model_validate_json(zlib.decompress(stored))
+        except _CORRUPT as error:
+            log.warning(
+                "cache entry %s in %s cannot be read (%s) and is taken as absent",
+                request_hash,
+                self.directory,
+                error,
+            )
+            return None
+
+    def put(self, request_hash: str, reply: Reply) -> None:
+        """Keep a reply.
+
+        Raises:
+            OutputError: The disk is full or cannot be written.
+        """
+        text = canonical_json(reply.model_dump(mode="json"))
+        try:
+            self._store.set(request_hash, zlib.compress(text.encode(), level=1))
+        except _STORE_FAULTS as error:
+            raise OutputError(f"cache {self.directory} cannot be written: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def close(self) -> None:
+        """Close the files; the next use opens them again."""
+        self._store.close()
+
+
+def _open_store(directory: Path) -> Any:
+    import diskcache  # noqa: TID251  this is the door
+
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(directory, 0o700)
+        return diskcache.Cache(
+            str(directory),
+            disk=_bytes_only_disk(),
+            eviction_policy="none",  # the default drops entries past 1 GiB without a word
+            statistics=0,
+        )
+    except _STORE_FAULTS as error:
+        raise OutputError(f"cache {directory} cannot be opened: {error}") from error
+
+
+@cache
+def _bytes_only_disk() -> type[Any]:
+    import diskcache  # noqa: TID251  this is the door
+
+    class BytesOnlyDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
+        """Storage that knows text keys and bytes, and refuses to pickle or unpickle."""
+
+        def put(self, key: Any) -> Any:
+            if type(key) is not str:
+                raise TypeError(f"keys are text, not {type(key).__name__}")
+            return super().put(key)
+
+        def get(self, key: Any, raw: bool) -> Any:
+            if not raw:
+                raise ValueError("a pickled key was found, and is not read")
+            return super().get(key, raw)
+
+        def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
+            if type(value) is not bytes or read:
+                raise TypeError(f"values are bytes, not {type(value).__name__}")
+            return super().store(value, read, key)
+
+        def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> Any:
+            if mode not in (diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY):
+                raise ValueError("an entry that is not bytes was found, and is not read")
+            return super().fetch(mode, filename, value, read)
+
+    return BytesOnlyDisk
