@@ -1,0 +1,138 @@
+"""One cell of a row, read: as an id, as text, as a list."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from mmrare_judge.errors import InputError
+from mmrare_judge.notices import Notices
+from mmrare_judge.validation import shortened
+
+LIST_REMEDY = 'Write a JSON list of strings, such as ["aspirin", "live vaccines"]'
+COMMAS_REMARK = (
+    "a cell with commas and no ';' is read as one entry, since phrases hold commas too; "
+    "separate entries with ';' or write a JSON list"
+)
+
+_BLANK_WORDS = ("", "nan", "null")
+
+
+def absent(value: object) -> bool:
+    """Whether a cell holds nothing: ``None``, NaN, or what pandas puts in their place.
+
+    >>> absent(float("nan")), absent("")
+    (True, False)
+    """
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def identifier(value: object, column: str) -> str:
+    """An id, always a string; a whole number read as a float loses its ``.0``.
+
+    >>> identifier(7.0, "index"), identifier("007", "index")
+    ('7', '007')
+    """
+    value = unboxed(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not absent(value):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    remedy = "Every row needs an id, as text or a number"
+    raise InputError(f"no id: {shortened(value)}", remedy=remedy, field=column)
+
+
+def text(value: object, column: str) -> str:
+    """Text as it stands; an empty cell is empty text, a number is written out.
+
+    >>> text(None, "context"), text(5, "answer")
+    ('', '5')
+    """
+    value = unboxed(value)
+    if isinstance(value, str):
+        return value
+    if absent(value):
+        return ""
+    if isinstance(value, (int, float)):
+        return str(value)
+    problem = f"{type(value).__name__} where text belongs: {shortened(value)}"
+    raise InputError(problem, remedy="Write it as text", field=column)
+
+
+def entries(
+    value: object, column: str, *, claims: bool = False, notices: Notices | None = None
+) -> tuple[str, ...]:
+    """The entries of a list cell; blank ones are left out, commas never split.
+
+    Args:
+        value: A list; or text: a JSON list, a JSON string, or entries separated by ``;``.
+        column: The column, for errors.
+        claims: Whether an entry may be an object with the entry under ``claim``.
+        notices: Where to remark on a cell that looks separated by commas.
+
+    >>> entries('["aspirin", "ibuprofen"]', "must_not")
+    ('aspirin', 'ibuprofen')
+    >>> entries("aspirin; ibuprofen, high dose", "must_not")
+    ('aspirin', 'ibuprofen, high dose')
+    """
+    value = unboxed(value)
+    if isinstance(value, str):
+        value = _parsed_list(value.strip(), column)
+        if isinstance(value, str):
+            return _split(value, column, notices)
+    if absent(value):
+        return ()
+    elements = value if isinstance(value, (list, tuple)) else [value]
+    read = (_entry(element, column, claims) for element in elements)
+    return tuple(entry for entry in read if entry.strip())
+
+
+def unboxed(value: object) -> object:
+    """Numpy's scalars and arrays as Python's own; anything else as it is.
+
+    >>> unboxed(5)
+    5
+    """
+    tolist = getattr(value, "tolist", None)
+    return tolist() if callable(tolist) else value
+
+
+def _parsed_list(cell: str, column: str) -> object:
+    """What a list cell says: a list or object if it is JSON, text, or ``None`` for nothing."""
+    if cell.casefold() in _BLANK_WORDS:
+        return None
+    if not cell.startswith(("[", "{", '"')):
+        return cell
+    try:
+        # Numbers keep the digits they are written with.
+        value = json.loads(cell, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        if cell.startswith('"'):  # a phrase that begins with a quotation
+            return cell
+        problem = f"looks like JSON and is not: {shortened(cell)}"
+        raise InputError(problem, remedy=LIST_REMEDY, field=column) from error
+    return [value] if isinstance(value, str) else value
+
+
+def _split(cell: str, column: str, notices: Notices | None) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in cell.split(";") if part.strip())
+    if notices and "," in cell and ";" not in cell:
+        notices.say(column, COMMAS_REMARK)
+    return parts
+
+
+def _entry(element: object, column: str, claims: bool) -> str:
+    entry = element.get("claim") if claims and isinstance(element, Mapping) else element
+    entry = unboxed(entry)
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, (int, float)) and not isinstance(entry, bool) and not absent(entry):
+        return str(entry)
+    wanted = "text or an object with a text under 'claim'" if claims else "text"
+    problem = f"an entry is not {wanted}: {shortened(element)}"
+    raise InputError(problem, remedy=LIST_REMEDY, field=column)
