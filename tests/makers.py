@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmrare_judge.backends.base import Request
 from mmrare_judge.item import Item
 from mmrare_judge.rubric import Rubric, load_rubric, parse_rubric
 from mmrare_judge.task import Draft, Task
@@ -77,3 +78,10 @@ def make_task(prediction: str, *, rubric: Rubric | str | None = None, **changes:
 def drafts_for(task: Task, level: str | None, *quotes: str) -> dict[str, Draft]:
     """The same draft for every question."""
     return {q.key: Draft(level=level, reasoning="r", quotes=quotes) for q in task.questions}
+
+
+def keys_of(request: Request) -> list[str]:
+    """The keys a request asks for, in order."""
+    properties = request.schema["properties"]
+    assert isinstance(properties, dict)
+    return list(properties)

@@ -6,11 +6,20 @@ from pathlib import Path
 import diskcache  # noqa: TID251  to put into the store what ours refuses
 import pytest
 
-from mmrare_judge.backends.base import Reply
+from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.cache import ReplyCache
+from mmrare_judge.cache_entry import Entry, request_content
 from mmrare_judge.errors import OutputError
 from mmrare_judge.grade import Usage
+from mmrare_judge.replay import Replay
+from mmrare_judge.signature import content_hash
 
+REQUEST = Request(
+    model="m",
+    messages=({"role": "user", "content": "Start prednisone 5 µg."},),
+    sampling={"temperature": 0.0},
+    schema={"type": "object"},
+)
 REPLY = Reply(text='{"a": "µ"}', model="m", mode="json", usage=Usage(calls=2, cost=0.5))
 
 
@@ -38,6 +47,8 @@ def test_the_directory_is_readable_by_its_owner_alone(cache: ReplyCache) -> None
 
 
 class Bomb:
+    """What unpickles runs: this would leave a file behind."""
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("exploded"),))  # type: ignore[return-value]  # what pickle runs
 
@@ -79,3 +90,93 @@ def test_a_directory_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> N
     blocked.touch()
     with pytest.raises(OutputError, match="file"):
         ReplyCache(blocked)
+
+
+def test_the_request_is_kept_beside_its_reply_and_counts_as_no_entry(cache: ReplyCache) -> None:
+    cache.put(REQUEST, REPLY)
+    assert cache.get(REQUEST.hash) == REPLY
+    assert len(cache) == 1
+    assert cache.has_request(REQUEST.hash)
+    assert Replay(cache.directory).request(REQUEST.hash) == request_content(REQUEST)
+
+
+def test_what_is_kept_of_a_request_hashes_to_its_hash() -> None:
+    """Guards `request_content` against a field that is hashed and not kept, or the reverse."""
+    assert content_hash(request_content(REQUEST)) == REQUEST.hash
+
+
+def test_a_request_with_a_lone_surrogate_is_kept_under_its_hash(cache: ReplyCache) -> None:
+    odd = Request(model="m\ud800", messages=(), sampling={}, schema={})
+    cache.put(odd, REPLY)
+    assert content_hash(Replay(cache.directory).request(odd.hash)) == odd.hash
+
+
+def test_look_ups_never_read_the_request(cache: ReplyCache) -> None:
+    cache.put(REQUEST, REPLY)
+    cache.close()
+    with sqlite3.connect(cache.directory / "cache.db") as store:
+        store.execute("UPDATE Cache SET value = x'00' WHERE key LIKE 'request:%'")
+    store.close()
+    assert ReplyCache(cache.directory).get(REQUEST.hash) == REPLY
+
+
+def test_reply_and_request_are_written_together_or_not_at_all(
+    cache: ReplyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = cache._store.set
+
+    def fail_on_request(key: str, value: bytes) -> None:
+        if key.startswith("request:"):
+            raise sqlite3.OperationalError("database or disk is full")
+        keep(key, value)
+
+    monkeypatch.setattr(cache._store, "set", fail_on_request)
+    with pytest.raises(OutputError, match="disk is full"):
+        cache.put(REQUEST, REPLY)
+    assert cache.get(REQUEST.hash) is None
+    assert len(cache) == 0
+
+
+def test_a_locked_store_is_an_output_error(
+    cache: ReplyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise diskcache.Timeout
+
+    monkeypatch.setattr(cache._store, "set", locked)
+    with pytest.raises(OutputError, match="locked"):
+        cache.put(REQUEST, REPLY)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sampling"),
+    [
+        pytest.param("http://me:secret@gpu1:8000/v1", {}, id="password in the address"),
+        pytest.param("http://gpu1:8000/v1?code=1", {}, id="query of the address"),
+        pytest.param(None, {"extra_headers": {"X": "Bearer abcdef123"}}, id="bearer token"),
+    ],
+)
+def test_a_request_that_may_hold_a_key_is_not_kept(
+    cache: ReplyCache, endpoint: str | None, sampling: dict[str, object]
+) -> None:
+    secret = Request(
+        model="m",
+        messages=(),
+        sampling=sampling,  # type: ignore[arg-type]  # nested JSON is not inferred as such
+        schema={},
+        endpoint=endpoint,
+    )
+    cache.put(secret, REPLY)
+    assert cache.get(secret.hash) == REPLY
+    assert not cache.has_request(secret.hash)
+
+
+def test_an_entry_of_another_cache_is_kept_as_it_is(cache: ReplyCache) -> None:
+    entry = Entry(hash=REQUEST.hash, request=request_content(REQUEST), reply=REPLY)
+    cache.put_entry(entry)
+    assert Replay(cache.directory).entry(REQUEST.hash) == entry
+
+
+def test_a_request_does_not_pass_under_another_hash() -> None:
+    with pytest.raises(ValueError, match="does not hash"):
+        Entry(hash="sha256-c1:" + "0" * 64, request=request_content(REQUEST), reply=REPLY)

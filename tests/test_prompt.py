@@ -3,8 +3,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import REFERENCES, make_item, make_task
 
+from makers import REFERENCES, make_item, make_task
 from mmrare_judge.item import TRACKS
 from mmrare_judge.prompt import SECTIONS, messages, neutralise
 from mmrare_judge.rubric import load_rubric
@@ -74,7 +74,9 @@ def test_text_without_a_tag_stays_as_it_is() -> None:
 
 
 def test_a_second_look_asks_only_for_the_doubted_keys_and_says_why() -> None:
-    user = messages(make_task("a"), {"follow_up": '"in 2 weeks" does not stand there'})[1]
+    task = make_task("a")
+    asked = tuple(q for q in task.questions if q.key == "follow_up")
+    user = messages(task, asked, {"follow_up": '"in 2 weeks" does not stand there'})[1]
     assert user["content"].endswith("Keys: follow_up")
     assert '"in 2 weeks" does not stand there' in user["content"]
 
@@ -91,5 +93,5 @@ def test_elements_are_listed_with_their_keys() -> None:
 
 def test_a_criterion_whose_list_is_empty_is_judged_as_a_whole() -> None:
     task = make_task("a", rubric="treatment_elements", reference={"must_include": []})
-    assert [question.key for question in task.questions][0] == "specific_treatments"
+    assert task.questions[0].key == "specific_treatments"
     assert "Key specific_treatments:" in messages(task)[0]["content"]

@@ -2,8 +2,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from makers import RUBRIC, make_item, small_rubric
 
+from makers import RUBRIC, make_item, small_rubric
 from mmrare_judge.errors import RubricError
 from mmrare_judge.rubric import list_rubrics, load_rubric, parse_rubric
 

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from makers import make_task
 from pydantic import ValidationError
 
+from makers import make_task
 from mmrare_judge.schema import (
     MAX_QUOTE,
     MAX_QUOTES,

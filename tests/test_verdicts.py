@@ -1,6 +1,6 @@
 import pytest
-from makers import drafts_for, make_task, small_rubric
 
+from makers import drafts_for, make_task, small_rubric
 from mmrare_judge.evidence import Sources
 from mmrare_judge.grade import Verdict
 from mmrare_judge.task import Draft, Task

@@ -9,16 +9,21 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from mmrare_judge.backends.base import Reply
+from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.cache_entry import (
+    REQUEST,
+    Entry,
+    in_short,
+    pack,
+    request_content,
+    shows_secret,
+    unpack_reply,
+)
 from mmrare_judge.errors import OutputError
-from mmrare_judge.signature import canonical_json
 
 log = logging.getLogger("mmrare_judge")
 
@@ -31,11 +36,14 @@ def default_cache_dir() -> Path:
 
 
 _STORE_FAULTS = (OSError, sqlite3.Error)
-_CORRUPT = (zlib.error, ValidationError, ValueError, TypeError, OSError, sqlite3.DatabaseError)
+_CORRUPT = (ValueError, TypeError, OSError, sqlite3.DatabaseError)
 
 
 class ReplyCache:
     """Replies on disk; safe to share between threads and processes, not over a network drive.
+
+    Beside each reply its request is kept, under a key of its own: look-ups never read it, and a
+    bundle can contain it. A request in whose address or parameters a key may stand is not kept.
 
     Args:
         directory: Where to keep them; made if absent, readable by the owner alone.
@@ -52,30 +60,71 @@ class ReplyCache:
         """The reply to a request, or ``None``; a corrupt entry is a miss, with a warning."""
         try:
             stored = self._store.get(request_hash)
-            return None if stored is None else Reply.model_validate_json(zlib.decompress(stored))
+            return None if stored is None else unpack_reply(stored)
         except _CORRUPT as error:
             log.warning(
                 "cache entry %s in %s cannot be read (%s) and is taken as absent",
                 request_hash,
                 self.directory,
-                error,
+                in_short(error),
             )
             return None
 
-    def put(self, request_hash: str, reply: Reply) -> None:
-        """Keep a reply.
+    def put(self, request: Request | str, reply: Reply) -> None:
+        """Keep a reply, and the request it answers.
+
+        Args:
+            request: The request, or its hash alone.
+            reply: The reply; one that was kept before is replaced.
 
         Raises:
             OutputError: The disk is full or cannot be written.
         """
-        text = canonical_json(reply.model_dump(mode="json"))
+        if isinstance(request, str):
+            self._write({request: reply.model_dump(mode="json")})
+            return
+        values: dict[str, Any] = {request.hash: reply.model_dump(mode="json")}
+        if not shows_secret(request.endpoint, request.sampling):
+            values[REQUEST + request.hash] = request_content(request)
+        self._write(values)
+
+    def put_entry(self, entry: Entry) -> None:
+        """Keep an entry of another cache.
+
+        Raises:
+            OutputError: The disk is full or cannot be written.
+        """
+        values: dict[str, Any] = {entry.hash: entry.reply.model_dump(mode="json")}
+        if entry.request is not None:
+            values[REQUEST + entry.hash] = entry.request
+        self._write(values)
+
+    def has_request(self, request_hash: str) -> bool:
+        """Whether the request of that hash is kept.
+
+        Raises:
+            OutputError: The disk fails.
+        """
         try:
-            self._store.set(request_hash, zlib.compress(text.encode(), level=1))
+            return REQUEST + request_hash in self._store
         except _STORE_FAULTS as error:
-            raise OutputError(f"cache {self.directory} cannot be written: {error}") from error
+            raise OutputError(f"cache {self.directory} cannot be read: {error}") from error
+
+    def _write(self, values: dict[str, Any]) -> None:
+        """Write all values or none."""
+        from diskcache import Timeout  # noqa: TID251  this is the door
+
+        packed = {key: pack(value) for key, value in values.items()}
+        try:
+            with self._store.transact():
+                for key, value in packed.items():
+                    self._store.set(key, value)
+        except (*_STORE_FAULTS, Timeout) as error:
+            reason = str(error) or "it is locked, or cannot be written to"
+            raise OutputError(f"cache {self.directory} cannot be written: {reason}") from error
 
     def __len__(self) -> int:
-        return len(self._store)
+        return sum(1 for key in self._store.iterkeys() if not key.startswith(REQUEST))
 
     def close(self) -> None:
         """Close the files; the next use opens them again."""
@@ -95,7 +144,10 @@ def _open_store(directory: Path) -> Any:
             statistics=0,
         )
     except _STORE_FAULTS as error:
-        raise OutputError(f"cache {directory} cannot be opened: {error}") from error
+        raise OutputError(
+            f"cache {directory} cannot be opened: {error}. "
+            'If it is only to be read, replay it: cache=Replay(directory), or cache="replay"'
+        ) from error
 
 
 @cache

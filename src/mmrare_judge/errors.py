@@ -7,6 +7,8 @@
     ├── RubricError         a rubric that is wrong, or that the item cannot serve
     ├── ConfigError         a judge, a model name, a key or a setting that cannot work
     ├── OutputError         a result that cannot be written
+    ├── CacheMissError      a replay that needs a reply its cache does not hold
+    ├── BudgetError         the budget of a run is used up
     ├── MissingExtraError   an optional dependency that is not installed
     └── BackendError        the judge's model could not be asked, or its reply not be used
         ├── TransportError      the wire failed: rate limit, server error, time-out, reset
@@ -82,6 +84,29 @@ class ConfigError(MMRareJudgeError):
 
 class OutputError(MMRareJudgeError):
     """A result that cannot be written."""
+
+
+class CacheMissError(MMRareJudgeError):
+    """A replay that needs a reply its cache does not hold.
+
+    Args:
+        problem: What is missing, and what may be the reason.
+        request_hash: Hash of the request whose reply is missing.
+        model: The model that would have been asked.
+        item_id: The item that was to be graded.
+    """
+
+    def __init__(
+        self, problem: str, *, request_hash: str, model: str = "", item_id: str = ""
+    ) -> None:
+        self.request_hash = request_hash
+        self.model = model
+        self.item_id = item_id
+        super().__init__(problem)
+
+
+class BudgetError(MMRareJudgeError):
+    """The budget of a run is used up, or cannot be kept because the price is not known."""
 
 
 class MissingExtraError(MMRareJudgeError, ImportError):

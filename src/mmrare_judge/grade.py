@@ -95,6 +95,8 @@ class Usage(_Record):
         prompt_tokens: Tokens sent, as the provider counted them.
         completion_tokens: Tokens received.
         cost: US dollars; ``None`` where the price of the model is not known.
+        extra_tokens: Of the tokens, those of re-asks and of attempts whose reply was of no use.
+        extra_cost: Of the cost, theirs.
     """
 
     calls: int = 0
@@ -103,21 +105,33 @@ class Usage(_Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = 0.0
+    extra_tokens: int = 0
+    extra_cost: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        unknown = self.cost is None or other.cost is None
         return Usage(
             calls=self.calls + other.calls,
             retries=self.retries + other.retries,
             reasks=self.reasks + other.reasks,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost=None if unknown else (self.cost or 0.0) + (other.cost or 0.0),
+            cost=_sum(self.cost, other.cost),
+            extra_tokens=self.extra_tokens + other.extra_tokens,
+            extra_cost=_sum(self.extra_cost, other.extra_cost),
         )
+
+    def as_extra(self) -> Usage:
+        """The same, all of it counted as extra."""
+        tokens = self.prompt_tokens + self.completion_tokens
+        return self.model_copy(update={"extra_tokens": tokens, "extra_cost": self.cost})
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
 
 
 class Unscored(_Record):
-    """Why there is no grading.
+    """Why the judge could not be asked.
 
     Attributes:
         kind: What went wrong, in one word.
@@ -220,13 +234,18 @@ class Grade(_Record):
         bounds: Worst and best case for what was not judged.
         verdicts: One a criterion, in the rubric's order.
         empty: The prediction was blank: scored 0 by rule, without a call.
-        unscored: Why there is no grading; ``None`` if there is one.
+        unscored: Why criteria could not be asked, all or some; their status is ``unscored``.
         level2: Deterministic verification beside the judge.
         disagreements: Criteria on which level 2 contradicts the judge.
         usage: What this grade cost; all zero when cached.
-        cached: The reply came from the cache.
+        saved: What the replies from the cache cost when they were bought.
+        cached: All replies came from the cache.
         notes: What was done to the input, or is worth knowing, in sentences.
-        request: Hash of the request whose reply was graded, to look the raw reply up.
+        key: Hash of item, prediction, system, rubric, judge and parameters; two grades with the
+            same key were asked the same.
+        sample: Index among independent repeats by the same judge.
+        requests: Hashes of the requests whose replies were graded, second looks behind, to look
+            the raw replies up.
         signature: How the grade was made.
     """
 
@@ -243,9 +262,12 @@ class Grade(_Record):
     level2: Level2
     disagreements: tuple[Disagreement, ...] = ()
     usage: Usage = Usage()
+    saved: Usage = Usage()
     cached: bool = False
     notes: tuple[Text, ...] = ()
-    request: str | None = None
+    key: str
+    sample: int = Field(default=0, ge=0)
+    requests: tuple[str, ...] = ()
     signature: Signature
 
     def verdict(self, criterion: str) -> Verdict:

@@ -45,8 +45,8 @@ How to work
   the level that follows from them.
 - A quote is copied letter by letter from the response, in one piece, at most {MAX_QUOTE}
   characters, without dots for what was left out. Never quote the reference or these criteria.
-  At most {MAX_QUOTES} quotes. Levels marked "quote needed" count only with a quote that stands in the
-  response. If there is nothing to quote, give an empty list.
+  At most {MAX_QUOTES} quotes. Levels marked "quote needed" count only with a quote that stands in
+  the response. If there is nothing to quote, give an empty list.
 - "{CANNOT_DETERMINE}" is for material that does not allow a decision. It is not for doubt.
 
 How to reply
@@ -74,20 +74,24 @@ def neutralise(text: str) -> str:
     return _TAG.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
-def messages(task: Task, doubts: Mapping[str, str] | None = None) -> tuple[Message, ...]:
+def messages(
+    task: Task,
+    asked: tuple[Question, ...] | None = None,
+    doubts: Mapping[str, str] | None = None,
+) -> tuple[Message, ...]:
     """The chat for a task.
 
     Args:
         task: What to judge.
+        asked: The questions to answer; by default all of them.
         doubts: For a second look: the keys to judge again, and why.
 
     Returns:
         A system message that depends on the rubric alone, and a user message.
     """
-    asked = tuple(q for q in task.questions if doubts is None or q.key in doubts)
     whole = tuple(sorted(q.key for q in task.questions if q.element is None))
     system = _system(task.rubric, whole)
-    user = "\n\n".join(_user(task, asked, doubts))
+    user = "\n\n".join(_user(task, asked or task.questions, doubts))
     return ({"role": "system", "content": system}, {"role": "user", "content": user})
 
 

@@ -32,7 +32,6 @@ REQUIRED_FIELDS = ("question", "answer", "relation")
 
 EmbeddedRule = Literal[
     "coverage",
-    "named_agents",
     "doses_and_routes",
     "violations",
     "follow_up",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import PydanticCustomError
@@ -62,6 +62,21 @@ def _doubled_keys(text: str | bytes | bytearray) -> str:
 def shape(questions: tuple[Question, ...]) -> Shape:
     """What the reply model of these questions depends on; hashable."""
     return tuple((question.key, tuple(question.levels)) for question in questions)
+
+
+def shape_of(model: type[BaseModel]) -> Shape:
+    """The shape that `reply_model` made a model from.
+
+    >>> wanted = (("dose", ("NO", "YES")),)
+    >>> shape_of(reply_model(wanted)) == wanted
+    True
+    """
+    return tuple((key, _labels(field.annotation)) for key, field in model.model_fields.items())
+
+
+def _labels(answer: Any) -> tuple[str, ...]:
+    labels = get_args(answer.model_fields["level"].annotation)
+    return tuple(label for label in labels if label != CANNOT_DETERMINE)
 
 
 @cache

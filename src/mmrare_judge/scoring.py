@@ -51,7 +51,7 @@ def score_verdicts(rubric: Rubric, verdicts: tuple[Verdict, ...]) -> Scored:
     shares = {v.criterion: _share(rubric, v) for v in verdicts if v.status == "judged"}
     missing = [criterion.id for criterion in rubric.criteria if criterion.id not in shares]
     judged = sum((c.weight for c in rubric.criteria if c.id in shares), Fraction(0))
-    partial = _partial(rubric, shares)
+    partial = score_shares(rubric, shares)
     return Scored(
         score=None if missing else partial,
         partial_score=partial,
@@ -68,7 +68,17 @@ def _share(rubric: Rubric, verdict: Verdict) -> Fraction:
     return criterion.levels[verdict.level].points / criterion.max_points
 
 
-def _partial(rubric: Rubric, shares: Shares) -> Fraction | None:
+def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:
+    """The score over the criteria that have a share.
+
+    Returns:
+        A number from 0 to 1; ``None`` if no criterion has a share, or the gate of a cascade has
+        none.
+
+    >>> from mmrare_judge.rubric import load_rubric
+    >>> score_shares(load_rubric("treatment"), {"safety": Fraction(1), "follow_up": Fraction(1, 2)})
+    Fraction(3, 4)
+    """
     gate = rubric.scoring.gate
     if not shares or (gate is not None and gate not in shares):
         return None

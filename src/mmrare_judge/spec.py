@@ -25,6 +25,8 @@ class JudgeSpec(BaseModel):
         api_base: Address of an endpoint of your own.
         api_key: Its key; by default litellm reads the provider's environment variable. Never
             printed, hashed or stored.
+        backend: The way to the model: litellm, or straight to an OpenAI-compatible server, whose
+            address ``api_base`` then is.
         mode: How structure is asked for; ``auto`` takes what the model supports.
         temperature: 0 to 2; ``None`` sends 0 where the model accepts it, and nothing where not.
         top_p: 0 to 1; not sent by default.
@@ -32,8 +34,12 @@ class JudgeSpec(BaseModel):
         max_tokens: Limit of one reply; by default large enough for the longest valid reply.
         extra: Further parameters for litellm, sent as they are (``reasoning_effort``, ...).
         timeout: Seconds one attempt may take.
+        item_timeout: Seconds one prediction may take in all: waiting, retries and re-asks included.
         retries: Repeats of one request after transport faults, at most.
         reask: Repeats after a reply without the asked-for structure, at most.
+        criteria_per_call: Criteria asked in one request; by default all of them.
+        confidence: ``logprobs`` asks for the log probabilities of the reply, and takes from them
+            how sure the model was of each level, where the endpoint gives them.
         verify_reask: Repeats for verdicts whose quote cannot be found, at most.
         max_prediction_chars: Longer predictions are not graded: unscored, kind ``too_long``.
         store: What the cache keeps: complete replies, or refused and cut ones too.
@@ -44,6 +50,7 @@ class JudgeSpec(BaseModel):
     model: str = Field(min_length=1)
     api_base: str | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True)
+    backend: Literal["litellm", "direct"] = "litellm"
     mode: Mode = "auto"
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
@@ -51,11 +58,21 @@ class JudgeSpec(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     extra: Mapping[str, JsonValue] = {}
     timeout: float = Field(default=120.0, gt=0)
+    item_timeout: float = Field(default=1800.0, gt=0)
     retries: int = Field(default=5, ge=0)
     reask: int = Field(default=2, ge=0)
+    criteria_per_call: int | None = Field(default=None, ge=1)
+    confidence: Literal["none", "logprobs"] = "none"
     verify_reask: int = Field(default=1, ge=0)
     max_prediction_chars: int = Field(default=200_000, ge=1)
     store: Literal["complete", "all"] = "complete"
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that can move a score; time limits, retries and keys cannot."""
+        return self.model_dump(mode="json", exclude=_INDECISIVE)
+
+
+_INDECISIVE = {"api_key", "backend", "timeout", "item_timeout", "retries", "store"}
 
 
 def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any) -> JudgeSpec:

@@ -35,11 +35,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Task:
-    """A prediction to be judged by a rubric against an item."""
+    """A prediction to be judged by a rubric against an item.
+
+    Attributes:
+        rubric: The rubric.
+        item: The item.
+        prediction: The text.
+        sample: Index among independent repeats.
+    """
 
     rubric: Rubric
     item: Item
     prediction: str
+    sample: int = 0
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -92,16 +100,18 @@ class Assessment:
         drafts: One a question, by its key; empty when there is a ``failure``.
         failure: Why there is no answer.
         usage: What it cost.
+        saved: What the replies from the cache cost when they were bought.
         cached: Nothing had to be bought.
-        request: Hash of the request, for a judge with a model.
+        requests: Hashes of the requests, for a judge with a model.
         made_by: What the signature has to say of this very answer: reported model, mode, sampling.
     """
 
     drafts: Mapping[str, Draft] = field(default_factory=dict)
     failure: Unscored | None = None
     usage: Usage = field(default_factory=Usage)
+    saved: Usage = field(default_factory=Usage)
     cached: bool = False
-    request: str | None = None
+    requests: tuple[str, ...] = ()
     made_by: Mapping[str, JsonValue] = field(default_factory=dict)
 
 

@@ -13,6 +13,12 @@ from mmrare_judge.grade import Usage
 from mmrare_judge.signature import content_hash
 from mmrare_judge.spec import Mode
 
+TokenText = str | tuple[int, ...]
+"""A token's text, or its bytes where they are a part of a character."""
+
+TokenRecord = tuple[TokenText, float, tuple[tuple[TokenText, float], ...]]
+"""A token, its log probability, and the likeliest tokens in its place with theirs."""
+
 FinishReason = Literal["complete", "truncated", "refusal", "content_filter"]
 
 
@@ -73,6 +79,8 @@ class Reply(BaseModel):
         mode: How structure was asked for in the end.
         sampling: The sampling parameters that were sent in the end.
         usage: What it cost when it was bought, every attempt counted.
+        logprobs: The tokens the endpoint wrote, ``text`` and what was stripped around it, where
+            log probabilities were asked for and given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +91,7 @@ class Reply(BaseModel):
     mode: Literal["json_schema", "json", "tools"] | None = None
     sampling: Mapping[str, JsonValue] = {}
     usage: Usage = Usage()
+    logprobs: tuple[TokenRecord, ...] | None = None
 
 
 class Meter:
@@ -111,5 +120,6 @@ class Backend(Protocol):
             ContentFilterError: The provider withheld the answer.
             TruncatedError: The reply ran into its token limit.
             ConfigError: The request can never work: key, model name, parameter.
+            BudgetError: Another attempt would pass the budget.
         """
         ...
