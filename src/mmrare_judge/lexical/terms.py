@@ -1,0 +1,176 @@
+"""Names that mean the same: `Terms`, read from a table, found in running text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal, get_args
+
+from mmrare_judge.errors import InputError
+from mmrare_judge.lexical.tokens import words_of
+from mmrare_judge.signature import content_hash
+
+Kind = Literal["drug", "class", "test", "procedure", "route", "schedule", "condition", "word"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_COLUMNS = "name, kind, variants separated by |, source; separated by tabs"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing, and everything it is called.
+
+    Attributes:
+        name: What it is called here.
+        kind: One of `KINDS`.
+        variants: Its other names: abbreviations, brands, lay words.
+        source: Where the equation comes from.
+    """
+
+    name: str
+    kind: Kind
+    variants: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, the main one first."""
+        return (self.name, *self.variants)
+
+
+class Terms:
+    """A table of terms; equal tables have equal hashes.
+
+    Args:
+        rows: The terms. A name that two of them claim is an error: it would make two things one.
+
+    Raises:
+        InputError: A name is claimed twice.
+    """
+
+    def __init__(self, rows: Sequence[Term]) -> None:
+        self.rows = tuple(rows)
+        self._by_first: dict[str, list[tuple[tuple[str, ...], Term]]] = {}
+        owner: dict[tuple[str, ...], Term] = {}
+        for term in self.rows:
+            for name in term.names:
+                words = words_of(name)
+                other = owner.setdefault(words, term)
+                if other is not term:
+                    raise InputError(
+                        f"{name!r} is a name of {other.name!r} and of {term.name!r}",
+                        remedy="Leave it out of one of the two rows",
+                    )
+        for words, term in owner.items():
+            self._by_first.setdefault(words[0], []).append((words, term))
+        for candidates in self._by_first.values():
+            candidates.sort(key=lambda candidate: -len(candidate[0]))
+
+    @cached_property
+    def hash(self) -> str:
+        """Tagged hash of the whole table."""
+        return content_hash([[term.name, term.kind, *term.variants] for term in self.rows])
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """For a test, the tests its name contains: who orders a chest X-ray orders an X-ray."""
+        tests = {words_of(term.name): term for term in self.rows if term.kind == "test"}
+        return {
+            term.name: tuple(
+                part.name
+                for words, part in tests.items()
+                if part is not term and _contains(whole, words)
+            )
+            for whole, term in tests.items()
+        }
+
+    def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Term]]:
+        """The terms in a row of stemmed words, longest first, as (first, behind last, term).
+
+        >>> table = Terms([Term("magnetic resonance imaging", "test", ("MRI",))])
+        >>> [(start, end) for start, end, _ in table.find(("brain", "mri"))]
+        [(1, 2)]
+        """
+        by_first = self._by_first
+        position = 0
+        while position < len(words):
+            step = 1
+            for name, term in by_first.get(words[position], ()):
+                length = len(name)
+                if length == 1 or tuple(words[position : position + length]) == name:
+                    yield position, position + length, term
+                    step = length
+                    break
+            position += step
+
+    def with_file(self, path: str | Path) -> Terms:
+        """These terms with those of a file; a row of the same name replaces ours.
+
+        Raises:
+            InputError: The file cannot be read, or makes two things one.
+        """
+        added = {term.name: term for term in _read(Path(path))}
+        kept = [term for term in self.rows if term.name not in added]
+        return Terms([*kept, *added.values()])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Terms:
+        """The terms of a file alone.
+
+        Raises:
+            InputError: The file cannot be read, or makes two things one.
+        """
+        return cls(_read(Path(path)))
+
+    @staticmethod
+    def default() -> Terms:
+        """The table that comes with the package.
+
+        >>> len(Terms.default().rows) > 200
+        True
+        """
+        return _default()
+
+
+def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
+    length = len(part)
+    return any(whole[at : at + length] == part for at in range(len(whole) - length + 1))
+
+
+@lru_cache(maxsize=1)
+def _default() -> Terms:
+    file = resources.files("mmrare_judge.tables") / "terms.tsv"
+    return Terms(list(_rows(file.read_text(encoding="utf-8"), "terms.tsv")))
+
+
+def _read(path: Path) -> list[Term]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", file=str(path)) from error
+    return list(_rows(text, str(path)))
+
+
+def _rows(text: str, file: str) -> Iterator[Term]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.startswith("#"):
+            yield _row(line, file, number)
+
+
+def _row(line: str, file: str, number: int) -> Term:
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) not in (3, 4) or not words_of(cells[0]):
+        problem = f"{line!r} is no row of terms"
+        raise InputError(problem, remedy=f"Write {_COLUMNS}", file=file, row=number)
+    name, kind, variants, source = (*cells, "")[:4]
+    if kind not in KINDS:
+        problem = f"kind {kind!r} is unknown"
+        raise InputError(problem, remedy=f"Kinds are {', '.join(KINDS)}", file=file, row=number)
+    others = tuple(variant.strip() for variant in variants.split("|") if words_of(variant))
+    return Term(name=name, kind=kind, variants=others, source=source)
