@@ -1,0 +1,163 @@
+"""The one door to litellm: imported late and quietly, on sessions that are closed with their loop.
+
+What is particular about litellm, and dealt with here:
+
+- Its import takes seconds, asks the network for prices, loads any ``.env`` file it finds and
+  prints advice. Two environment variables keep it from that; they are set for the import only.
+- A connection that is reset under a request makes its HTTP handler send that request again, unseen
+  and uncounted. Our session reports the reset in a form that it hands on.
+- It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts
+  down, the clients of that loop are closed and forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mmrare_judge.backends.sessions import Sessions
+
+if TYPE_CHECKING:
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+_FOR_THE_IMPORT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price list that is installed, not a download
+    "LITELLM_MODE": "PRODUCTION",  # anything but DEV: no load_dotenv()
+}
+
+
+@lru_cache(maxsize=1)
+def litellm() -> Any:
+    """The litellm module, imported on the first call."""
+    with _environment(_FOR_THE_IMPORT), warnings.catch_warnings():
+        # What dependencies of litellm have to say about their own imports is not for our users.
+        warnings.simplefilter("ignore")
+        # By name, since the type checker would otherwise read all of litellm, minutes of it.
+        module: Any = importlib.import_module("litellm")
+        module.ModelResponse()  # builds pydantic models that warn about themselves
+    module.suppress_debug_info = True
+    module.telemetry = False
+    if "LITELLM_LOG" not in os.environ:
+        # Its warnings go to stderr, one a call for a finish reason that it does not know.
+        logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    return module
+
+
+async def complete(payload: Mapping[str, Any]) -> Any:
+    """One attempt at a chat completion, without any repeats of litellm's or of the SDKs'."""
+    return await litellm().acompletion(
+        **payload,
+        max_retries=0,
+        num_retries=0,
+        shared_session=await sessions.get(),
+        # With tools, 1.106 imports an optional package unless it is told to leave that path out.
+        **({"_skip_mcp_handler": True} if "tools" in payload else {}),
+    )
+
+
+def check_provider(model: str, api_base: str | None) -> None:
+    """Let litellm raise what it raises about a model whose provider it does not know."""
+    litellm().get_llm_provider(model=model, api_base=api_base)
+
+
+def supports_schema(model: str) -> bool:
+    """Whether the provider of a model holds replies to a JSON schema."""
+    return bool(litellm().supports_response_schema(model=model))
+
+
+def missing_keys(model: str) -> tuple[str, ...]:
+    """Environment variables a model's provider wants and that are not set."""
+    return tuple(litellm().validate_environment(model=model)["missing_keys"])
+
+
+def highest_prices(model: str) -> tuple[float, float] | None:
+    """The most a token of the prompt and of the reply may cost, whatever the prompt's length.
+
+    ``None`` where litellm does not know the model. Prices of service tiers that have to be asked
+    for are left out.
+    """
+    if model not in _prices:
+        _prices[model] = _look_up_prices(model)
+    return _prices[model]
+
+
+def _look_up_prices(model: str) -> tuple[float, float] | None:
+    try:
+        listed = litellm().get_model_info(model)
+    except Exception:  # its kind differs from version to version
+        return None
+    return _highest(listed, "input_cost_per_token"), _highest(listed, "output_cost_per_")
+
+
+def _highest(listed: Mapping[str, Any], kind: str) -> float:
+    return max(
+        (
+            float(price)
+            for name, price in listed.items()
+            if name.startswith(kind) and "token" in name and price and "priority" not in name
+        ),
+        default=0.0,
+    )
+
+
+def cost(response: Any) -> float | None:
+    """What a completion cost in US dollars; ``None`` where litellm has no price for the model.
+
+    It has worked that out already: asking `litellm.completion_cost` again would take a sixth of
+    the time of the whole call.
+    """
+    known = response._hidden_params.get("response_cost")
+    return None if known is None else float(known)
+
+
+async def aclose() -> None:
+    """Close what the running event loop holds open; done by itself when the loop shuts down."""
+    await sessions.aclose()
+
+
+async def _lost_is_lost(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Report a lost connection as a server that hung up, which litellm does not repeat."""
+    from aiohttp import ClientOSError, ServerDisconnectedError
+
+    try:
+        return await handler(request)
+    except ClientOSError as error:
+        raise ServerDisconnectedError(f"Connection error: {error}") from error
+
+
+async def _forget_clients() -> None:
+    cache = litellm().in_memory_llm_clients_cache
+    suffix = f"-{id(asyncio.get_running_loop())}"
+    for key in [key for key in cache.cache_dict if key.endswith(suffix)]:
+        client = cache.cache_dict.get(key)
+        cache.delete_cache(key)
+        close = getattr(client, "aclose", None) or getattr(client, "close", None)
+        if inspect.iscoroutinefunction(close):
+            with suppress(Exception):  # of a client that is thrown away
+                await close()
+
+
+sessions = Sessions(middlewares=(_lost_is_lost,), farewell=_forget_clients)
+_prices: dict[str, tuple[float, float] | None] = {}
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

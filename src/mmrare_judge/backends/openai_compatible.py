@@ -1,0 +1,139 @@
+"""`DirectBackend`: OpenAI-compatible servers over aiohttp, without litellm.
+
+For the servers a lab runs itself, where the client's CPU time decides how fast a run is: vLLM,
+SGLang, llama.cpp, Ollama's ``/v1``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mmrare_judge.backends.base import Request
+from mmrare_judge.backends.chat import ChatBackend
+from mmrare_judge.backends.completion import Completion, completion
+from mmrare_judge.backends.payload import SELF_HOSTED, WireMode
+from mmrare_judge.backends.sessions import Sessions
+from mmrare_judge.backends.wire import Payload, Price, plain
+from mmrare_judge.errors import ConfigError
+from mmrare_judge.gate import Gate
+from mmrare_judge.retry import Backoff
+from mmrare_judge.spec import JudgeSpec
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+PREFIXES = SELF_HOSTED | {"openai"}
+"""Providers, as litellm writes them, that are no part of a model's name on the wire."""
+
+sessions = Sessions()
+
+
+class DirectBackend(ChatBackend):
+    """A judge's model behind an OpenAI-compatible server.
+
+    Faults, modes, repeats, re-asks and counting are those of `LLMBackend`. Mode ``auto`` is
+    ``json_schema``. Nobody knows what a server of one's own costs: ``cost`` is always ``None``.
+
+    Args:
+        spec: The judge's model and settings; ``api_base`` must be set.
+        gate: What every attempt has to pass; by default nothing.
+        backoff: How to wait between repeats.
+
+    Raises:
+        ConfigError: ``api_base`` is missing, or no http address.
+    """
+
+    def __init__(
+        self, spec: JudgeSpec, *, gate: Gate | None = None, backoff: Backoff | None = None
+    ) -> None:
+        _check_address(spec.api_base)
+        super().__init__(spec, DirectWire(spec), gate=gate, backoff=backoff)
+
+
+class DirectWire:
+    """HTTP to an OpenAI-compatible server."""
+
+    def __init__(self, spec: JudgeSpec) -> None:
+        self._headers = {"Content-Type": "application/json"}
+        key = plain(spec.api_key) or _key_in_environment(spec.model)
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    def auto_mode(self, request: Request) -> WireMode:
+        """Servers of one's own hold replies to a schema."""
+        return "json_schema"
+
+    async def complete(self, payload: Payload) -> Completion:
+        """One attempt."""
+        _check_address(payload.endpoint)
+        session = await sessions.get()
+        async with session.post(
+            _address(payload.endpoint or ""),
+            data=_body(payload),
+            headers=self._headers,
+            allow_redirects=False,  # clinical text goes where it was sent, and nowhere else
+        ) as response:
+            return completion(response.status, response.headers, await response.read())
+
+    def cost(self, response: Any) -> float | None:
+        """Nobody knows."""
+        return None
+
+    def price(self, model: str) -> Price | None:
+        """Nobody knows."""
+        return None
+
+    def key_names(self, model: str) -> tuple[str, ...]:
+        """The variable litellm reads for the model's prefix, if it has one."""
+        prefix, slash, _ = model.partition("/")
+        return (f"{prefix.upper()}_API_KEY",) if slash and prefix in PREFIXES else ()
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await sessions.aclose()
+
+
+def wire_name(model: str) -> str:
+    """A model's name without the provider that only litellm needs.
+
+    >>> wire_name("hosted_vllm/openai/gpt-oss-120b"), wire_name("Qwen/Qwen3-32B")
+    ('openai/gpt-oss-120b', 'Qwen/Qwen3-32B')
+    """
+    prefix, _, rest = model.partition("/")
+    return rest if rest and prefix in PREFIXES else model
+
+
+def _key_in_environment(model: str) -> str | None:
+    prefix, slash, _ = model.partition("/")
+    return os.environ.get(f"{prefix.upper()}_API_KEY") if slash and prefix in PREFIXES else None
+
+
+def _check_address(address: str | None) -> None:
+    if address is None:
+        raise ConfigError(
+            "backend direct needs api_base, the server's address, e.g. http://localhost:8000/v1"
+        )
+    if not address.startswith(("http://", "https://")):
+        raise ConfigError(f"api_base {address!r} is no address; it begins with http:// or https://")
+
+
+@lru_cache(maxsize=64)
+def _address(endpoint: str) -> URL:
+    from yarl import URL
+
+    base = URL(endpoint)
+    return (base / "chat" / "completions").with_query(base.query)
+
+
+def _body(payload: Payload) -> bytes:
+    body: dict[str, Any] = {**payload.body, "model": wire_name(payload.body["model"])}
+    more = body.pop("extra_body", None)  # where litellm wants what OpenAI itself does not know
+    if isinstance(more, Mapping):
+        body.update(more)
+    text = json.dumps(body)
+    # The structure is spliced in as it is: writing a schema anew takes longer than all the rest.
+    return (text if payload.structure == "{}" else f"{text[:-1]},{payload.structure[1:]}").encode()
