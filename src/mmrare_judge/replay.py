@@ -1,0 +1,186 @@
+"""`Replay`: a reply cache that is only read, and never written to, not even by opening it.
+
+diskcache writes its settings whenever it opens a folder, so that a read-only one cannot be opened
+at all. Its table is plain SQLite; the two columns that matter are read here directly.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from mmrare_judge.backends.base import Reply
+from mmrare_judge.cache import default_cache_dir
+from mmrare_judge.cache_entry import REQUEST, Entry, in_short, unpack_reply, unpack_request
+from mmrare_judge.errors import InputError, OutputError
+
+log = logging.getLogger("mmrare_judge")
+
+FILE = "cache.db"
+_RAW, _BINARY = 1, 2  # diskcache's modes for bytes in the table, and bytes in a file of their own
+_VALUE = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
+_KEYS = "SELECT key FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND key {} ORDER BY key"
+_END = chr(ord(REQUEST[-1]) + 1)  # REQUEST[:-1] + _END sorts right behind all keys of requests
+
+
+class Replay:
+    """A cache that answers what it holds; what it does not hold is an error, never a call.
+
+    It is opened without writing to it, so it may lie on a read-only medium. It is meant for a
+    cache that nobody is filling at the same time: what is added later may be seen or not.
+
+    Args:
+        directory: The cache; by default the user's.
+
+    Raises:
+        InputError: There is no cache.
+        OutputError: It cannot be opened.
+    """
+
+    def __init__(self, directory: str | Path | None = None) -> None:
+        self.directory = default_cache_dir() if directory is None else Path(directory)
+        self._files = _open(self.directory)
+        self._lock = threading.Lock()
+        self._close = weakref.finalize(self, self._files.close)
+
+    def get(self, request_hash: str) -> Reply | None:
+        """The reply to a request, or ``None``; a corrupt entry is ``None``, with a warning."""
+        try:
+            stored = self._value(request_hash)
+            return None if stored is None else unpack_reply(stored)
+        except ValueError as error:
+            log.warning(
+                "cache entry %s in %s cannot be read (%s) and is taken as absent",
+                request_hash,
+                self.directory,
+                in_short(error),
+            )
+            return None
+
+    def request(self, request_hash: str) -> dict[str, JsonValue] | None:
+        """What was asked, or ``None`` where it was not kept.
+
+        Raises:
+            ValueError: It is corrupt.
+        """
+        stored = self._value(REQUEST + request_hash)
+        return None if stored is None else dict(unpack_request(stored))
+
+    def entry(self, request_hash: str) -> Entry:
+        """A reply with its request, checked.
+
+        Raises:
+            ValueError: It is corrupt, or the request is not the one its hash names.
+        """
+        stored = self._value(request_hash)
+        if stored is None:
+            raise ValueError("there is no reply")
+        reply = unpack_reply(stored)
+        return Entry(hash=request_hash, request=self.request(request_hash), reply=reply)
+
+    def hashes(self) -> Iterator[str]:
+        """The hashes of all replies, in order."""
+        yield from self._keys(f"< '{REQUEST}'")
+        yield from self._keys(f">= '{REQUEST[:-1]}{_END}'")
+
+    def request_hashes(self) -> Iterator[str]:
+        """The hashes of all requests that are kept, in order."""
+        keys = self._keys(f">= '{REQUEST}' AND key < '{REQUEST[:-1]}{_END}'")
+        return (key.removeprefix(REQUEST) for key in keys)
+
+    def strangers(self) -> int:
+        """How many rows have a key that this package would not write."""
+        return len(self._rows("SELECT 1 FROM Cache WHERE raw != 1 OR typeof(key) != 'text'"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.hashes())
+
+    def close(self) -> None:
+        """Close the files."""
+        self._close()
+
+    def _keys(self, which: str) -> Iterator[str]:
+        """Keys in order, a thousand at a time, so that memory stays flat."""
+        last: str | None = None
+        while True:
+            behind = "" if last is None else " AND key > ?"
+            statement = _KEYS.format(which + behind) + " LIMIT 1000"
+            page = self._rows(statement, *(() if last is None else (last,)))
+            if not page:
+                return
+            for (key,) in page:
+                yield str(key)
+            last = page[-1][0]
+
+    def _rows(self, statement: str, *values: str) -> list[Any]:
+        try:
+            with self._lock:
+                return self._files.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise OutputError(f"cache {self.directory} cannot be read: {error}") from error
+
+    def _value(self, key: str) -> bytes | None:
+        try:
+            with self._lock:
+                row = self._files.execute(_VALUE, (key,)).fetchone()
+            return None if row is None else self._bytes(*row)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise ValueError(f"the disk does not give it: {error}") from error
+
+    def _bytes(self, mode: int, filename: str | None, value: Any) -> bytes:
+        if mode == _RAW and type(value) is bytes:
+            return value
+        if mode == _BINARY and filename:
+            return self._inside(filename).read_bytes()
+        raise ValueError("an entry that is not bytes was found, and is not read")
+
+    def _inside(self, filename: str) -> Path:
+        path = self.directory / filename
+        if not path.resolve().is_relative_to(self.directory.resolve()):
+            raise ValueError(f"it points outside of the cache: {filename}")
+        return path
+
+
+def _open(directory: Path) -> sqlite3.Connection:
+    if not (directory / FILE).is_file():
+        remedy = "Name the folder that a run filled, or fill one: mmrare-judge cache import"
+        raise InputError(f"there is no reply cache in {directory}", remedy=remedy)
+    try:
+        return _connection(directory)
+    except sqlite3.Error as error:
+        raise OutputError(
+            f"cache {directory} cannot be opened for reading: {error}. "
+            "If it was not closed by the process that filled it, copy it to where it can be "
+            "written, or export a bundle there: mmrare-judge cache export"
+        ) from error
+
+
+def _connection(directory: Path) -> sqlite3.Connection:
+    log_file = directory / f"{FILE}-wal"
+    if not log_file.exists():  # closed properly: nothing but the file itself is needed
+        return _probed(directory, "mode=ro&immutable=1")
+    try:
+        return _probed(directory, "mode=ro")
+    except sqlite3.OperationalError:
+        if log_file.stat().st_size:
+            raise
+        return _probed(directory, "mode=ro&immutable=1")
+
+
+def _probed(directory: Path, options: str) -> sqlite3.Connection:
+    address = f"{(directory / FILE).absolute().as_uri()}?{options}"
+    # One connection for all threads, behind a lock: a run asks from several.
+    files = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        files.execute(_VALUE, ("",)).fetchall()
+    except sqlite3.Error:
+        files.close()
+        raise
+    return files
