@@ -1,0 +1,107 @@
+"""Which judge answers: from a `JudgeSpec` to something that can `assess`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from mmrare_judge.backends.base import Backend
+from mmrare_judge.backends.embedded import EmbeddedJudge
+from mmrare_judge.cache import ReplyCache, default_cache_dir
+from mmrare_judge.errors import ConfigError
+from mmrare_judge.gate import Gate
+from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.llm_judge import LanguageModelJudge
+from mmrare_judge.replay import Replay
+from mmrare_judge.spec import EMBEDDED, JudgeSpec
+from mmrare_judge.task import Assessor
+
+JUDGE_VARIABLE = "MMRARE_JUDGE"
+"""The environment variable that names the default judge."""
+
+CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay
+"""Which cache: by name, by folder, or ready-made; ``"replay"`` replays the user's own."""
+
+_FOR_ALL_JUDGES = {"model", "max_prediction_chars"}
+
+log = logging.getLogger("mmrare_judge")
+
+
+def default_judge() -> str:
+    """The judge taken where none is named: ``MMRARE_JUDGE``, else the embedded one."""
+    chosen = os.environ.get(JUDGE_VARIABLE)
+    if chosen:
+        return chosen
+    _say_once()
+    return EMBEDDED
+
+
+@cache
+def _say_once() -> None:
+    log.warning(
+        "no judge was named: the embedded judge grades, a baseline without a model. "
+        "Name one with judge=... or the environment variable %s",
+        JUDGE_VARIABLE,
+    )
+
+
+def make_assessor(
+    spec: JudgeSpec,
+    terms: Terms,
+    cache: CacheChoice,
+    *,
+    backend: Backend | None = None,
+    gate: Gate | None = None,
+) -> Assessor:
+    """The assessor of a spec.
+
+    Raises:
+        ConfigError: A setting has no meaning for this judge.
+    """
+    if spec.model == EMBEDDED:
+        _refuse_model_settings(spec)
+        return EmbeddedJudge(terms)
+    chosen = make_backend(spec, gate) if backend is None else backend
+    return LanguageModelJudge(spec, chosen, open_cache(cache))
+
+
+def make_backend(spec: JudgeSpec, gate: Gate | None = None) -> Backend:
+    """The backend a spec names.
+
+    Raises:
+        ConfigError: A setting has no meaning for it, or is missing.
+    """
+    if spec.backend == "direct":
+        from mmrare_judge.backends.openai_compatible import DirectBackend
+
+        return DirectBackend(spec, gate=gate)
+    from mmrare_judge.backends.llm import LLMBackend
+
+    return LLMBackend(spec, gate=gate)
+
+
+def _refuse_model_settings(spec: JudgeSpec) -> None:
+    odd = sorted(spec.model_fields_set - _FOR_ALL_JUDGES)
+    if odd:
+        raise ConfigError(
+            f"the embedded judge has no setting {', '.join(odd)}; leave it out, or name a model"
+        )
+
+
+def open_cache(choice: CacheChoice) -> ReplyCache | Replay | None:
+    """The cache of a choice; ``None`` for ``"off"``.
+
+    Raises:
+        InputError: There is no cache to replay.
+        OutputError: The directory cannot be made or written.
+    """
+    if isinstance(choice, ReplyCache | Replay):
+        return choice
+    if choice == "off":
+        return None
+    if choice == "replay":
+        return Replay()
+    return ReplyCache(default_cache_dir() if choice == "default" else choice)

@@ -1,0 +1,105 @@
+"""Grades as tables for people; the numbers are the grades' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mmrare_judge.grade import Grade, Level2
+from mmrare_judge.summary import Summary
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+GRADE_COLUMNS = ("item", "system", "track", "score", "coverage", "level 2", "not judged")
+
+
+def grade_row(grade: Grade) -> tuple[str, ...]:
+    """One grade as the cells of `GRADE_COLUMNS`.
+
+    A score of which only a part was judged is shown as the range it lies in, never as a number.
+    """
+    return (
+        grade.item_id,
+        grade.system,
+        grade.track,
+        score_text(grade),
+        f"{grade.coverage:.0%}",
+        level2_text(grade.level2),
+        not_judged_text(grade),
+    )
+
+
+def score_text(grade: Grade) -> str:
+    """The score, or the range it lies in where not everything was judged."""
+    if grade.score is not None:
+        return f"{grade.score:.2f}" + (" (blank)" if grade.empty else "")
+    if grade.unscored is not None and grade.coverage == 0:
+        return "unscored"
+    return f"{grade.bounds.worst:.2f} to {grade.bounds.best:.2f}"
+
+
+def level2_text(level2: Level2) -> str:
+    """Level 2 in a few words.
+
+    >>> level2_text(Level2(token_f1=0.5))
+    'token F1 0.50'
+    """
+    parts = [
+        f"{entry.field} {sum(e.found for e in entry.elements)}/{len(entry.elements)}"
+        for entry in level2.lists
+        if entry.elements and entry.field != "must_not"
+    ]
+    if level2.violations:
+        parts.append(f"{len(level2.violations)} must_not recommended")
+    if level2.relation_expected is not None:
+        parts.append(f"relation {level2.relation_found or 'unclear'}")
+    if level2.token_f1 is not None:
+        parts.append(f"token F1 {level2.token_f1:.2f}")
+    return ", ".join(parts)
+
+
+def not_judged_text(grade: Grade) -> str:
+    """Criteria that were not judged, by reason."""
+    if grade.unscored is not None and grade.coverage == 0:
+        return f"everything: {grade.unscored.kind}"
+    reasons: dict[str, list[str]] = {}
+    for verdict in grade.verdicts:
+        if verdict.status != "judged":
+            reasons.setdefault(verdict.status, []).append(verdict.criterion)
+    return "; ".join(f"{status}: {', '.join(ids)}" for status, ids in reasons.items())
+
+
+def grade_table(grades: Iterable[Grade]) -> Table:
+    """The grades as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Grades", show_lines=False)
+    for column in GRADE_COLUMNS:
+        table.add_column(column, overflow="fold")
+    for grade in grades:
+        table.add_row(*(Text(cell) for cell in grade_row(grade)))
+    return table
+
+
+def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:
+    """A few sentences a system and track: what the mean is, and how much of it was judged."""
+    for summary in summaries:
+        yield (
+            f"{summary.system or '(no system named)'}, {summary.track}: {summary.graded} graded, "
+            f"{summary.scored} with a full score, {summary.coverage:.0%} of the weight judged. "
+            f"{_mean_text(summary)}"
+        )
+
+
+def _mean_text(summary: Summary) -> str:
+    range_text = f"between {summary.worst:.3f} and {summary.best:.3f}"
+    if summary.mean_score is not None and summary.scored == summary.graded:
+        return f"Mean score {summary.mean_score:.3f}."
+    if summary.mean_partial_score is None:
+        return f"Nothing was judged; the mean score lies {range_text}."
+    return (
+        f"Mean over what was judged {summary.mean_partial_score:.3f}; "
+        f"the mean score lies {range_text}."
+    )

@@ -1,0 +1,1 @@
+"""Real example items and predictions that come with the package."""

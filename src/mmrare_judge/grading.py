@@ -1,0 +1,159 @@
+"""Verdicts made into a `Grade`, with level 2 beside them and a signature under them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from mmrare_judge._version import __version__
+from mmrare_judge.disagreement import disagreements
+from mmrare_judge.evidence import APPROXIMATE
+from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
+from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.llm_judge import public_endpoint
+from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.scoring import score_verdicts
+from mmrare_judge.signature import Signature, content_hash
+from mmrare_judge.spec import EMBEDDED, JudgeSpec
+from mmrare_judge.task import Assessment, Task
+from mmrare_judge.verdicts import by_criterion, empty_verdicts
+from mmrare_judge.verify import verify
+
+
+@dataclass(frozen=True)
+class Grading:
+    """A task on its way to a grade.
+
+    Attributes:
+        task: What is judged.
+        spec: The judge.
+        terms: The tables level 2 reads.
+        settings: `settings_hash` of judge, rubric and terms.
+        system: The model that answered.
+        notes: What was done to the input.
+    """
+
+    task: Task
+    spec: JudgeSpec
+    terms: Terms
+    settings: str
+    system: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
+        task = self.task
+        parts = (
+            self.settings,
+            task.item.model_dump_json(include=_JUDGED_FIELDS),
+            task.prediction,
+            self.system,
+            str(task.sample),
+        )
+        digest = hashlib.sha256()
+        for part in parts:
+            encoded = part.encode()
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        return f"{_KEY_TAG}:{digest.hexdigest()}"
+
+
+_KEY_TAG = "sha256-k1"  # algorithm, and the version of what goes into the key and how
+_JUDGED_FIELDS = {"id", "track", "question", "context", "reference"}
+
+
+def settings_hash(spec: JudgeSpec, rubric: Rubric, terms: Terms) -> str:
+    """Hash of everything but the texts that a grade depends on."""
+    fixed = None if spec.model == EMBEDDED else PROMPT_HASH
+    return content_hash([spec.decisive(), rubric.hash, terms.hash, fixed])
+
+
+def finish(grading: Grading, looks: Sequence[Assessment], verdicts: Mapping[str, Verdict]) -> Grade:
+    """The grade of an assessed task.
+
+    Args:
+        grading: What was graded.
+        looks: What the judge answered: first to everything, then to what was asked again.
+        verdicts: The verdict on every question.
+    """
+    first, *again = looks
+    level2 = verify(grading.task.prediction, grading.task.item, terms=grading.terms)
+    return _grade(
+        grading,
+        by_criterion(grading.task, verdicts),
+        level2,
+        unscored=first.failure,
+        usage=sum((_second_look(look.usage) for look in again), first.usage),
+        saved=sum((look.saved for look in again), first.saved),
+        cached=all(look.cached for look in looks),
+        requests=tuple(request for look in looks for request in look.requests),
+        signature=_signature(grading, first.made_by),
+    )
+
+
+def _second_look(usage: Usage) -> Usage:
+    return usage.as_extra() + Usage(reasks=min(1, usage.calls))
+
+
+def blank_grade(grading: Grading) -> Grade:
+    """The grade of a blank prediction: 0 by rule, without a call."""
+    level2 = verify("", grading.task.item, terms=grading.terms)
+    return _grade(grading, empty_verdicts(grading.task), level2, empty=True)
+
+
+def unscored_grade(grading: Grading, reason: Unscored) -> Grade:
+    """The grade of a prediction that is not judged at all; level 2 is left out as well."""
+    verdicts = tuple(
+        Verdict(criterion=criterion.id, status="unscored")
+        for criterion in grading.task.rubric.criteria
+    )
+    return _grade(grading, verdicts, Level2(), unscored=reason)
+
+
+def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **more: Any) -> Grade:
+    task = grading.task
+    scored = score_verdicts(task.rubric, verdicts)
+    return Grade(
+        **{"signature": _signature(grading, {}), **more},
+        item_id=task.item.id,
+        key=grading.key,
+        sample=task.sample,
+        system=grading.system,
+        track=task.item.track,
+        score=None if scored.score is None else float(scored.score),
+        partial_score=None if scored.partial_score is None else float(scored.partial_score),
+        coverage=float(scored.coverage),
+        bounds=Bounds(worst=float(scored.worst), best=float(scored.best)),
+        verdicts=verdicts,
+        level2=level2,
+        disagreements=disagreements(task.rubric, verdicts, level2),
+        notes=grading.notes,
+    )
+
+
+def _signature(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signature:
+    rubric, spec = grading.task.rubric, grading.spec
+    policy: dict[str, JsonValue] = {
+        "terms": grading.terms.hash,
+        "max_prediction_chars": spec.max_prediction_chars,
+    }
+    asked: dict[str, Any] = {}
+    if spec.model != EMBEDDED:
+        policy |= {"reask": spec.reask, "verify_reask": spec.verify_reask}
+        policy |= {"approximate_quote": APPROXIMATE, "criteria_per_call": spec.criteria_per_call}
+        policy |= {"confidence": spec.confidence, "backend": spec.backend}
+        asked = {"prompt_hash": PROMPT_HASH, "endpoint": public_endpoint(spec.api_base), **made_by}
+    return Signature(
+        judge=spec.model,
+        rubric=rubric.id,
+        rubric_version=rubric.version,
+        rubric_hash=rubric.hash,
+        policy=policy,
+        package=__version__,
+        **asked,
+    )

@@ -1,0 +1,262 @@
+"""One prediction, from text to `Grade`: `Judge`, and the functions that are sugar over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from mmrare_judge.assessors import CacheChoice, default_judge, make_assessor
+from mmrare_judge.backends.base import Backend
+from mmrare_judge.errors import InputError
+from mmrare_judge.evidence import Sources
+from mmrare_judge.gate import Gate
+from mmrare_judge.grade import Grade, Unscored, Verdict
+from mmrare_judge.grading import (
+    Grading,
+    blank_grade,
+    finish,
+    settings_hash,
+    unscored_grade,
+)
+from mmrare_judge.item import Item
+from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.loop import run_sync
+from mmrare_judge.prediction import Prediction
+from mmrare_judge.rows import as_item
+from mmrare_judge.rubric import Rubric, load_rubric
+from mmrare_judge.spec import JudgeSpec, judge_spec
+from mmrare_judge.task import Task
+from mmrare_judge.text import fold
+from mmrare_judge.verdicts import doubts, settle
+
+JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
+"""A model name, a judge YAML file, a spec or its settings; ``None`` for the default judge."""
+
+
+class Judge:
+    """Grades predictions, one after another or many at once.
+
+    Args:
+        judge: The model's name as litellm writes it, ``"embedded"``, a judge YAML file, or a
+            `JudgeSpec`. ``None`` takes the environment variable ``MMRARE_JUDGE``, else the
+            embedded judge.
+        rubric: A `Rubric`, the name of one that comes with the package, or the path of your own;
+            by default each item's track decides.
+        cache: ``"default"`` for the user's cache directory, ``"off"``, a directory, or a
+            `ReplyCache`.
+        backend: Where requests go: ``"litellm"``, ``"direct"`` for an OpenAI-compatible endpoint of
+            your own, or a `Backend`.
+        gate: What every attempt on the wire has to pass: limits and budget; by default nothing.
+        terms: Abbreviations and other names for level 2 and the embedded judge.
+        **options: Settings of `JudgeSpec` (``api_base``, ``temperature``, ``timeout``, ...), which
+            go before those of ``judge``.
+
+    Raises:
+        ConfigError: The judge or one of its settings is wrong.
+        RubricError: The rubric is wrong.
+    """
+
+    def __init__(
+        self,
+        judge: JudgeLike = None,
+        *,
+        rubric: Rubric | str | Path | None = None,
+        cache: CacheChoice = "default",
+        backend: Backend | Literal["litellm", "direct"] | None = None,
+        gate: Gate | None = None,
+        terms: Terms | None = None,
+        **options: Any,
+    ) -> None:
+        if isinstance(backend, str):
+            options["backend"], backend = backend, None
+        self.spec = judge_spec(default_judge() if judge is None else judge, **options)
+        self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
+        self.terms = terms or Terms.default()
+        self._settings_by_rubric: dict[str, str] = {}
+        self._assessor = make_assessor(self.spec, self.terms, cache, backend=backend, gate=gate)
+
+    def rubric_for(self, item: Item) -> Rubric:
+        """The rubric this judge applies to an item.
+
+        Raises:
+            RubricError: It is made for another track, or the item lacks a field it needs.
+        """
+        rubric = self.rubric or load_rubric(item.track)
+        rubric.check_item(item)
+        return rubric
+
+    def grade(
+        self, prediction: str | Prediction, item: Any, *, system: str = "", sample: int = 0
+    ) -> Grade:
+        """Grade one prediction; see `agrade`."""
+        return run_sync(self.agrade(prediction, item, system=system, sample=sample))
+
+    async def agrade(
+        self, prediction: str | Prediction, item: Any, *, system: str = "", sample: int = 0
+    ) -> Grade:
+        """Grade one prediction.
+
+        Args:
+            prediction: The text, or a `Prediction`.
+            item: An `Item`, or a dict or table row that can be read as one.
+            system: The model that answered, where the prediction does not say it.
+            sample: Index among independent repeats; each is asked, and cached, by itself.
+
+        Raises:
+            InputError: The item or the prediction cannot be read.
+            RubricError: The rubric does not fit the item.
+            ConfigError: The judge can never answer: key, model name, parameter.
+        """
+        grading = self.prepare(prediction, item, system=system, sample=sample)
+        return await self.complete(grading)
+
+    def prepare(
+        self, prediction: str | Prediction, item: Any, *, system: str = "", sample: int = 0
+    ) -> Grading:
+        """What `complete` grades; its ``key`` tells whether that was done before."""
+        item = as_item(item)
+        given = _as_prediction(prediction, item, system)
+        rubric = self.rubric_for(item)
+        return Grading(
+            task=Task(rubric, item, given.text, sample),
+            spec=self.spec,
+            terms=self.terms,
+            settings=self._settings(rubric),
+            system=given.system,
+            notes=given.notes,
+        )
+
+    async def complete(self, grading: Grading) -> Grade:
+        """Grade what `prepare` made."""
+        text, limit = grading.task.prediction, self.spec.max_prediction_chars
+        if not fold(text).text.strip():
+            return blank_grade(grading)
+        if len(text) > limit:
+            message = f"{len(text)} characters; the limit max_prediction_chars is {limit}"
+            return unscored_grade(grading, Unscored(kind="too_long", message=message))
+        return await self._judge(grading)
+
+    def _settings(self, rubric: Rubric) -> str:
+        if rubric.hash not in self._settings_by_rubric:
+            settings = settings_hash(self.spec, rubric, self.terms)
+            self._settings_by_rubric[rubric.hash] = settings
+        return self._settings_by_rubric[rubric.hash]
+
+    async def _judge(self, grading: Grading) -> Grade:
+        task, sources = grading.task, Sources(grading.task)
+        looks = [await self._assessor.assess(task)]
+        verdicts = settle(task, looks[0].drafts, sources)
+        while len(looks) <= self.spec.verify_reask:
+            open_questions = doubts(task, verdicts)
+            if not open_questions:
+                break
+            look = await self._assessor.assess(task, doubts=open_questions)
+            verdicts |= _settled(task, look.drafts, sources)
+            looks.append(look)
+        return finish(grading, looks, verdicts)
+
+    def grade_many(
+        self, pairs: Iterable[tuple[str | Prediction, Any]], *, concurrency: int = 8
+    ) -> list[Grade]:
+        """Grade many predictions and return the grades in the order of the pairs."""
+
+        async def collect() -> list[Grade]:
+            stream = self.agrade_many(pairs, concurrency=concurrency)
+            numbered = [pair async for pair in stream]
+            return [grade for _, grade in sorted(numbered, key=lambda pair: pair[0])]
+
+        return run_sync(collect())
+
+    async def agrade_many(
+        self, pairs: Iterable[tuple[str | Prediction, Any]], *, concurrency: int = 8
+    ) -> AsyncIterator[tuple[int, Grade]]:
+        """Grade many predictions at once.
+
+        Args:
+            pairs: Prediction and item; read only as fast as they are graded.
+            concurrency: How many are in flight at most.
+
+        Yields:
+            The pair's position, from 0, and its grade, as each is done.
+        """
+        waiting: dict[asyncio.Task[Grade], int] = {}
+        try:
+            for position, (prediction, item) in enumerate(pairs):
+                waiting[asyncio.create_task(self.agrade(prediction, item))] = position
+                if len(waiting) >= concurrency:
+                    for done in await _some(waiting):
+                        yield waiting.pop(done), done.result()
+            while waiting:
+                for done in await _some(waiting):
+                    yield waiting.pop(done), done.result()
+        finally:
+            for task in waiting:
+                task.cancel()
+
+
+async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grade]]:
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+def _settled(task: Task, drafts: Mapping[str, Any], sources: Sources) -> dict[str, Verdict]:
+    verdicts = settle(task, drafts, sources)
+    return {key: verdict for key, verdict in verdicts.items() if key in drafts}
+
+
+def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Prediction:
+    if isinstance(prediction, str):
+        return Prediction(item_id=item.id, text=prediction, system=system)
+    if not isinstance(prediction, Prediction):
+        raise InputError(
+            f"a prediction is text, not {type(prediction).__name__}",
+            remedy='If the system gave no answer, pass ""; it scores 0 by rule',
+        )
+    if prediction.item_id != item.id:
+        raise InputError(f"prediction of item {prediction.item_id!r} given for item {item.id!r}")
+    return prediction
+
+
+def grade(
+    prediction: str | Prediction, item: Any, *, judge: JudgeLike = None, **options: Any
+) -> Grade:
+    """Grade one prediction: ``Judge(judge, **options).grade(prediction, item)``.
+
+    Args:
+        prediction: The text, or a `Prediction`.
+        item: An `Item`, or a dict or table row that can be read as one.
+        judge: See `Judge`.
+        **options: ``system``, and everything `Judge` takes.
+
+    >>> item = {
+    ...     "id": "1",
+    ...     "track": "treatment",
+    ...     "question": "Plan?",
+    ...     "reference": {"answer": "Prednisone 40 mg daily.", "must_include": ["prednisone"]},
+    ... }
+    >>> grade("Start prednisone 40 mg daily.", item, judge="embedded").verdicts[0].level
+    'YES'
+    """
+    system = options.pop("system", "")
+    return Judge(judge, **options).grade(prediction, item, system=system)
+
+
+async def agrade(
+    prediction: str | Prediction, item: Any, *, judge: JudgeLike = None, **options: Any
+) -> Grade:
+    """Grade one prediction inside asynchronous code; see `grade`."""
+    system = options.pop("system", "")
+    return await Judge(judge, **options).agrade(prediction, item, system=system)
+
+
+def grade_many(
+    pairs: Iterable[tuple[str | Prediction, Any]],
+    *,
+    judge: JudgeLike = None,
+    concurrency: int = 8,
+    **options: Any,
+) -> list[Grade]:
+    """Grade many predictions at once and return the grades in the order of the pairs."""
+    return Judge(judge, **options).grade_many(pairs, concurrency=concurrency)

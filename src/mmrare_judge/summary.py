@@ -1,0 +1,201 @@
+"""Many grades in few numbers, each with how much of it was judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict
+
+from mmrare_judge.grade import Grade, Level2, Usage, Verdict
+from mmrare_judge.signature import content_hash
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CriterionSummary(_Record):
+    """One criterion over many grades.
+
+    Attributes:
+        judged: Grades in which it was judged.
+        mean: Mean points over those; ``None`` if there are none.
+        statuses: How often it had each status.
+        levels: How often it had each level.
+    """
+
+    judged: int
+    mean: float | None
+    statuses: Mapping[str, int]
+    levels: Mapping[str, int]
+
+
+class Summary(_Record):
+    """One system on one track.
+
+    Attributes:
+        system: The model that answered.
+        track: The track.
+        graded: Grades in all.
+        scored: Grades with a score: everything was judged.
+        unscored: Grades in which the judge could not be asked, or not all, by kind.
+        empty: Blank predictions, which score 0 by rule.
+        mean_score: Mean of the scores; ``None`` without any. It speaks for ``scored`` grades only.
+        mean_partial_score: Mean over grades in which something was judged.
+        coverage: Mean share of the rubric's weight that was judged, unscored grades included.
+        worst: Mean of the worst cases: the mean score if everything not judged were worst.
+        best: Mean of the best cases.
+        criteria: Each criterion.
+        level2_coverage: Mean coverage of each list, over the items where the list is not empty.
+        disagreements: Verdicts that level 2 contradicts.
+        usage: What it cost.
+        signatures: How many distinct signatures the judged grades have; a mean over more than one
+            mixes ways of grading.
+    """
+
+    system: str
+    track: str
+    graded: int
+    scored: int
+    unscored: Mapping[str, int]
+    empty: int
+    mean_score: float | None
+    mean_partial_score: float | None
+    coverage: float
+    worst: float
+    best: float
+    criteria: Mapping[str, CriterionSummary]
+    level2_coverage: Mapping[str, float]
+    disagreements: int
+    usage: Usage
+    signatures: int
+
+
+def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
+    """Summaries by system and track, in the order in which they first appear."""
+    tally = Tally()
+    for grade in grades:
+        tally.add(grade)
+    return tally.summaries()
+
+
+@dataclass
+class Mean:
+    """A running mean that leaves out what is not known."""
+
+    count: int = 0
+    total: float = 0.0
+
+    def add(self, value: float | None) -> None:
+        """Take one more value into account."""
+        if value is not None:
+            self.count += 1
+            self.total += value
+
+    @property
+    def value(self) -> float | None:
+        """The mean; ``None`` of nothing."""
+        return self.total / self.count if self.count else None
+
+
+class Tally:
+    """Grades summed up one after another, in memory that does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Group] = {}
+
+    def add(self, grade: Grade) -> None:
+        """Take one more grade into account."""
+        key = (grade.system, grade.track)
+        if key not in self._groups:
+            self._groups[key] = _Group()
+        self._groups[key].add(grade)
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """The summaries so far, in the order in which system and track first appeared."""
+        return tuple(
+            group.summary(system, track) for (system, track), group in self._groups.items()
+        )
+
+
+@dataclass
+class _Criterion:
+    points: Mean = field(default_factory=Mean)
+    statuses: Counter[str] = field(default_factory=Counter)
+    levels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        self.points.add(verdict.points)
+        self.statuses[verdict.status] += 1
+        if verdict.level is not None:
+            self.levels[verdict.level] += 1
+
+    def summary(self) -> CriterionSummary:
+        return CriterionSummary(
+            judged=self.points.count,
+            mean=self.points.value,
+            statuses=dict(self.statuses),
+            levels=dict(self.levels),
+        )
+
+
+@dataclass
+class _Group:
+    graded: int = 0
+    empty: int = 0
+    disagreements: int = 0
+    usage: Usage = field(default_factory=Usage)
+    score: Mean = field(default_factory=Mean)
+    partial: Mean = field(default_factory=Mean)
+    coverage: Mean = field(default_factory=Mean)
+    worst: Mean = field(default_factory=Mean)
+    best: Mean = field(default_factory=Mean)
+    unscored: Counter[str] = field(default_factory=Counter)
+    criteria: dict[str, _Criterion] = field(default_factory=dict)
+    lists: dict[str, Mean] = field(default_factory=dict)
+    signatures: set[str] = field(default_factory=set)
+
+    def add(self, grade: Grade) -> None:
+        self.graded += 1
+        self.empty += grade.empty
+        self.disagreements += len(grade.disagreements)
+        self.usage = self.usage + grade.usage
+        self.score.add(grade.score)
+        self.partial.add(grade.partial_score)
+        self.coverage.add(grade.coverage)
+        self.worst.add(grade.bounds.worst)
+        self.best.add(grade.bounds.best)
+        if grade.unscored is not None:
+            self.unscored[grade.unscored.kind] += 1
+        for verdict in grade.verdicts:
+            self.criteria.setdefault(verdict.criterion, _Criterion()).add(verdict)
+        self._add_lists(grade.level2)
+        if grade.unscored is None and not grade.empty:
+            self.signatures.add(content_hash(grade.signature.model_dump(mode="json")))
+
+    def _add_lists(self, level2: Level2) -> None:
+        for entry in level2.lists:
+            if entry.coverage is not None:
+                self.lists.setdefault(entry.field, Mean()).add(entry.coverage)
+
+    def summary(self, system: str, track: str) -> Summary:
+        return Summary(
+            system=system,
+            track=track,
+            graded=self.graded,
+            scored=self.score.count,
+            unscored=dict(self.unscored),
+            empty=self.empty,
+            mean_score=self.score.value,
+            mean_partial_score=self.partial.value,
+            coverage=self.coverage.value or 0.0,
+            worst=self.worst.value or 0.0,
+            best=self.best.value or 0.0,
+            criteria={name: criterion.summary() for name, criterion in self.criteria.items()},
+            level2_coverage={name: mean.total / mean.count for name, mean in self.lists.items()},
+            disagreements=self.disagreements,
+            usage=self.usage,
+            signatures=len(self.signatures),
+        )
