@@ -1,0 +1,163 @@
+"""The grades of a run on disk: one a line, appended as they come, repaired when torn."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.grade import Grade
+from mmrare_judge.signature import canonical_json
+
+GRADES = "grades.jsonl"
+SUPERSEDED = "superseded.jsonl"
+
+
+class Ledger:
+    """The file ``grades.jsonl`` of a folder.
+
+    A line is handed to the operating system when `write` returns, so killing the process loses
+    nothing that was written; a line torn in the middle is taken out on the next start and kept in
+    ``superseded.jsonl``.
+
+    Args:
+        folder: The folder, which exists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / GRADES
+        self.superseded = folder / SUPERSEDED
+        self._file: IO[bytes] | None = None
+
+    def open(self, keep: Callable[[Grade], bool] = lambda grade: True) -> None:
+        """Open for appending, after taking out torn lines and those that do not count any more.
+
+        Args:
+            keep: Whether a grade that was written earlier still counts.
+
+        Raises:
+            OutputError: The file cannot be read or written.
+        """
+        try:
+            self._sift(keep)
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be opened: {error}") from error
+
+    def write(self, grade: Grade) -> None:
+        """Append a grade.
+
+        Raises:
+            OutputError: The disk is full or the file cannot be written; what was written before
+                stays as it is.
+        """
+        if self._file is None:
+            raise OutputError(f"{self.path} is not open")
+        line = grade.model_dump_json().encode() + b"\n"
+        try:
+            written = self._file.write(line)
+            if written < len(line):  # a full disk may take a part; the rest then says why
+                self._file.write(line[written:])
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error}") from error
+
+    def sort(self) -> None:
+        """Put the lines in order of system, item, judge and sample: equal grades, equal files.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        lines = sorted(_lines(self.path), key=_order)
+        draft = self.path.with_suffix(".part")
+        try:
+            draft.write_bytes(b"".join(lines))
+            os.replace(draft, self.path)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _sift(self, keep: Callable[[Grade], bool]) -> None:
+        """Rewrite the file without the lines that do not count, if there are any."""
+        if not self.path.exists():
+            return
+        draft = self.path.with_suffix(".part")
+        changed = False
+        with draft.open("wb") as kept, self.superseded.open("ab") as out:
+            for line in _lines(self.path):
+                grade = _parse(line)
+                counts = grade is not None and keep(grade)
+                changed = changed or not counts or not line.endswith(b"\n")
+                (kept if counts else out).write(line.rstrip(b"\n") + b"\n")
+            for stream in (out, kept):
+                stream.flush()
+                os.fsync(stream.fileno())
+        if not changed:
+            draft.unlink()
+        else:
+            os.replace(draft, self.path)
+        if self.superseded.stat().st_size == 0:
+            self.superseded.unlink()
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as lines:
+        yield from lines
+
+
+def _order(line: bytes) -> tuple[str, str, str, int]:
+    grade = json.loads(line)
+    judge = canonical_json(grade["signature"])
+    return grade["system"], grade["item_id"], judge, grade["sample"]
+
+
+def _parse(line: bytes) -> Grade | None:
+    try:
+        return Grade.model_validate_json(line)
+    except ValueError:
+        return None
+
+
+def read_grades(path: str | Path) -> list[Grade]:
+    """Read the grades of a ``grades.jsonl``, or of the folder it lies in.
+
+    Raises:
+        InputError: There is no such file, or a line is no grade.
+    """
+    return list(iter_grades(path))
+
+
+def iter_grades(path: str | Path) -> Iterator[Grade]:
+    """Read grades one after another; see `read_grades`."""
+    path = Path(path)
+    path = path / GRADES if path.is_dir() else path
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield _grade(line, number, path)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
+
+
+def _grade(line: bytes, number: int, path: Path) -> Grade:
+    grade = _parse(line)
+    if grade is not None:
+        return grade
+    try:
+        json.loads(line)
+        problem = "is no grade of this version"
+    except ValueError:
+        problem = "is no JSON; a run that was killed may have left it unfinished"
+    raise InputError(
+        problem,
+        remedy="Start the run again: it repairs its folder",
+        file=str(path),
+        row=number,
+    )

@@ -1,0 +1,130 @@
+"""What a run is: ``run.json``, and how one specification differs from another."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from mmrare_judge._version import __version__
+from mmrare_judge.errors import InputError, OutputError
+
+RUN = "run.json"
+
+
+class InputFile(BaseModel):
+    """A file a run reads: its path as given, its size in bytes, and the SHA-256 of its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class RunRecord(BaseModel):
+    """The full specification of a run.
+
+    Attributes:
+        format: Version of this record.
+        judges: For each judge the settings that can move a score.
+        rubrics: Hash of the rubric used for each track.
+        prompt: Hash of the prompt's fixed wording.
+        terms: Hash of the terms table.
+        repeats: Independent samples a judge.
+        inputs: The files that were read last; their change is no change of the specification,
+            since lines are matched by content.
+        package: The package version that started the run.
+        started: When, in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    judges: tuple[Mapping[str, JsonValue], ...]
+    rubrics: Mapping[str, str]
+    prompt: str
+    terms: str
+    repeats: int = 1
+    inputs: Mapping[str, InputFile] = {}
+    package: str = __version__
+    started: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+_NOT_SPECIFICATION = {"inputs", "package", "started"}
+
+
+def differences(old: RunRecord, new: RunRecord) -> tuple[str, ...]:
+    """Where two specifications differ, one line each: ``judges.0.temperature: 0.0 -> 1.0``."""
+    before, after = (
+        dict(_leaves(record.model_dump(mode="json", exclude=_NOT_SPECIFICATION), ""))
+        for record in (old, new)
+    )
+    return tuple(
+        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name, "absent") != after.get(name, "absent")
+    )
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _leaves(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _leaves(child, f"{path}.{index}")
+    else:
+        yield path, value
+
+
+def input_file(path: Path) -> InputFile:
+    """Name, size and hash of a file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+            size = stream.tell()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    return InputFile(path=str(path), bytes=size, sha256=digest.hexdigest())
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """The record of a folder; ``None`` where no run was started.
+
+    Raises:
+        OutputError: There is one, and it cannot be read.
+    """
+    path = folder / RUN
+    if not path.exists():
+        return None
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise OutputError(f"{path} cannot be read: {error}; name another folder") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}") from error
