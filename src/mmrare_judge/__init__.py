@@ -1,0 +1,83 @@
+"""Rubric-driven LLM judges for free-text answers of medical models.
+
+The names here are the public interface; everything else may move any day.
+"""
+
+from mmrare_judge._version import __version__
+from mmrare_judge.errors import (
+    BackendError,
+    BudgetError,
+    ConfigError,
+    InputError,
+    MissingExtraError,
+    MMRareJudgeError,
+    OutputError,
+    RubricError,
+)
+from mmrare_judge.grade import (
+    Evidence,
+    Grade,
+    Level2,
+    Unscored,
+    Usage,
+    Verdict,
+)
+from mmrare_judge.item import Item, Reference
+from mmrare_judge.judge import Judge, agrade, grade, grade_many
+from mmrare_judge.ledger import iter_grades, read_grades
+from mmrare_judge.pairing import Pairing, pair_up
+from mmrare_judge.prediction import Prediction, read_predictions
+from mmrare_judge.reading import iter_items, read_items
+from mmrare_judge.rows import as_item
+from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
+from mmrare_judge.run import Limits, Run, RunReport
+from mmrare_judge.signature import Signature
+from mmrare_judge.spec import JudgeSpec
+from mmrare_judge.summary import Summary, summarise
+from mmrare_judge.verify import verify
+
+__all__ = [
+    "BackendError",
+    "BudgetError",
+    "ConfigError",
+    "Criterion",
+    "Evidence",
+    "Grade",
+    "InputError",
+    "Item",
+    "Judge",
+    "JudgeSpec",
+    "Level",
+    "Level2",
+    "Limits",
+    "MMRareJudgeError",
+    "MissingExtraError",
+    "OutputError",
+    "Pairing",
+    "Prediction",
+    "Reference",
+    "Rubric",
+    "RubricError",
+    "Run",
+    "RunReport",
+    "Signature",
+    "Summary",
+    "Unscored",
+    "Usage",
+    "Verdict",
+    "__version__",
+    "agrade",
+    "as_item",
+    "grade",
+    "grade_many",
+    "iter_grades",
+    "iter_items",
+    "list_rubrics",
+    "load_rubric",
+    "pair_up",
+    "read_grades",
+    "read_items",
+    "read_predictions",
+    "summarise",
+    "verify",
+]

@@ -1,0 +1,5 @@
+"""Lets ``python -m mmrare_judge`` be the command line."""
+
+from mmrare_judge.cli import main
+
+main()
