@@ -77,7 +77,7 @@ def test_real_predictions_all_find_their_items(name: str, count: int, systems: s
 @needs_data
 def test_real_probes_answer_an_item_more_than_once_until_the_column_is_named() -> None:
     path = DATA / "examination_probes.jsonl"
-    with pytest.raises(InputError, match="Give system_column=") as caught:
+    with pytest.raises(InputError, match="name it: system_column") as caught:
         read_predictions(path)
     assert "columns are index, kind, model, prediction" in caught.value.remedy
     assert len(read_predictions(path, system_column="kind")) == 921
@@ -155,7 +155,7 @@ def test_a_system_that_answers_twice_is_refused_with_both_rows(tmp_path: Path) -
     with pytest.raises(InputError, match="system 'm' answers item '7' here and in row 1") as caught:
         read_predictions(path)
     assert caught.value.row == 3
-    assert "system_column=" in caught.value.remedy
+    assert "--system-column" in caught.value.remedy
 
 
 def test_a_file_without_predictions_is_refused(tmp_path: Path) -> None:

@@ -129,5 +129,8 @@ def _doubled(prediction: Prediction, row: Row, first: int, path: Path) -> InputE
     who = f"system {prediction.system!r}" if prediction.system else "a system without a name"
     problem = f"{who} answers item {prediction.item_id!r} here and in row {first}"
     columns = ", ".join(row.values)
-    remedy = f"Give system_column=... if a column tells the systems apart; columns are {columns}"
+    remedy = (
+        "If a column tells the systems apart, name it: system_column, or --system-column on the "
+        f"command line; columns are {columns}"
+    )
     return InputError(problem, remedy=remedy, file=str(path), row=row.number)
