@@ -15,12 +15,13 @@ any number of concurrent requests::
     server.otherwise = lambda request: chat("no") if "case 7" in request.text else filled()
 
 Steps: `filled`, `chat`, `tool_call`, `refused`, `error`, `rate_limited`, `error_in_200`, `raw`,
-`reset`, `hang`, `drip`.
+`reset`, `cut_off`, `hang`, `drip`, `zipped`, `redirected`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import struct
@@ -48,11 +49,13 @@ class Received:
         path: Its path, ``/v1/chat/completions``.
         headers: Its headers, names in lower case.
         body: Its JSON body.
+        connection: The client's port: equal for requests over one connection.
     """
 
     path: str
     headers: Mapping[str, str]
     body: Mapping[str, Json]
+    connection: int = 0
 
     @property
     def messages(self) -> list[Mapping[str, Json]]:
@@ -89,8 +92,9 @@ class Answer:
         status: The HTTP status.
         headers: Headers beside the content type.
         content_type: The body's media type.
-        manner: ``send`` it; ``reset`` the connection instead; ``hang`` for ``seconds`` and then
-            send it; ``drip`` it a byte at a time, over ``seconds`` in all.
+        manner: ``send`` it; ``reset`` the connection instead; ``cut`` the connection in the middle
+            of the body; ``hang`` for ``seconds`` and then send it; ``drip`` it a byte at a time,
+            over ``seconds`` in all.
         seconds: See ``manner``.
     """
 
@@ -98,7 +102,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
-    manner: Literal["send", "reset", "hang", "drip"] = "send"
+    manner: Literal["send", "reset", "cut", "hang", "drip"] = "send"
     seconds: float = 0.0
 
 
@@ -112,6 +116,7 @@ def completion(
     finish: str = "stop",
     model: str = "scripted-1",
     usage: Mapping[str, int] | None = USAGE,
+    logprobs: Json = None,
 ) -> Answer:
     """A chat completion around one message."""
     body = {
@@ -121,6 +126,7 @@ def completion(
         "model": model,
         "choices": [
             {"index": 0, "finish_reason": finish, "message": {"role": "assistant", **message}}
+            | ({} if logprobs is None else {"logprobs": logprobs})
         ],
     }
     return Answer(json.dumps(body | ({"usage": dict(usage)} if usage else {})).encode())
@@ -194,14 +200,30 @@ def reset() -> Answer:
     return Answer(manner="reset")
 
 
-def hang(seconds: float = 60.0) -> Answer:
-    """Nothing happens for that long."""
-    return replace(error(504, "hung"), manner="hang", seconds=seconds)
+def cut_off(answer: Answer) -> Answer:
+    """The first half of that answer, and then the connection is closed."""
+    return replace(answer, manner="cut")
+
+
+def hang(seconds: float = 60.0, answer: Answer | None = None) -> Answer:
+    """Nothing happens for that long, and then that answer comes."""
+    return replace(answer or error(504, "hung"), manner="hang", seconds=seconds)
 
 
 def drip(answer: Answer, seconds: float = 60.0) -> Answer:
     """That answer byte by byte, so slowly that it takes this long."""
     return replace(answer, manner="drip", seconds=seconds)
+
+
+def zipped(answer: Answer) -> Answer:
+    """That answer, compressed with gzip."""
+    headers = {**answer.headers, "Content-Encoding": "gzip"}
+    return replace(answer, body=gzip.compress(answer.body), headers=headers)
+
+
+def redirected(target: str, status: int = 307) -> Answer:
+    """A redirect to another address."""
+    return Answer(status=status, headers={"Location": target})
 
 
 def example(schema: Mapping[str, Json], root: Mapping[str, Json] | None = None) -> Json:
@@ -232,7 +254,8 @@ class ScriptedServer:
         otherwise: What happens when the script is used up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.url = ""
         self.requests: list[Received] = []
         self.otherwise: Step = filled()
@@ -269,13 +292,15 @@ class ScriptedServer:
             app, access_log=None, shutdown_timeout=0.01, handler_cancellation=True
         )
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        await web.TCPSite(runner, self._host, 0).start()
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"http://{host}:{runner.addresses[0][1]}/v1"
         return runner
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        received = Received(request.path, headers, await request.json())
+        peer = request.transport.get_extra_info("peername") if request.transport else (None, 0)
+        received = Received(request.path, headers, await request.json(), peer[1])
         self.requests.append(received)
         step = self._steps.popleft() if self._steps else self.otherwise
         while not isinstance(step, Answer):
@@ -289,6 +314,8 @@ async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
     if answer.manner == "hang":
         await asyncio.sleep(answer.seconds)
     headers = {**answer.headers, "Content-Type": answer.content_type}
+    if answer.manner == "cut":
+        return await _cut(request, answer, headers)
     if answer.manner == "drip":
         return await _drip(request, answer, headers)
     return web.Response(body=answer.body, status=answer.status, headers=headers)
@@ -301,6 +328,18 @@ def _reset(request: web.Request) -> None:
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+async def _cut(
+    request: web.Request, answer: Answer, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=dict(headers))
+    response.content_length = len(answer.body)
+    await response.prepare(request)
+    await response.write(answer.body[: len(answer.body) // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response
 
 
 async def _drip(

@@ -16,6 +16,7 @@ from mmrare_judge.gate import Gate
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.replay import Replay
+from mmrare_judge.retry import Backoff
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessor
 
@@ -55,6 +56,7 @@ def make_assessor(
     *,
     backend: Backend | None = None,
     gate: Gate | None = None,
+    backoff: Backoff | None = None,
 ) -> Assessor:
     """The assessor of a spec.
 
@@ -64,11 +66,13 @@ def make_assessor(
     if spec.model == EMBEDDED:
         _refuse_model_settings(spec)
         return EmbeddedJudge(terms)
-    chosen = make_backend(spec, gate) if backend is None else backend
+    chosen = make_backend(spec, gate, backoff) if backend is None else backend
     return LanguageModelJudge(spec, chosen, open_cache(cache))
 
 
-def make_backend(spec: JudgeSpec, gate: Gate | None = None) -> Backend:
+def make_backend(
+    spec: JudgeSpec, gate: Gate | None = None, backoff: Backoff | None = None
+) -> Backend:
     """The backend a spec names.
 
     Raises:
@@ -77,10 +81,10 @@ def make_backend(spec: JudgeSpec, gate: Gate | None = None) -> Backend:
     if spec.backend == "direct":
         from mmrare_judge.backends.openai_compatible import DirectBackend
 
-        return DirectBackend(spec, gate=gate)
+        return DirectBackend(spec, gate=gate, backoff=backoff)
     from mmrare_judge.backends.llm import LLMBackend
 
-    return LLMBackend(spec, gate=gate)
+    return LLMBackend(spec, gate=gate, backoff=backoff)
 
 
 def _refuse_model_settings(spec: JudgeSpec) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mmrare_judge.backends.base import Reply, Request, TokenRecord
 from mmrare_judge.backends.logprobs import token_text
-from mmrare_judge.label_confidence import Token, label_confidences
+from mmrare_judge.label_confidence import label_confidences
+from mmrare_judge.label_tokens import Token
 from mmrare_judge.schema import drafts, shape_of
 from mmrare_judge.task import Draft
 

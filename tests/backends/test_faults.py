@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mmrare_judge.backends.faults import MEANINGS, Meaning, as_fault, meaning_of
+from mmrare_judge.backends.faults import as_fault
 from mmrare_judge.backends.headers import retry_after
 from mmrare_judge.backends.litellm_door import litellm
+from mmrare_judge.backends.meanings import MEANINGS, Meaning, meaning_of
 from mmrare_judge.backends.secrecy import presentable, redact
 from mmrare_judge.errors import (
     BackendError,
@@ -37,6 +38,56 @@ def test_every_exception_class_of_litellm_has_a_meaning() -> None:
     }
     assert len(ours) > 25  # as of 1.106 there are 32; an empty set would prove nothing
     assert ours - MEANINGS.keys() == set()
+
+
+NOT_OF_CHATS = {
+    # webhooks, websockets, and a module that is configured twice
+    "InvalidWebhookSignatureError",
+    "WebSocketConnectionClosedError",
+    "WebSocketQueueFullError",
+    "_AmbiguousModuleClientUsageError",
+}
+
+
+def test_every_exception_class_of_openai_has_a_meaning() -> None:
+    import openai
+
+    # A list, since looking at what is imported lazily changes the module.
+    theirs = {c.__name__ for c in list(vars(openai).values()) if _is_exception(c)}
+    assert len(theirs) > 12  # as of 2.54 there are 20
+    assert theirs - MEANINGS.keys() - NOT_OF_CHATS == set()
+
+
+def test_every_exception_class_of_aiohttp_has_a_meaning() -> None:
+    """Roots stand for their families; these are the families that mean something else."""
+    from aiohttp import client_exceptions, http_exceptions
+
+    families: list[tuple[type[Exception], Meaning]] = [
+        (client_exceptions.ServerTimeoutError, "timeout"),
+        (client_exceptions.InvalidURL, "model"),
+        (client_exceptions.NonHttpUrlClientError, "model"),
+        (Exception, "connection"),
+    ]
+    classes = [*vars(client_exceptions).values(), *vars(http_exceptions).values()]
+    theirs = [c for c in classes if _is_exception(c) and c.__name__ != "WSMessageTypeError"]
+    assert len(theirs) > 30  # as of 3.14 there are 43
+    for cls in theirs:
+        known = [base.__name__ for base in cls.__mro__ if base.__name__ in MEANINGS]
+        assert known, f"{cls.__name__} has no meaning"
+        expected = next(meaning for base, meaning in families if issubclass(cls, base))
+        assert MEANINGS[known[0]] == expected, cls.__name__
+
+
+def test_every_exception_class_of_instructor_is_of_the_family_that_is_caught() -> None:
+    from instructor.core import InstructorError, exceptions  # noqa: TID251
+
+    classes = [c for c in vars(exceptions).values() if _is_exception(c)]
+    assert len(classes) > 8  # as of 1.17 there are 14
+    assert [c.__name__ for c in classes if not issubclass(c, InstructorError)] == []
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Exception)
 
 
 @pytest.mark.parametrize("name", sorted(MEANINGS))
@@ -190,3 +241,11 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert retry_after(headers, NOW) == seconds
+
+
+def test_an_error_code_is_found_in_the_exception_behind() -> None:
+    """Some versions of litellm leave the endpoint's error object in the exception they wrap."""
+    inner = vendor("OpenAIError", body={"code": "insufficient_quota"})
+    outer = vendor("RateLimitError", "quota")
+    outer.__context__ = inner
+    assert meaning_of(outer) == "quota"

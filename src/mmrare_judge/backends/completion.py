@@ -91,6 +91,9 @@ def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completi
     >>> completion(200, {}, answer).choices[0].message.content
     '{}'
     """
+    if 300 <= status < 400:
+        target = headers.get("Location", "elsewhere").partition("?")[0]
+        raise EndpointError(status, headers, f"go to {target} instead, which is not followed")
     if status != 200:
         raise EndpointError(status, headers, _error_in(body))
     try:

@@ -17,7 +17,7 @@ from mmrare_judge.backends.headers import response_headers
 from mmrare_judge.backends.logprobs import token_records
 from mmrare_judge.backends.need import need_of
 from mmrare_judge.backends.payload import WireMode, is_self_hosted, structure
-from mmrare_judge.backends.secrecy import presentable
+from mmrare_judge.backends.secrecy import hidden_in, presentable
 from mmrare_judge.backends.wire import Payload, Wire, plain
 from mmrare_judge.errors import ConfigError, MMRareJudgeError
 from mmrare_judge.gate import Gate, Need, OpenGate
@@ -206,4 +206,4 @@ def fault_of(error: Exception, spec: JudgeSpec, model: str, wire: Wire) -> MMRar
 def secrets(spec: JudgeSpec) -> tuple[str, ...]:
     """What must not appear in a message."""
     key = plain(spec.api_key)
-    return (key,) if key else ()
+    return (*((key,) if key else ()), *hidden_in(spec.api_base or ""))

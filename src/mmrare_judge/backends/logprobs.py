@@ -29,7 +29,7 @@ def token_records(response: Any) -> tuple[TokenRecord, ...] | None:
             (*_pair(token), tuple(_pair(top) for top in _field(token, "top_logprobs") or ()))
             for token in content
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None  # not in the form that OpenAI has given it: no confidence, the reply holds
 
 
@@ -54,7 +54,7 @@ def _text(text: str, given: Iterable[int] | None) -> TokenText:
     """The text, or its bytes where they are a part of a character and no text by themselves."""
     if given is None or (text.isascii() and len(text) == len(list(given))):
         return text
-    whole = bytes(given)
+    whole = bytes(list(given))
     try:
         return whole.decode()
     except UnicodeDecodeError:

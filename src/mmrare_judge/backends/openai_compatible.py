@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.chat import ChatBackend
@@ -117,8 +118,15 @@ def _check_address(address: str | None) -> None:
         raise ConfigError(
             "backend direct needs api_base, the server's address, e.g. http://localhost:8000/v1"
         )
-    if not address.startswith(("http://", "https://")):
-        raise ConfigError(f"api_base {address!r} is no address; it begins with http:// or https://")
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            "api_base is no address that can be asked; write one like http://localhost:8000/v1"
+        )
 
 
 @lru_cache(maxsize=64)

@@ -38,7 +38,7 @@ async def reask(
         MMRareJudgeError: What ``send`` raised.
     """
     import instructor  # noqa: TID251
-    from instructor.core import InstructorRetryException  # noqa: TID251
+    from instructor.core import InstructorError, InstructorRetryException  # noqa: TID251
 
     _quiet()
     waiting = [first]
@@ -62,6 +62,8 @@ async def reask(
         if isinstance(cause, MMRareJudgeError):
             raise cause from cause.__cause__
         return cause if isinstance(cause, Exception) else error
+    except InstructorError as error:  # it could do nothing with the reply
+        return error
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlsplit
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET_SHAPE = re.compile(r"\b(?:sk|pk|key|hf|gsk|xai)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
@@ -21,6 +22,20 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= 6:  # a shorter one would blank out ordinary words
             text = text.replace(secret, "***")
     return _SECRET_SHAPE.sub("***", text)
+
+
+def hidden_in(address: str) -> tuple[str, ...]:
+    """What an address keeps to itself: its password, and the values of its query.
+
+    >>> hidden_in("http://me:swordfish@gpu1:8000/v1?key=open-sesame")
+    ('swordfish', 'open-sesame')
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # no address, and whoever asks it says so
+        return ()
+    password = (parts.password,) if parts.password else ()
+    return (*password, *(value for _, value in parse_qsl(parts.query)))
 
 
 def presentable(error: BaseException, secrets: Iterable[str] = ()) -> BaseException | None:

@@ -1,9 +1,11 @@
-"""One aiohttp session for each event loop, closed when its loop shuts down."""
+"""One aiohttp session for each event loop, closed when its loop or the process shuts down."""
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 _KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: uvicorn, under most servers one runs oneself, closes it
 after 5, and a request that is sent into a closing connection is lost."""
+
+_FAREWELL = 2.0
+"""Seconds a loop that is still running when the process ends may take to close its session."""
 
 
 class Sessions:
@@ -34,6 +39,7 @@ class Sessions:
         self._open: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[AsyncGenerator[ClientSession], ClientSession]
         ] = WeakKeyDictionary()
+        self._at_exit = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -51,6 +57,9 @@ class Sessions:
         lifetime = self._lifetime()
         session = await anext(lifetime)
         self._open[loop] = (lifetime, session)
+        if not self._at_exit:
+            atexit.register(self._close_all)
+            self._at_exit = True
         return session
 
     async def aclose(self) -> None:
@@ -58,6 +67,14 @@ class Sessions:
         lifetime, _ = self._open.get(asyncio.get_running_loop(), (None, None))
         if lifetime is not None:
             await lifetime.aclose()
+
+    def _close_all(self) -> None:
+        # A loop in a daemon thread, as synchronous calls have it, never shuts down: it is cut off.
+        for loop, (lifetime, _) in list(self._open.items()):
+            if loop.is_running():
+                with suppress(Exception):  # nobody is left to be told
+                    closing = asyncio.run_coroutine_threadsafe(lifetime.aclose(), loop)
+                    closing.result(timeout=_FAREWELL)
 
     async def _lifetime(self) -> AsyncGenerator[ClientSession]:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector

@@ -1,0 +1,32 @@
+"""Text read as a grading, or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from asking import MALFORMED, TEXT, Grading
+from mmrare_judge.backends.answer import read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"First {TEXT} then {TEXT}",
+        f"Use {{this}}: {TEXT}",
+        f"Broken: {MALFORMED} and so on",
+        "{" * 100_000,
+        'x {"a":' * 20_000,
+        "no braces at all",
+        "",
+        "null",
+    ],
+    ids=["two", "brace", "broken", "deep", "deep-after-prose", "prose", "empty", "null"],
+)
+def test_nothing_is_guessed_from_text_that_holds_no_single_object(text: str) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        read(text, Grading)
+
+
+def test_a_quoted_end_of_thinking_inside_the_reply_does_not_cut_it() -> None:
+    text = TEXT.replace("named", "says </think> itself")
+    assert read(text, Grading) == text

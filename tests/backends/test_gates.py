@@ -1,0 +1,204 @@
+"""Every attempt passes the gate, with what it may take, and leaves it with what it took."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from asking import (
+    BACKENDS,
+    DIRECT,
+    KEY,
+    LITELLM,
+    TEXT,
+    WRONG_ENUM,
+    Ask,
+    Way,
+    every_way,
+    good,
+    graded,
+    request_for,
+    spec_for,
+)
+from makers import make_item
+from mmrare_judge import Judge
+from mmrare_judge.backends.base import Meter
+from mmrare_judge.backends.need import most_tokens
+from mmrare_judge.backends.payload import structure
+from mmrare_judge.errors import (
+    BudgetError,
+    ConfigError,
+    RefusalError,
+    TransportError,
+)
+from mmrare_judge.gate import AdaptiveGate, Budget, Need
+from mmrare_judge.grade import Usage
+from mmrare_judge.retry import Backoff
+from mmrare_judge.spec import JudgeSpec
+from server import ScriptedServer, Step, chat, error, hang, rate_limited, refused, reset
+
+
+@dataclass
+class Watch:
+    """A gate that notes what passes, and that may let only so many through."""
+
+    places: int = 1000
+    needs: list[Need] = field(default_factory=list)
+    left: list[tuple[Need, Usage, BaseException | None]] = field(default_factory=list)
+
+    async def enter(self, need: Need) -> None:
+        if len(self.needs) >= self.places:
+            raise BudgetError("no more")
+        self.needs.append(need)
+
+    def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
+        self.left.append((need, spent, error))
+
+    @property
+    def spent(self) -> Usage:
+        """Everything that was told on leaving."""
+        return sum((spent for _, spent, _ in self.left), Usage())
+
+
+SCRIPTS: dict[str, tuple[Step, ...]] = {
+    "first": (good,),
+    "retries": (error(503), reset(), good),
+    "re-asks": (chat("{}"), chat(WRONG_ENUM), good),
+    "both": (rate_limited(), chat("{}"), error(500), chat("[]"), rate_limited(1), good),
+    "habit": (error(400, "'temperature' is not supported"), good),
+}
+
+
+@every_way
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_every_attempt_passes_the_gate(ask: Ask, way: Way, script: tuple[Step, ...]) -> None:
+    gate = Watch()
+    asked = ask(*script, **way, gate=gate)
+    assert graded(asked)
+    assert len(gate.needs) == len(gate.left) == len(script)
+    assert [need for need, _, _ in gate.left] == gate.needs
+    told, counted = gate.spent, asked.meter.usage
+    assert (told.calls, told.retries, told.reasks) == (
+        counted.calls,
+        counted.retries,
+        counted.reasks,
+    )
+    assert told.prompt_tokens == counted.prompt_tokens
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("step", "cls"),
+    [
+        (rate_limited(retry_after=9), TransportError),
+        (reset(), TransportError),
+        (refused("no"), RefusalError),
+        (error(401), ConfigError),
+    ],
+    ids=["429", "reset", "refusal", "401"],
+)
+def test_the_gate_is_told_how_an_attempt_failed(
+    ask: Ask, way: Way, step: Step, cls: type[Exception]
+) -> None:
+    gate = Watch()
+    ask(step, **way, gate=gate, retries=0)
+    ((_, spent, fault),) = gate.left
+    assert type(fault) is cls
+    assert spent.calls == 1
+    if isinstance(fault, TransportError) and fault.kind == "rate_limit":
+        assert fault.retry_after == 9
+
+
+@every_way
+@pytest.mark.parametrize(
+    "first", [error(503), chat("{}")], ids=["before-a-retry", "before-a-re-ask"]
+)
+def test_a_used_up_budget_ends_the_request_and_nothing_more_is_sent(
+    ask: Ask, way: Way, first: Step
+) -> None:
+    gate = Watch(places=1)
+    asked = ask(first, **way, gate=gate)
+    assert isinstance(asked.fault, BudgetError)
+    assert len(asked.seen) == len(gate.left) == 1
+
+
+def test_what_is_turned_down_before_it_is_sent_is_told_as_nothing_spent(ask: Ask) -> None:
+    """This model takes no temperature, as litellm knows; it is sent by habit, and then without."""
+    gate = Watch()
+    assert graded(ask(good, model="openai/gpt-5-mini", gate=gate))
+    assert [spent.calls for _, spent, _ in gate.left] == [0, 1]
+    assert isinstance(gate.left[0][2], ConfigError)
+
+
+@every_way
+def test_a_cancelled_attempt_leaves_the_gate(server: ScriptedServer, way: Way) -> None:
+    server.otherwise = hang(30)
+    spec, gate = spec_for(server, **way), Watch()
+
+    async def cancel() -> None:
+        backend = BACKENDS[spec.backend](spec, gate=gate)
+        task = asyncio.create_task(backend.complete(request_for(spec), Meter()))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    ((_, spent, fault),) = gate.left
+    assert isinstance(fault, asyncio.CancelledError)
+    assert spent.calls == 1
+
+
+# What an attempt may take
+
+
+def test_the_need_is_that_of_messages_schema_and_longest_reply(ask: Ask) -> None:
+    """42 and 21 characters in the messages: 14 and 7 tokens, and 8 around each; 900 to reply."""
+    gate = Watch()
+    asked = ask(good, **LITELLM, gate=gate, mode="json_schema", max_tokens=900)
+    assert graded(asked)
+    request = request_for(JudgeSpec(model="any"))
+    schema = structure(request.reply_model, request.schema, "json_schema", limits=True)
+    assert gate.needs == [Need(tokens=14 + 7 + 2 * 8 + most_tokens(schema) + 900, cost=None)]
+
+
+def test_a_priced_model_needs_what_the_price_list_says(ask: Ask) -> None:
+    """Listed at 0.25 and 2 dollars a million: 38 * 0.25e-6 + 900 * 2e-6, the 38th for ``{}``."""
+    gate = Watch()
+    ask(good, model="openai/gpt-5-mini", gate=gate, mode="json", max_tokens=900)
+    need = gate.needs[-1]
+    assert need.tokens == 938
+    assert need.cost == pytest.approx(0.0018095)
+
+
+@pytest.mark.parametrize("way", [LITELLM, DIRECT], ids=["litellm", "direct"])
+def test_a_re_ask_needs_more_than_the_first_attempt(ask: Ask, way: Way) -> None:
+    gate = Watch()
+    ask(chat(WRONG_ENUM), good, **way, gate=gate)
+    first, second = gate.needs
+    assert second.tokens > first.tokens + len(TEXT) // 3
+
+
+# With the real gate
+
+
+@pytest.mark.parametrize("way", [LITELLM, DIRECT], ids=["litellm", "direct"])
+def test_a_run_ends_when_the_calls_it_may_make_are_made(server: ScriptedServer, way: Way) -> None:
+    server.otherwise = chat("{}")
+    budget = Budget(max_calls=2)
+    judge = Judge(
+        way["model"],
+        backend=way["backend"],
+        api_base=server.url,
+        api_key=KEY,
+        cache="off",
+        gate=AdaptiveGate(budget=budget),
+        backoff=Backoff(base=0),
+    )
+    with pytest.raises(BudgetError):
+        judge.grade("Give prednisone.", make_item())
+    assert len(server.requests) == budget.spent.calls == 2
+    assert budget.spent.reasks == 1
