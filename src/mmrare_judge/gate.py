@@ -6,11 +6,32 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mmrare_judge.errors import BudgetError, TransportError
+from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 from mmrare_judge.grade import Usage
+
+LONGEST_PAUSE = 900.0
+"""Seconds a provider may ask everything to be held back; with more, it cannot be worked with now.
+
+It lies below the 30 minutes that a prediction may take in all.
+"""
+
+_NAP = 1.0
+"""Seconds after which one who is held back looks whether the gate was closed."""
+
+
+@dataclass
+class Piece:
+    """A piece of work on its way: whether anything was sent for it."""
+
+    begun: bool = False
+
+
+piece_of_work: ContextVar[Piece | None] = ContextVar("piece_of_work", default=None)
+"""The piece that requests are sent for; also for those sent by tasks that its own task starts."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +84,20 @@ class Budget:
         max_cost: US dollars.
         max_calls: Requests.
         spent: What was spent so far.
+        settled: Called whenever an attempt has given its reservation back.
     """
 
     max_cost: float | None = None
     max_calls: int | None = None
     spent: Usage = field(default_factory=Usage)
+    settled: list[Callable[[], None]] = field(default_factory=list)
     _reserved_cost: float = 0.0
     _reserved_calls: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on the wire, through whichever gate."""
+        return self._reserved_calls == 0
 
     def fits(self, need: Need) -> bool:
         """Whether one more attempt fits beside those on the wire."""
@@ -85,8 +113,8 @@ class Budget:
         if self.max_cost is None:
             return True
         if need.cost is None or self.spent.cost is None:
-            raise BudgetError(
-                "the price of this model is not known, so max_cost cannot be kept; "
+            raise ConfigError(
+                "what a call of this model costs is not known, so max_cost cannot be kept; "
                 "set max_calls instead"
             )
         return self.spent.cost + cost + need.cost <= self.max_cost
@@ -101,6 +129,21 @@ class Budget:
         self._reserved_calls -= 1
         self._reserved_cost -= need.cost or 0.0
         self.spent = self.spent + spent
+        for tell in self.settled:
+            tell()
+
+    def beyond(self, usage: Usage) -> Usage:
+        """What was spent over and above ``usage``; nothing by a backend that passes no gate."""
+        spent = self.spent
+        if spent.calls <= usage.calls:
+            return Usage()
+        known = spent.cost is not None and usage.cost is not None
+        return Usage(
+            calls=spent.calls - usage.calls,
+            prompt_tokens=max(0, spent.prompt_tokens - usage.prompt_tokens),
+            completion_tokens=max(0, spent.completion_tokens - usage.completion_tokens),
+            cost=max(0.0, (spent.cost or 0.0) - (usage.cost or 0.0)) if known else None,
+        )
 
 
 class AdaptiveGate:
@@ -145,9 +188,21 @@ class AdaptiveGate:
         self._calm = True
         self._resume_at = 0.0
         self._ahead_of_cut = 0
+        self._closed = False
+        self.budget.settled.append(self._wake)
+
+    def close(self) -> None:
+        """Let nothing through any more but what belongs to a `Piece` that is begun."""
+        self._closed = True
+        self._wake_all()
 
     async def enter(self, need: Need) -> None:
-        """Wait for a place, the pause and the windows, in that order; see `Gate.enter`."""
+        """Wait for a place, the pause and the windows, in that order; see `Gate.enter`.
+
+        Raises:
+            BudgetError: It would pass the budget, or the gate is closed.
+            ConfigError: The cost is not known, or the provider asks for too long a pause.
+        """
         while not self._place_for(need):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
@@ -163,40 +218,57 @@ class AdaptiveGate:
         except BaseException:
             self.leave(need, Usage(), None)
             raise
+        piece = piece_of_work.get()
+        if piece is not None:
+            piece.begun = True
+
+    def _check_open(self) -> None:
+        piece = piece_of_work.get()
+        if self._closed and not (piece is not None and piece.begun):
+            raise BudgetError("the run is being stopped, and nothing new is sent")
 
     def _place_for(self, need: Need) -> bool:
+        self._check_open()
         if self.budget.fits(need):
             return self.on_wire < max(1, int(self.limit))
-        if self.on_wire == 0 or not self.budget.fits_alone(need):
+        if self.budget.idle or not self.budget.fits_alone(need):
             self._wake_all()
             raise BudgetError("the budget is used up")
         return False
 
     async def _hold_back(self, need: Need) -> None:
         while True:
+            self._check_open()
             now = self._clock()
+            self._check_pause(self._resume_at - now)
             wait = max(
                 self._resume_at - now,
                 self._requests.wait(now, 1),
                 self._tokens.wait(now, need.tokens),
             )
             if wait <= 0:
-                self._requests.add(now, 1)
-                self._tokens.add(now, need.tokens)
+                self._requests.add(now, 1, need)
+                self._tokens.add(now, need.tokens, need)
                 return
-            await self._sleep(wait)
+            await self._sleep(min(wait, _NAP))
+
+    def _check_pause(self, seconds: float) -> None:
+        if seconds > LONGEST_PAUSE:
+            raise ConfigError(
+                f"the provider asks to wait {seconds:.0f} seconds, mostly because a quota is used "
+                "up; start again when it is over, and what is graded will not be asked again"
+            )
 
     def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
         """Free the place, settle the budget and adapt the limit; see `Gate.leave`."""
         self.on_wire -= 1
-        self.budget.settle(need, spent)
-        self._tokens.correct(spent.prompt_tokens + spent.completion_tokens - need.tokens)
+        self._tokens.correct(need, spent.prompt_tokens + spent.completion_tokens)
         if isinstance(error, TransportError) and error.kind == "rate_limit":
             self._slow_down(error.retry_after)
         elif error is None and spent.calls:
             self._speed_up()
         self._ahead_of_cut = max(0, self._ahead_of_cut - 1)
-        self._wake()
+        self.budget.settle(need, spent)  # which wakes who waits, here and at other gates
 
     def _slow_down(self, retry_after: float | None) -> None:
         if retry_after:
@@ -230,27 +302,34 @@ class _Window:
 
     def __init__(self, ceiling: int | None) -> None:
         self._ceiling = ceiling
-        self._events: deque[tuple[float, int]] = deque()
+        self._events: deque[_Event] = deque()
         self._sum = 0
 
     def wait(self, now: float, amount: int) -> float:
         """Seconds until ``amount`` more fits; one above the ceiling waits for an empty window."""
         if self._ceiling is None:
             return 0.0
-        while self._events and self._events[0][0] <= now - 60:
-            self._sum -= self._events.popleft()[1]
+        while self._events and self._events[0].when <= now - 60:
+            self._sum -= self._events.popleft().amount
         if not self._events or self._sum + amount <= self._ceiling:
             return 0.0
-        return self._events[0][0] + 60 - now
+        return self._events[0].when + 60 - now
 
-    def add(self, now: float, amount: int) -> None:
+    def add(self, now: float, amount: int, need: Need) -> None:
         if self._ceiling is not None:
-            self._events.append((now, amount))
+            self._events.append(_Event(now, amount, need))
             self._sum += amount
 
-    def correct(self, difference: int) -> None:
-        """Replace an upper bound by what it really was, in the newest entry."""
-        if self._events:
-            when, amount = self._events.pop()
-            self._events.append((when, amount + difference))
-            self._sum += difference
+    def correct(self, need: Need, amount: int) -> None:
+        """Replace the upper bound of an attempt by what it really was, if it still counts."""
+        event = next((event for event in reversed(self._events) if event.need is need), None)
+        if event is not None:
+            self._sum += amount - event.amount
+            event.amount = amount
+
+
+@dataclass
+class _Event:
+    when: float
+    amount: int
+    need: Need

@@ -24,6 +24,7 @@ from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
+from mmrare_judge.retry import Backoff
 from mmrare_judge.rows import as_item
 from mmrare_judge.rubric import Rubric, load_rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec
@@ -49,6 +50,7 @@ class Judge:
         backend: Where requests go: ``"litellm"``, ``"direct"`` for an OpenAI-compatible endpoint of
             your own, or a `Backend`.
         gate: What every attempt on the wire has to pass: limits and budget; by default nothing.
+        backoff: How to wait between repeats after transport faults.
         terms: Abbreviations and other names for level 2 and the embedded judge.
         **options: Settings of `JudgeSpec` (``api_base``, ``temperature``, ``timeout``, ...), which
             go before those of ``judge``.
@@ -66,6 +68,7 @@ class Judge:
         cache: CacheChoice = "default",
         backend: Backend | Literal["litellm", "direct"] | None = None,
         gate: Gate | None = None,
+        backoff: Backoff | None = None,
         terms: Terms | None = None,
         **options: Any,
     ) -> None:
@@ -75,7 +78,9 @@ class Judge:
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self._settings_by_rubric: dict[str, str] = {}
-        self._assessor = make_assessor(self.spec, self.terms, cache, backend=backend, gate=gate)
+        self._assessor = make_assessor(
+            self.spec, self.terms, cache, backend=backend, gate=gate, backoff=backoff
+        )
 
     def rubric_for(self, item: Item) -> Rubric:
         """The rubric this judge applies to an item.

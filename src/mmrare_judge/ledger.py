@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.grade import Grade, Usage
 from mmrare_judge.signature import canonical_json
 
 GRADES = "grades.jsonl"
@@ -57,11 +58,13 @@ class Ledger:
         if self._file is None:
             raise OutputError(f"{self.path} is not open")
         line = grade.model_dump_json().encode() + b"\n"
+        end = self._file.tell()
         try:
             written = self._file.write(line)
             if written < len(line):  # a full disk may take a part; the rest then says why
                 self._file.write(line[written:])
         except OSError as error:
+            self._take_back(end)
             raise OutputError(f"{self.path} cannot be written: {error}") from error
 
     def sort(self) -> None:
@@ -70,19 +73,53 @@ class Ledger:
         Raises:
             OutputError: The file cannot be written.
         """
-        lines = sorted(_lines(self.path), key=_order)
         draft = self.path.with_suffix(".part")
         try:
-            draft.write_bytes(b"".join(lines))
+            lines = sorted(_lines(self.path), key=_order)
+            with draft.open("wb") as stream:
+                stream.writelines(lines)
+                stream.flush()
+                os.fsync(stream.fileno())
             os.replace(draft, self.path)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error}") from error
+
+    def retire(self, keys: set[str]) -> None:
+        """Move grades aside that do not count any more, by their `Grade.key`.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self.close()
+        self.open(lambda grade: grade.key not in keys)
+
+    def superseded_usage(self) -> Usage:
+        """What the grades cost that were moved aside; torn lines cannot tell.
+
+        Raises:
+            OutputError: The file cannot be read.
+        """
+        total = Usage()
+        try:
+            for line in _lines(self.superseded) if self.superseded.exists() else ():
+                grade = _parse(line)
+                total = total if grade is None else total + grade.usage
+        except OSError as error:
+            raise OutputError(f"{self.superseded} cannot be read: {error}") from error
+        return total
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _take_back(self, end: int) -> None:
+        """Cut a half-written line off, so that the next one does not run into it."""
+        assert self._file is not None
+        with suppress(OSError):  # what stays is taken out on the next start
+            self._file.truncate(end)
+            self._file.seek(end)
 
     def _sift(self, keep: Callable[[Grade], bool]) -> None:
         """Rewrite the file without the lines that do not count, if there are any."""

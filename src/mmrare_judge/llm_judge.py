@@ -18,12 +18,13 @@ from mmrare_judge.errors import (
     BackendError,
     ContentFilterError,
     FormatError,
+    OutputError,
     RefusalError,
     ReplyError,
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.flights import Flights
+from mmrare_judge.flights import Claims, Flights
 from mmrare_judge.grade import Unscored, UnscoredKind, Usage
 from mmrare_judge.prompt import messages
 from mmrare_judge.replay import Replay
@@ -60,6 +61,8 @@ class LanguageModelJudge:
         self.backend = backend
         self.cache = cache
         self._flights = Flights()
+        self._claims = Claims(cache.directory if isinstance(cache, ReplyCache) else None)
+        self._cache_fault: OutputError | None = None
 
     async def assess(self, task: Task, *, doubts: Mapping[str, str] | None = None) -> Assessment:
         """Answer the task's questions, all in one request or so many a request as the spec says.
@@ -70,7 +73,10 @@ class LanguageModelJudge:
             ConfigError: The request can never work: key, model name, parameter.
             BudgetError: The run's budget is used up.
             CacheMissError: The cache is a `Replay`, and does not hold a reply.
+            OutputError: The reply before could not be kept in the cache.
         """
+        if doubts is None:  # a second look belongs to a first one that is paid for
+            self._tell_cache_fault()
         asked = tuple(q for q in task.questions if doubts is None or q.key in doubts)
         requests = [
             make_request(self.spec, task, part, doubts)
@@ -78,15 +84,21 @@ class LanguageModelJudge:
         ]
         if len(requests) == 1:
             return await self._answer(requests[0], task.item.id)
-        return _merged(
-            await asyncio.gather(*(self._answer(request, task.item.id) for request in requests))
-        )
+        # All of them are awaited, also when one raises: the others are being paid for.
+        answers = (self._answer(request, task.item.id) for request in requests)
+        return _merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
 
     async def _answer(self, request: Request, item_id: str) -> Assessment:
         known = self._look_up(request, item_id)
         if known is not None:
             return known
-        return await self._flights.share(request.hash, lambda: self._buy(request))
+        return await self._flights.share(request.hash, lambda: self._claim(request, item_id))
+
+    async def _claim(self, request: Request, item_id: str) -> Assessment:
+        """Buy the reply, unless another process is doing so and it comes through the cache."""
+        async with self._claims.held(request.hash, patience=self.spec.timeout) as waited:
+            known = self._look_up(request, item_id) if waited else None
+            return await self._buy(request) if known is None else known
 
     async def _buy(self, request: Request) -> Assessment:
         meter = Meter()
@@ -117,7 +129,20 @@ class LanguageModelJudge:
 
     async def _keep(self, request: Request, reply: Reply) -> None:
         if isinstance(self.cache, ReplyCache):
-            await asyncio.to_thread(self.cache.put, request, reply)
+            try:
+                await asyncio.to_thread(self.cache.put, request, reply)
+            except OutputError as error:
+                log.warning("%s; this reply is graded, but not kept", error)
+                self._cache_fault = error
+
+    def _tell_cache_fault(self) -> None:
+        """Raise what kept an earlier reply out of the cache.
+
+        Not at once: that reply was paid for and is graded. Only what comes after it is refused.
+        """
+        fault, self._cache_fault = self._cache_fault, None
+        if fault is not None:
+            raise fault
 
     async def _keep_fault(self, request: Request, error: BackendError) -> None:
         kind = _reply_fault(error)
@@ -170,6 +195,13 @@ def _parts(asked: tuple[Question, ...], size: int | None) -> Iterator[tuple[Ques
     for start in range(0, len(criteria), size):
         chosen = criteria[start : start + size]
         yield tuple(question for question in asked if question.criterion.id in chosen)
+
+
+def _all(ended: list[Assessment | BaseException]) -> list[Assessment]:
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in ended if isinstance(outcome, Assessment)]
 
 
 def _merged(parts: list[Assessment]) -> Assessment:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmrare_judge.errors import OutputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.grade import Grade, Usage
 from mmrare_judge.ledger import GRADES, Ledger
 from mmrare_judge.run_record import RUN, RunRecord, differences, read_record, write_whole
 from mmrare_judge.summary import Tally
 
 SUMMARY = "summary.json"
 LOCK = "run.lock"
+
+Place = tuple[str, str, str]
+"""System, track and item: where one prediction belongs."""
 
 
 class RunFolder:
@@ -33,16 +36,17 @@ class RunFolder:
         self.path = path if fork is None else Path(fork)
         self._source = None if fork is None else path
         self.record = record
+        self._lost_before = Usage()
 
     @contextmanager
-    def opened(self, seen: Callable[[Grade], None]) -> Iterator[tuple[Ledger, set[str]]]:
+    def opened(self, keep: Callable[[Grade], bool]) -> Iterator[Ledger]:
         """Lock the folder, check and write its record, repair and open its ledger.
 
         Args:
-            seen: Called with every grade that counts already.
+            keep: Called with every grade of an earlier start: whether it still counts.
 
         Yields:
-            The ledger, and the keys of the grades that count.
+            The ledger.
 
         Raises:
             OutputError: The folder cannot be written, is in use, or holds another specification.
@@ -51,30 +55,35 @@ class RunFolder:
         with _locked(self.path / LOCK):
             self._take_over()
             self._settle_record()
+            self._lost_before = _lost_before(self.path / SUMMARY)
             ledger = Ledger(self.path)
-            done: set[str] = set()
-
-            def keep(grade: Grade) -> bool:
-                if grade.unscored is not None or grade.key in done:
-                    return False
-                done.add(grade.key)
-                seen(grade)
-                return True
-
             ledger.open(keep)
             try:
-                yield ledger, done
+                yield ledger
             finally:
                 ledger.close()
 
-    def write_summary(self, tally: Tally, **more: Any) -> None:
-        """Write ``summary.json``: the summaries of the tally, and more.
+    def write_summary(self, ledger: Ledger, tally: Tally, lost: Usage, **more: Any) -> None:
+        """Write ``summary.json``: the summaries of the tally, what all starts cost, and more.
+
+        Args:
+            ledger: The ledger of this folder.
+            tally: The grades that count.
+            lost: What this start spent on predictions that got no grade.
+            **more: Further entries.
 
         Raises:
             OutputError: It cannot be written.
         """
-        summaries = [summary.model_dump(mode="json") for summary in tally.summaries()]
-        content = {"summaries": summaries, **more}
+        summaries = tally.summaries()
+        superseded, lost = ledger.superseded_usage(), self._lost_before + lost
+        incurred = sum((summary.usage for summary in summaries), superseded + lost)
+        usages = {"incurred": incurred, "superseded": superseded, "without_grade": lost}
+        content = {
+            "summaries": [summary.model_dump(mode="json") for summary in summaries],
+            "all_starts": {name: usage.model_dump() for name, usage in usages.items()},
+            **more,
+        }
         write_whole(self.path / SUMMARY, json.dumps(content, indent=2, ensure_ascii=False))
 
     def _make(self) -> None:
@@ -88,8 +97,11 @@ class RunFolder:
     def _take_over(self) -> None:
         if self._source is None or (self.path / RUN).exists():
             return
-        if (self._source / GRADES).exists():
-            shutil.copyfile(self._source / GRADES, self.path / GRADES)
+        try:
+            if (self._source / GRADES).exists():
+                shutil.copyfile(self._source / GRADES, self.path / GRADES)
+        except OSError as error:
+            raise OutputError(f"{self.path / GRADES} cannot be written: {error}") from error
 
     def _settle_record(self) -> None:
         earlier = read_record(self.path)
@@ -103,6 +115,44 @@ class RunFolder:
                     "grades that still count"
                 )
         write_whole(self.path / RUN, self.record.model_dump_json(indent=2))
+
+
+class Standing:
+    """Which grades of earlier starts still count, as the gradings that are wanted come up.
+
+    Attributes:
+        overtaken: Keys of grades whose prediction, reference or judge has changed since.
+    """
+
+    def __init__(self) -> None:
+        self._done: set[str] = set()
+        self._keys_by_place: dict[Place, list[str]] = {}
+        self.overtaken: set[str] = set()
+
+    def keep(self, grade: Grade) -> bool:
+        """Whether a grade that was found counts: it is no failure and no double."""
+        if grade.unscored is not None or grade.key in self._done:
+            return False
+        self._done.add(grade.key)
+        place = (grade.system, grade.track, grade.item_id)
+        self._keys_by_place.setdefault(place, []).append(grade.key)
+        return True
+
+    def to_do(self, place: Place, keys: Sequence[str]) -> list[bool]:
+        """For all gradings of one prediction, by their keys: whether each has to be made."""
+        self.overtaken.update(self._keys_by_place.pop(place, ()))
+        self.overtaken.difference_update(keys)
+        missing = [key not in self._done for key in keys]
+        self._done.update(keys)
+        return missing
+
+
+def _lost_before(summary: Path) -> Usage:
+    """What earlier starts spent without a grade to show for it, as far as they could tell."""
+    try:
+        return Usage.model_validate(json.loads(summary.read_bytes())["all_starts"]["without_grade"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Usage()  # no summary yet, or one of an earlier version
 
 
 @contextmanager
