@@ -31,7 +31,6 @@ from typing import Any
 
 from bench_server import answer, serving
 from embedded_speed import ITEM, predictions
-
 from mmrare_judge import Judge
 from mmrare_judge.gate import AdaptiveGate
 from mmrare_judge.llm_judge import make_request
