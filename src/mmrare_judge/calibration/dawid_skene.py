@@ -1,0 +1,192 @@
+"""Dawid and Skene's model: the truth and each rater's errors from the ratings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.errors import InputError
+
+Cube = NDArray[np.float64]
+"""Items by raters by categories: how often each rater gave each category to each item."""
+
+
+@dataclass(frozen=True)
+class DawidSkene:
+    """The fitted model.
+
+    Attributes:
+        items: Item ids, in the order of the rows of ``posteriors``.
+        raters: Rater ids, in the order of ``error_rates``.
+        categories: The schema's categories.
+        posteriors: Items by categories: the probability of each being true.
+        prevalence: Probability of each category.
+        error_rates: Raters by true by given category; nan where a rater met no such item.
+        log_likelihood: Of the ratings at the fitted parameters.
+        iterations: EM steps taken.
+        converged: Whether the log-likelihood had come to rest.
+    """
+
+    items: tuple[object, ...]
+    raters: tuple[object, ...]
+    categories: tuple[object, ...]
+    posteriors: Floats
+    prevalence: Floats
+    error_rates: Floats
+    log_likelihood: float
+    iterations: int
+    converged: bool
+
+    def labels(self) -> tuple[object, ...]:
+        """The most probable category of each item; ``None`` where two are equally probable."""
+        top = self.posteriors.max(axis=1, keepdims=True)
+        ties = np.isclose(self.posteriors, top, rtol=0, atol=1e-9)
+        return tuple(self.categories[int(row.argmax())] if row.sum() == 1 else None for row in ties)
+
+
+def rating_counts(
+    items: Sequence[object],
+    raters: Sequence[object],
+    labels: Sequence[object],
+    *,
+    categories: Sequence[object],
+) -> tuple[Cube, tuple[object, ...], tuple[object, ...]]:
+    """Counts by item, rater and category, with the item and rater ids in order of appearance.
+
+    ``None`` is a missing label and is skipped.
+
+    Raises:
+        InputError: A label is none of the categories; the rows are named.
+
+    >>> counts, _, _ = rating_counts(["a", "a"], ["x", "y"], [1, 0], categories=[0, 1])
+    >>> counts.tolist()
+    [[[0.0, 1.0], [1.0, 0.0]]]
+    """
+    if not len(items) == len(raters) == len(labels):
+        raise InputError(f"{len(items)} items, {len(raters)} raters and {len(labels)} labels")
+    places = {category: k for k, category in enumerate(categories)}
+    odd = [row for row, label in enumerate(labels) if label is not None and label not in places]
+    if odd:
+        raise InputError(
+            f"label {labels[odd[0]]!r} is none of {list(categories)}",
+            remedy=f"rows {', '.join(map(str, odd[:10]))}",
+        )
+    names, who = tuple(dict.fromkeys(items)), tuple(dict.fromkeys(raters))
+    row_of = {name: i for i, name in enumerate(names)}
+    column_of = {name: j for j, name in enumerate(who)}
+    counts = np.zeros((len(names), len(who), len(places)))
+    for item, rater, label in zip(items, raters, labels, strict=True):
+        if label is not None:
+            counts[row_of[item], column_of[rater], places[label]] += 1
+    return counts, names, who
+
+
+def dawid_skene(
+    items: Sequence[object],
+    raters: Sequence[object],
+    labels: Sequence[object],
+    *,
+    categories: Sequence[object],
+    tolerance: float = 1e-9,
+    max_iterations: int = 10_000,
+) -> DawidSkene:
+    """Maximum likelihood of truth and rater errors by EM (Dawid and Skene 1979).
+
+    Likelihood of item i: ``sum_j p_j prod_k prod_l pi_k(j, l)^(n_ikl)``. E: posterior of each
+    category given p and pi; M: p as the mean posterior, pi as posterior-weighted shares. It starts
+    from the vote shares and stops when a step gains less than ``tolerance`` in log-likelihood.
+    A rater may rate an item several times; missing ratings are missing at random.
+
+    Args:
+        items: One entry per rating.
+        raters: One entry per rating.
+        labels: One entry per rating; ``None`` where missing.
+        categories: The schema's categories, seen or not.
+        tolerance: Least gain in log-likelihood to go on for.
+        max_iterations: When to give up.
+
+    Returns:
+        The fit; ``converged`` is false where it gave up. Items without any rating keep the
+        prevalence as posterior.
+
+    >>> fit = dawid_skene("aaabbb", "xyzxyz", [1, 1, 0, 0, 0, 0], categories=[0, 1])
+    >>> fit.labels(), fit.converged
+    ((1, 0), True)
+    """
+    counts, names, who = rating_counts(items, raters, labels, categories=categories)
+    if not counts.any():
+        raise InputError("there is no rating to fit")
+    posteriors = _vote_shares(counts)
+    last, now, iterations = -np.inf, -np.inf, 0
+    converged = False
+    while not converged and iterations < max_iterations:
+        prevalence, errors = _maximise(counts, posteriors)
+        posteriors, now = _expect(counts, prevalence, errors)
+        converged, last = now - last < tolerance, now
+        iterations += 1
+    return DawidSkene(
+        items=names, raters=who, categories=tuple(categories), posteriors=posteriors,
+        prevalence=prevalence, error_rates=errors, log_likelihood=now, iterations=iterations,
+        converged=converged,
+    )  # fmt: skip
+
+
+def majority(
+    items: Sequence[object],
+    raters: Sequence[object],
+    labels: Sequence[object],
+    *,
+    categories: Sequence[object],
+) -> tuple[dict[object, object], dict[object, dict[object, float]]]:
+    """Each item's most frequent label, and its soft label.
+
+    Ties are ``None``: they go to adjudication, or the soft label (the vote shares) is used.
+    Items without any rating are ``None`` with an empty soft label.
+
+    >>> votes, soft = majority("aabb", "xyxy", [1, 1, 0, 1], categories=[0, 1])
+    >>> votes, soft["b"]
+    ({'a': 1, 'b': None}, {0: 0.5, 1: 0.5})
+    """
+    counts, names, _ = rating_counts(items, raters, labels, categories=categories)
+    votes = counts.sum(axis=1)
+    winners: dict[object, object] = {}
+    soft: dict[object, dict[object, float]] = {}
+    for name, row in zip(names, votes, strict=True):
+        leading = np.flatnonzero(row == row.max())
+        winners[name] = categories[leading[0]] if len(leading) == 1 else None
+        shares = (row / row.sum()).tolist() if row.any() else []
+        soft[name] = dict(zip(categories, shares, strict=False))
+    return winners, soft
+
+
+def _vote_shares(counts: Cube) -> Floats:
+    votes = counts.sum(axis=1)
+    totals = votes.sum(axis=1, keepdims=True)
+    overall = votes.sum(axis=0) / votes.sum()
+    return np.asarray(np.where(totals > 0, votes / np.maximum(totals, 1), overall))
+
+
+def _maximise(counts: Cube, posteriors: Floats) -> tuple[Floats, Floats]:
+    rated = counts.any(axis=(1, 2))
+    prevalence = posteriors[rated].mean(axis=0)
+    given = np.einsum("ij,ikl->kjl", posteriors, counts)
+    totals = given.sum(axis=2, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return prevalence, np.where(totals > 0, given / totals, np.nan)
+
+
+def _expect(counts: Cube, prevalence: Floats, errors: Floats) -> tuple[Floats, float]:
+    # A log of 0 must stay out of the product with a count of 0; -1e300 acts as minus infinity.
+    with np.errstate(divide="ignore"):
+        logs = np.nan_to_num(np.log(errors), nan=0.0, neginf=-1e300)
+        start = np.nan_to_num(np.log(prevalence), neginf=-1e300)
+    joint = start + np.einsum("ikl,kjl->ij", counts, logs)
+    top = joint.max(axis=1, keepdims=True)
+    weights = np.exp(joint - top)
+    sums = weights.sum(axis=1, keepdims=True)
+    rated = counts.any(axis=(1, 2))
+    return weights / sums, float((top + np.log(sums))[rated].sum())

@@ -1,0 +1,158 @@
+"""Gold labels out of files: long tables, and wide ones with a column a rater or a criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from
+from mmrare_judge.calibration.ratings import Scale
+from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.tables_io import Row, stream_rows
+
+PARQUET = (".parquet", ".pq")
+
+
+class GoldColumns(BaseModel):
+    """Which column holds what.
+
+    Attributes:
+        item: The item.
+        system: The model that answered; may be absent from the file.
+        criterion: The criterion; not read where ``criteria`` are columns or ``only_criterion``
+            is given.
+        rater: Who labelled; not read where ``raters`` are columns.
+        label: The label; not read from wide tables.
+        cluster: The case; the item if the file has no such column.
+        raters: In a wide table, the columns that are raters.
+        criteria: In a wide table, the columns that are criteria.
+        only_criterion: The criterion of the whole file, where no column says it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    item: str = "item"
+    system: str = "system"
+    criterion: str = "criterion"
+    rater: str = "rater"
+    label: str = "label"
+    cluster: str = "cluster"
+    raters: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
+    only_criterion: str | None = None
+
+    @property
+    def shape(self) -> Literal["long", "wide by rater", "wide by criterion"]:
+        """How the table is laid out."""
+        if self.raters:
+            return "wide by rater"
+        return "wide by criterion" if self.criteria else "long"
+
+
+LONG = GoldColumns()
+"""The long layout: item, system, criterion, rater, label, cluster."""
+
+
+def read_gold(
+    path: str | Path, scales: Mapping[str, Scale], *, columns: GoldColumns = LONG
+) -> Gold:
+    """Read gold labels from JSONL, JSON, CSV, TSV, XLSX or Parquet.
+
+    Args:
+        path: The file; its suffix says the format.
+        scales: The declared scale of each criterion; see `scales_of`.
+        columns: Which column holds what; naming ``raters`` or ``criteria`` reads a wide table.
+
+    Raises:
+        InputError: A column is missing, or a label is refused; file, row and field are named.
+        MissingExtraError: The file is Parquet and neither pandas nor pyarrow can read it.
+    """
+    path = Path(path)
+    if columns.raters and columns.criteria:
+        raise InputError("a wide table has raters or criteria as columns, not both")
+    rows = _parquet(path) if path.suffix.casefold() in PARQUET else stream_rows(path)
+    labels = [label for row in rows for label in _labels(row, columns, str(path))]
+    return gold_from(labels, scales, file=str(path))
+
+
+def _labels(row: Row, columns: GoldColumns, file: str) -> Iterator[GoldLabel]:
+    needed = _needed(columns)
+    for name in needed:
+        if name not in row.values:
+            problem = f"no column {name!r}; there are {', '.join(map(str, row.values))}"
+            remedy = "Say which column holds what with GoldColumns"
+            raise InputError(problem, remedy=remedy, file=file, row=row.number, field=name)
+    for name in {columns.item, columns.criterion, columns.rater} & set(needed):
+        if _name(row.values[name]) == "":
+            raise InputError("is empty", file=file, row=row.number, field=name)
+    item = _name(row.values[columns.item])
+    cluster = _name(row.values.get(columns.cluster)) or item
+    system = _name(row.values.get(columns.system))
+    for criterion, rater, cell in _cells(row.values, columns):
+        yield GoldLabel(item, system, criterion, rater, _label(cell), cluster, row.number)
+
+
+def _needed(columns: GoldColumns) -> Sequence[str]:
+    needed = [columns.item, *columns.raters, *columns.criteria]
+    if not columns.criteria and columns.only_criterion is None:
+        needed.append(columns.criterion)
+    if not columns.raters:
+        needed.append(columns.rater)
+    return [*needed, columns.label] if columns.shape == "long" else needed
+
+
+def _cells(values: Mapping[str, Any], columns: GoldColumns) -> Iterator[tuple[str, str, object]]:
+    criterion = columns.only_criterion or _name(values.get(columns.criterion))
+    match columns.shape:
+        case "long":
+            yield criterion, _name(values[columns.rater]), values[columns.label]
+        case "wide by rater":
+            yield from ((criterion, rater, values[rater]) for rater in columns.raters)
+        case "wide by criterion":
+            rater = _name(values[columns.rater])
+            yield from ((criterion, rater, values[criterion]) for criterion in columns.criteria)
+
+
+def _name(cell: object) -> str:
+    """A name as text; tables hand out 7.0 where the file says 7."""
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def _label(cell: object) -> str | float | None:
+    if cell is None or cell != cell or cell == "":
+        return None
+    if isinstance(cell, bool):
+        return str(cell)  # True is not 1: it has to be a declared category to be let in
+    if isinstance(cell, (int, float)):
+        return float(cell)
+    return str(cell)
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("pandas", "calibration") from error
+    try:
+        table = pandas.read_parquet(path)
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "calibration") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot be read: {reason}", file=str(path)) from error
+    except ValueError as error:
+        raise InputError(f"not a Parquet file: {error}", file=str(path)) from error
+    for number, values in enumerate(table.to_dict("records"), start=1):
+        yield Row({str(name): _plain(cell) for name, cell in values.items()}, number, True)
+
+
+def _plain(cell: Any) -> Any:
+    """Scalars of numpy as Python's own."""
+    return cell.item() if hasattr(cell, "item") else cell

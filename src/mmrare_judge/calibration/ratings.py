@@ -1,0 +1,229 @@
+"""Who gave which label to what: `Scale` and `Ratings`, the input of every agreement statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from mmrare_judge.calibration.patterns import Floats, Ints, Patterns
+from mmrare_judge.errors import InputError
+
+Level = Literal["nominal", "ordinal", "interval", "continuous"]
+Label = str | float | None
+
+
+class Scale(BaseModel):
+    """The labels raters may give, as declared; never inferred from the labels at hand.
+
+    Attributes:
+        level: ``nominal``; ``ordinal`` (categories worst first); ``interval`` (ordered categories
+            whose points can be subtracted); ``continuous`` (any number, no categories).
+        categories: The labels, worst first where they have an order.
+        points: What each category counts as a number; for ordinal scales 0, 1, 2, ... if left out.
+        positive: The category that positive agreement and sensitivity speak of; the last of two
+            if left out.
+
+    >>> Scale(level="ordinal", categories=("0", "1", "2")).points
+    (0.0, 1.0, 2.0)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Level
+    categories: tuple[str, ...] = ()
+    points: tuple[float, ...] = ()
+    positive: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scale:
+        count = len(self.categories)
+        if self.level == "continuous":
+            if count or self.points or self.positive:
+                raise ValueError("a continuous scale has no categories")
+            return self
+        if count < 2 or len(set(self.categories)) < count:
+            raise ValueError("give at least two different categories")
+        if self.level == "ordinal" and not self.points:
+            object.__setattr__(self, "points", tuple(float(rank) for rank in range(count)))
+        if self.points and len(self.points) != count:
+            raise ValueError("give one number of points a category")
+        if self.level == "interval" and not self.points:
+            raise ValueError("an interval scale needs points")
+        if self.positive is None and count == 2:
+            object.__setattr__(self, "positive", self.categories[-1])
+        if self.positive not in (None, *self.categories):
+            raise ValueError(f"positive {self.positive!r} is no category")
+        return self
+
+    def read(self, label: Label) -> float:
+        """The category's index, or the number on a continuous scale; NaN for a missing label.
+
+        Raises:
+            ValueError: The label is not on the scale.
+
+        >>> Scale(level="nominal", categories=("NO", "YES")).read("YES")
+        1.0
+        """
+        if label is None or label == "" or (isinstance(label, float) and np.isnan(label)):
+            return float("nan")
+        if self.level == "continuous":
+            if isinstance(label, bool) or not np.isfinite(float(label)):
+                raise ValueError(f"{label!r} is not a finite number")
+            return float(label)
+        return float(self.categories.index(_name(label)))
+
+
+def _name(label: str | float) -> str:
+    """A label as text: tables hand out 2.0 where the file says 2."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Labels of several raters on the same units.
+
+    Attributes:
+        codes: Units by raters: the category's index; on a continuous scale the rank of the number
+            among those that occur; -1 where the label is missing.
+        numbers: The same cells as numbers (points of the category); NaN where missing, and
+            everywhere on a nominal scale.
+        scale: The declared scale.
+        raters: The raters' names, by column.
+        clusters: The cluster (case) of each unit, as an index.
+        weights: The weight of each unit; 1 unless units were sampled unequally.
+    """
+
+    codes: Ints
+    numbers: Floats
+    scale: Scale
+    raters: tuple[str, ...]
+    clusters: Ints
+    weights: Floats
+
+    @classmethod
+    def from_labels(
+        cls,
+        rows: Sequence[Sequence[Label]],
+        scale: Scale,
+        *,
+        raters: Sequence[str] | None = None,
+        clusters: Sequence[Hashable] | None = None,
+        weights: ArrayLike | None = None,
+    ) -> Ratings:
+        """Ratings from labels: a row a unit, a column a rater, ``None`` for a missing label.
+
+        Raises:
+            InputError: A label is not on the scale, or the lengths do not fit.
+
+        >>> yes_no = Scale(level="nominal", categories=("NO", "YES"))
+        >>> Ratings.from_labels([["YES", "NO"], ["YES", None]], yes_no).codes.tolist()
+        [[1, 0], [1, -1]]
+        """
+        read = np.array([_read_row(row, scale, n) for n, row in enumerate(rows, 1)], dtype=float)
+        width = len(raters or ()) if not rows else len(rows[0])
+        cells = read.reshape(len(rows), width)
+        names = tuple(raters) if raters else tuple(f"rater {n + 1}" for n in range(width))
+        groups = list(range(len(rows))) if clusters is None else list(clusters)
+        heavy = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=float)
+        if not (len(names) == width and len(groups) == len(rows) == len(heavy)):
+            raise InputError("raters, clusters or weights do not fit the rows")
+        if not (np.isfinite(heavy).all() and (heavy >= 0).all()):
+            raise InputError("a weight is negative or not finite")
+        codes, numbers = _encoded(cells, scale)
+        return cls(codes, numbers, scale, names, _indexed(groups), heavy)
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return len(self.codes)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether any unit has a weight other than 1."""
+        return bool((self.weights != 1).any())
+
+    def only(self, *raters: str) -> Ratings:
+        """The same units with some raters, in the order given.
+
+        Raises:
+            InputError: There is no such rater.
+        """
+        unknown = [name for name in raters if name not in self.raters]
+        if unknown:
+            raise InputError(f"no rater {unknown[0]!r}; raters are {', '.join(self.raters)}")
+        columns = [self.raters.index(name) for name in raters]
+        codes, numbers = self.codes[:, columns], self.numbers[:, columns]
+        return replace(self, codes=codes, numbers=numbers, raters=tuple(raters))
+
+    def take(self, chosen: NDArray[np.bool_]) -> Ratings:
+        """Some of the units, chosen by a mask."""
+        return replace(
+            self,
+            codes=self.codes[chosen],
+            numbers=self.numbers[chosen],
+            clusters=self.clusters[chosen],
+            weights=self.weights[chosen],
+        )
+
+    @cached_property
+    def _distinct(self) -> tuple[Ints, Ints, Ints]:
+        rows, first, inverse = np.unique(self.codes, axis=0, return_index=True, return_inverse=True)
+        return rows, first, inverse.reshape(-1)
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """The distinct rows of labels: what statistics are computed from."""
+        rows, first, _ = self._distinct
+        scale = self.scale
+        positive = None if scale.positive is None else scale.categories.index(scale.positive)
+        return Patterns(rows, self.numbers[first], len(scale.categories), positive)
+
+    @property
+    def pattern_of_unit(self) -> Ints:
+        """For each unit the row of `patterns` it shows."""
+        return self._distinct[2]
+
+    @property
+    def pattern_weights(self) -> Floats:
+        """The total weight of each pattern: one row, as statistics take it."""
+        width = len(self.patterns.codes)
+        totals = np.bincount(self.pattern_of_unit, self.weights, minlength=width)
+        return totals[None, :].astype(np.float64)
+
+
+def _read_row(row: Sequence[Label], scale: Scale, number: int) -> list[float]:
+    cells = []
+    for label in row:
+        try:
+            cells.append(scale.read(label))
+        except ValueError as error:
+            remedy = f"Labels are: {', '.join(scale.categories) or 'finite numbers'}"
+            raise InputError(f"label {label!r}", remedy=remedy, row=number) from error
+    return cells
+
+
+def _encoded(cells: Floats, scale: Scale) -> tuple[Ints, Floats]:
+    known = ~np.isnan(cells)
+    codes = np.full(cells.shape, -1, dtype=np.int64)
+    numbers = np.full(cells.shape, np.nan)
+    if scale.level == "continuous":
+        codes[known] = np.unique(cells[known], return_inverse=True)[1].reshape(-1)
+        numbers = cells
+    else:
+        codes[known] = cells[known].astype(np.int64)
+        if scale.points:
+            numbers[known] = np.asarray(scale.points)[codes[known]]
+    return codes, numbers
+
+
+def _indexed(names: Sequence[Hashable]) -> Ints:
+    index = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([index[name] for name in names], dtype=np.int64)

@@ -1,0 +1,106 @@
+"""What the statistics take in: plain vectors, cluster codes and sampling weights, checked once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmrare_judge.errors import InputError
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+def floats(values: ArrayLike, name: str, *, length: int | None = None) -> Floats:
+    """The values as a vector of floats; ``None`` becomes nan, which means missing.
+
+    Raises:
+        InputError: It is no vector of numbers, has another length than its partners, or holds an
+            infinite value.
+
+    >>> floats([1, None, 0], "gold").tolist()
+    [1.0, nan, 0.0]
+    """
+    try:
+        vector = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be numbers", remedy=str(error)) from error
+    if vector.ndim != 1:
+        raise InputError(f"{name} must be a vector, not of shape {vector.shape}")
+    if length is not None and len(vector) != length:
+        raise InputError(f"{name} has {len(vector)} values where {length} are needed")
+    if np.isinf(vector).any():
+        raise InputError(f"{name} holds an infinite value")
+    return vector
+
+
+def binary(values: ArrayLike, name: str, *, length: int | None = None) -> Floats:
+    """The values as a vector of 0 and 1 (nan is missing).
+
+    Raises:
+        InputError: A value is neither 0 nor 1.
+
+    >>> binary([True, False, None], "flagged").tolist()
+    [1.0, 0.0, nan]
+    """
+    vector = floats(values, name, length=length)
+    odd = vector[~np.isnan(vector) & (vector != 0) & (vector != 1)]
+    if len(odd):
+        raise InputError(f"{name} must be 0 or 1, not {odd[0]:g}")
+    return vector
+
+
+def cluster_codes(clusters: ArrayLike | None, length: int) -> Codes:
+    """Cluster ids as codes 0, 1, 2, ...; without ids every unit is its own cluster.
+
+    >>> cluster_codes(["b", "a", "b"], 3).tolist()
+    [1, 0, 1]
+    """
+    if clusters is None:
+        return np.arange(length, dtype=np.int64)
+    ids = np.asarray(clusters)
+    if ids.shape != (length,):
+        raise InputError(f"clusters have shape {ids.shape} where {length} ids are needed")
+    return np.unique(ids, return_inverse=True)[1].astype(np.int64)
+
+
+def sampling_weights(inclusion: ArrayLike | None, labelled: Mask) -> Floats:
+    """One over the probability with which each labelled unit was chosen; 0 where unlabelled.
+
+    Raises:
+        InputError: A labelled unit's probability is missing or outside (0, 1].
+
+    >>> sampling_weights([0.5, 0.1, 1], np.array([True, False, True])).tolist()
+    [2.0, 0.0, 1.0]
+    """
+    if inclusion is None:
+        return labelled.astype(np.float64)
+    chances = floats(inclusion, "inclusion", length=len(labelled))
+    used = chances[labelled]
+    if np.isnan(used).any() or (used <= 0).any() or (used > 1).any():
+        raise InputError(
+            "a labelled unit's inclusion probability is missing or outside (0, 1]",
+            remedy="use the probabilities that were saved when the sample was drawn",
+        )
+    weights = np.zeros(len(labelled))
+    weights[labelled] = 1 / used
+    return weights
+
+
+def group_sums(values: Floats, codes: Codes) -> Floats:
+    """The sum within each cluster.
+
+    >>> group_sums(np.array([1.0, 2.0, 4.0]), np.array([1, 0, 1])).tolist()
+    [2.0, 5.0]
+    """
+    return np.bincount(codes, weights=values).astype(np.float64)
+
+
+def count_clusters(codes: Codes) -> int:
+    """How many clusters occur.
+
+    >>> count_clusters(np.array([4, 0, 4]))
+    2
+    """
+    return len(np.unique(codes))

@@ -1,0 +1,177 @@
+"""Reports as HTML and as Markdown: whatever a text holds, it stays text."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from mmrare_judge.calibration.report_blocks import (
+    Block,
+    Bullets,
+    Case,
+    Figure,
+    Gallery,
+    Key,
+    Paragraph,
+    Quote,
+    Report,
+    Section,
+    Table,
+)
+from mmrare_judge.calibration.report_html import html_of, policy
+from mmrare_judge.calibration.report_markdown import escaped, markdown_of
+from mmrare_judge.calibration.report_text import shown
+
+HOSTILE = {
+    "script": "<script>alert(1)</script>",
+    "end of style": "</style></title><img src=x onerror=alert(1)>",
+    "template": "{{ 7 * 7 }}{% raw %}{# #}",
+    "mathtext": "$x$",
+    "cell": "a | b || c",
+    "quotes": "\" onclick='x' `code` ' \"",
+    "turned round": "\u202esafe\u2066",
+    "nul": "a\x00b\x07",
+    "surrogate": "\udfff\ud800",
+    "link": "[a](http://b.example) <http://c.example> www.d.example",
+    "image": "![a](b.png)",
+    "heading": "# a\n\n## b\n===\n---",
+    "list": "1. a\n2) b\n- c\n+ d\n* e",
+    "code": "    four spaces\n```\n~~~",
+    "quote": "> a\n>> b",
+    "entity": "&lt;b&gt; &#60;",
+    "reference": "[a]: http://b.example\n[a]",
+    "rule": "***\n___",
+    "comment": "<!-- a --> ]]> <![CDATA[",
+    "table": "a | b\n--- | ---\n1 | 2",
+    "emphasis": "*a* **b** _c_ ~~d~~",
+    "backslash": "\\| \\<b> \\",
+    "e-mail": "a@b.example mailto:a@b.example",
+}
+HTML_TAGS = set(
+    "html head meta title style body header h1 dl div dt dd main section h2 p nav ol li a span "
+    "ul table caption thead tbody tr th td figure h3 strong figcaption article blockquote".split()
+)
+
+
+def report_of(text: str) -> Report:
+    """A report in which every text is this one."""
+    table = Table(text, (text, text), ((text, text),))
+    figure = Figure("a-figure", text, text, missing=text, table=table)
+    blocks: tuple[Block, ...] = (
+        Paragraph(text),
+        Bullets((text,)),
+        table,
+        figure,
+        Gallery((figure,)),
+        Case(text, ((text, text),), (Quote(text, text),)),
+    )
+    return Report(
+        text, ((text, text),), "open", (text,), (Key(text, text, text),),
+        (Section("part", text, blocks),),
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def tokens(markdown: str) -> list[Token]:
+    parser = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(
+        ["table", "strikethrough"]
+    )
+    flat = []
+    for token in parser.parse(markdown):
+        flat += [token, *(token.children or [])]
+    return flat
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_in_html_no_text_becomes_markup(hostile: str) -> None:
+    page = html_of(report_of(hostile))
+    page.encode()
+    harmless, found = Page(html_of(report_of("a"))), Page(page)
+    assert found.tags <= HTML_TAGS
+    assert found.attributes == harmless.attributes
+    assert shown(hostile) in found.text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_in_markdown_no_text_becomes_markup(hostile: str) -> None:
+    """The tokens that a Markdown reader finds are the kinds of a report of harmless texts."""
+    text = markdown_of(report_of(hostile))
+    text.encode()
+    expected = {token.type for token in tokens(markdown_of(report_of("a\n\nb\nc")))}
+    assert {token.type for token in tokens(text)} <= expected
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_in_markdown_every_text_can_be_read_back(hostile: str) -> None:
+    words = "".join(t.content for t in tokens(escaped(hostile)) if t.type == "text")
+    assert words.replace(" ", "") == "".join(shown(hostile).split())
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_in_markdown_every_table_keeps_its_columns(hostile: str) -> None:
+    kinds = [token.type for token in tokens(markdown_of(report_of(hostile)))]
+    assert kinds.count("table_open") == 3
+    assert kinds.count("th_open") == kinds.count("td_open") == 6
+
+
+def test_the_pages_policy_allows_its_own_style_and_nothing_else() -> None:
+    page = html_of(report_of("a"))
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    words = Page(page).text
+    assert style[1] in "".join(words)
+    assert policy(style[1]) in page.replace("&#39;", "'")
+    assert policy(style[1]).startswith("default-src 'none'")
+
+
+def test_a_page_has_no_address_and_no_script() -> None:
+    page = html_of(report_of("a"))
+    assert not re.search(r"(?i)http(?!-equiv)|src=|url\(|<script|<link|@import|javascript", page)
+
+
+def test_a_missing_plot_is_replaced_by_its_reason() -> None:
+    figure = Figure("reliability", "Reliability", "", missing="the judge stated no confidence")
+    report = Report("t", (), "open", ("v",), (), (Section("s", "S", (figure,)),))
+    assert "No plot:</strong> the judge stated no confidence" in html_of(report)
+    assert "No plot: the judge stated no confidence" in markdown_of(report)
+
+
+def test_a_table_refuses_a_row_that_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="3 cells under 2 columns"):
+        Table("t", ("a", "b"), (("1", "2", "3"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a\r\nb\rc", "a\nb\nc", id="line ends become newlines"),
+        pytest.param("a\tb", "a\tb", id="a tab stays"),
+        pytest.param("\u202b", "[U+202B]", id="marks that turn a line round are named"),
+        pytest.param("نص עברית", "نص עברית", id="letters of any script stay"),
+        pytest.param("👩\u200d⚕️", "👩\u200d⚕️", id="joined signs stay joined"),
+        pytest.param("\ud800", "[U+D800]", id="halves of a pair are named"),
+    ],
+)
+def test_text_shows_what_it_holds(text: str, expected: str) -> None:
+    assert shown(text) == expected

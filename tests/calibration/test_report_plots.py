@@ -1,0 +1,179 @@
+"""The plots of a report: which marks they hold, and what names from data can do to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as Tree
+
+import matplotlib as mpl
+import pytest
+
+from mmrare_judge.calibration.plots_bias import bias_plot
+from mmrare_judge.calibration.plots_bland_altman import Limits, bland_altman_plot
+from mmrare_judge.calibration.plots_confusion import confusion_plot
+from mmrare_judge.calibration.plots_corrected import CorrectedRow, corrected_plot
+from mmrare_judge.calibration.plots_epsilon import epsilon_plot
+from mmrare_judge.calibration.plots_forest import ForestRow, forest_plot
+from mmrare_judge.calibration.plots_intervals import Mark
+from mmrare_judge.calibration.plots_reliability import ReliabilityPoint, reliability_plot
+from mmrare_judge.calibration.plots_risk_coverage import Operating, risk_coverage_plot
+from mmrare_judge.calibration.plots_svg import inline
+
+HALF, LOW = Mark(0.5, 0.25, 0.75), Mark(0.125)
+
+PLOTS: dict[str, Callable[[str], str]] = {
+    "forest": lambda name: forest_plot([ForestRow(name, HALF, LOW)], statistic=name),
+    "bias": lambda name: bias_plot([(name, HALF)], axis=f"{name} points"),
+    "corrected": lambda name: corrected_plot([CorrectedRow(name, HALF, LOW, HALF, Mark(None))]),
+    "confusion": lambda name: confusion_plot(
+        (name, "b"), ((3, 1), (0, 2)), name="c", criterion="d"
+    ),
+    "differences": lambda name: bland_altman_plot(
+        [(1, 0), (1, 0), (0.5, 1)], Limits(0.25, -1, 1.5), name="d", criterion=name
+    ),
+    "reliability": lambda _: reliability_plot([ReliabilityPoint(0.5, 1, 4, 0.8, 0.75, 0.3, 0.95)]),
+    "risk": lambda _: risk_coverage_plot([0.5, 1], [0, 0.25], chosen=Operating(0.5, 0.125)),
+    "epsilon": lambda _: epsilon_plot([(0.0, 0.0), (0.1, None), (0.2, 1.0)]),
+}
+NAMED = ("forest", "bias", "corrected", "confusion", "differences")
+
+HOSTILE = {
+    "script": "<script>x()</script>",
+    "title": "</title></svg><b>",
+    "mathtext": "$\\frac{1}{0}$ costs $5",
+    "broken mathtext": "$x_{$",
+    "entity": "&amp;&lt;",
+    "quotes": "\"'`",
+    "turned round": "\u202egnitaert",
+    "nul": "a\x00b\x1b",
+    "surrogate": "\ud800",
+    "letters the font lacks": "治疗方案",
+    "comment": "--><b>",
+}
+
+
+def texts(svg: str) -> list[str]:
+    return [element.text or "" for element in Tree.fromstring(svg).iter("text")]
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_is_the_same_every_time(plot: str) -> None:
+    assert PLOTS[plot]("dose") == PLOTS[plot]("dose")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_needs_nothing_from_outside_and_no_style(plot: str) -> None:
+    svg = PLOTS[plot]("dose")
+    assert not re.search(r"http|url\(|style|<image|<script|font-family|xmlns", svg)
+    links = set(re.findall(r'href="#([^"]*)"', svg))
+    assert links <= set(re.findall(r'\bid="([^"]*)"', svg))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_says_what_it_shows_to_readers_who_cannot_see_it(plot: str) -> None:
+    root = Tree.fromstring(PLOTS[plot]("dose"))
+    assert root.attrib["role"] == "img"
+    named = {element.attrib["id"]: element.text for element in root if "id" in element.attrib}
+    assert all(named[place] for place in root.attrib["aria-labelledby"].split())
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("plot", NAMED)
+def test_a_name_stays_a_name(plot: str, hostile: str) -> None:
+    """The drawing has the elements it has for a harmless name, and shows the name as it is."""
+    kinds = {element.tag for element in Tree.fromstring(PLOTS[plot]("dose")).iter()}
+    svg = PLOTS[plot](hostile)
+    svg.encode()
+    assert {element.tag for element in Tree.fromstring(svg).iter()} <= kinds
+
+
+def test_dollar_signs_are_dollar_signs() -> None:
+    assert "$x$" in texts(PLOTS["bias"]("$x$"))
+
+
+def test_a_long_name_is_cut_so_that_the_plot_keeps_its_room() -> None:
+    shown = texts(bias_plot([("a" * 200, HALF)]))
+    assert "a" * 29 + "…" in shown
+
+
+def test_a_readers_own_matplotlibrc_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = PLOTS["forest"]("dose")
+    monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9.0)
+    monkeypatch.setitem(mpl.rcParams, "text.parse_math", True)
+    assert PLOTS["forest"]("dose") == plain
+
+
+def test_drawing_leaves_matplotlibs_settings_as_they_were() -> None:
+    before = dict(mpl.rcParams)
+    PLOTS["forest"]("dose")
+    assert dict(mpl.rcParams) == before
+
+
+def test_numbers_stand_beside_their_marks() -> None:
+    assert {"0.50 (0.25 to 0.75)", "0.12"} <= set(texts(PLOTS["forest"]("dose")))
+
+
+def test_a_criterion_without_a_value_says_so() -> None:
+    svg = forest_plot(
+        [ForestRow("dose", HALF, HALF), ForestRow("safe", Mark(None), HALF)], statistic="kappa"
+    )
+    assert "no value" in texts(svg)
+
+
+def test_without_a_ceiling_the_forest_plot_shows_the_judge_alone() -> None:
+    shown = texts(forest_plot([ForestRow("dose", HALF, Mark(None))], statistic="kappa"))
+    assert "judge and clinicians" in shown
+    assert "clinicians among themselves" not in shown
+
+
+def test_a_matrix_has_counts_and_shares_of_columns() -> None:
+    """Columns: 3 of 3 is 100 %, 1 and 2 of 3 are 33 and 67 %."""
+    shown = texts(confusion_plot(("NO", "YES"), ((3, 1), (0, 2)), name="c", criterion="d"))
+    assert shown.count("3") == 1
+    assert {"100 %", "0 %", "33 %", "67 %"} <= set(shown)
+
+
+def test_units_on_one_spot_are_counted_in_one_dot() -> None:
+    shown = texts(bland_altman_plot([(1, 0)] * 7 + [(0, 1)], None, name="d", criterion="c"))
+    assert {"7", "1"} <= set(shown)
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        forest_plot([], statistic="kappa"),
+        bias_plot([("dose", Mark(None))]),
+        corrected_plot([]),
+        confusion_plot(("a", "b"), ((0, 0), (0, 0)), name="c", criterion="d"),
+        bland_altman_plot([], None, name="d", criterion="c"),
+        reliability_plot([]),
+        risk_coverage_plot([], []),
+        epsilon_plot([(0.0, None)]),
+    ],
+    ids=list(PLOTS),
+)
+def test_without_a_value_there_is_no_drawing(svg: str) -> None:
+    assert svg == ""
+
+
+def test_drawings_on_one_page_share_no_identifier() -> None:
+    pattern = r'\bid="([^"]*)"'
+    first, second = (
+        re.findall(pattern, confusion_plot(("a", "b"), ((3, 1), (0, 2)), name=n, criterion="d"))
+        for n in ("one", "two")
+    )
+    assert len(first) == len(set(first))
+    assert not set(first) & set(second)
+
+
+def test_fonts_written_in_short_become_plain_attributes(tmp_path: Path) -> None:
+    """Older matplotlib writes ``font: 700 9px 'DejaVu Sans'``."""
+    raw = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 36" width="72pt"><metadata/>'
+        "<style>*{}</style><text style=\"font: 700 9px 'DejaVu Sans'\">a</text></svg>"
+    )
+    svg = inline(raw, name="n", title="t", description="d")
+    assert '<text font-weight="700" font-size="9px">a</text>' in svg
+    assert 'width="96" height="48"' in svg
