@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.ppi import Parts, combine, mean_parts, ppi_mean
+from mmrare_judge.calibration.ppi import combine, ppi_mean
+from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
 from mmrare_judge.calibration.vectors import Codes, Floats, cluster_codes, count_clusters, floats
 from mmrare_judge.errors import InputError
@@ -80,8 +81,8 @@ def corrected_score(
         )
     return CorrectedScore(
         raw=raw_mean(points, clusters=clusters, level=level),
-        labelled=labelled.model_copy(update={"missing": 0}),
-        ppi=ppi.estimate.model_copy(update={"name": "ppi"}),
+        labelled=labelled,
+        ppi=ppi.estimate,
         rogan_gladen=correction,
         lam={} if ppi.lam is None else {"score": ppi.lam},
         graded=len(points),
@@ -141,7 +142,8 @@ def corrected_rubric_score(
         The score; without a value where a criterion with weight has no gold at all.
 
     Raises:
-        InputError: The three mappings do not name the same criteria.
+        InputError: The three mappings do not name the same criteria, their vectors differ in
+            length, or a weight is negative or no number.
 
     >>> verdicts = {"dose": [1, 1, 0, 0, 1, 1], "monitoring": [0, 0, 0, 1, 1, 0]}
     >>> weights = {"dose": 2, "monitoring": 1}
@@ -151,8 +153,8 @@ def corrected_rubric_score(
     names = _criteria(judge, gold, weights)
     scale = sum(weights.values())
     shares = [weights[name] / scale for name in names]
-    points = [floats(judge[name], name) for name in names]
-    parts, codes = _all_parts(names, points, gold, clusters, inclusion)
+    points, labels = _columns(judge, names, "judge"), _columns(gold, names, "gold")
+    parts, codes = _all_parts(points, labels, clusters, inclusion)
     raw = raw_mean(_weighted(points, shares), clusters=codes, level=level)
     graded, groups = len(codes), count_clusters(codes)
     empty = [name for name, part in zip(names, parts, strict=True) if part is None]
@@ -169,7 +171,7 @@ def corrected_rubric_score(
         )  # fmt: skip
     return CorrectedScore(
         raw=raw,
-        labelled=labelled.model_copy(update={"name": "labelled", "missing": 0}),
+        labelled=labelled.model_copy(update={"name": "labelled"}),
         ppi=ppi,
         lam=dict(zip(names, lams, strict=False)),
         graded=graded,
@@ -185,21 +187,27 @@ def _criteria(
         raise InputError(
             f"judge has criteria {sorted(judge)}, gold {sorted(gold)}, weights {sorted(weights)}"
         )
-    if any(weight < 0 for weight in weights.values()) or not any(weights.values()):
-        raise InputError(f"weights {dict(weights)} must not be negative, nor all 0")
+    if not all(0 <= weight < float("inf") for weight in weights.values()):
+        raise InputError(f"weights {dict(weights)} must not be negative, infinite or missing")
+    if not any(weights.values()):
+        raise InputError(f"weights {dict(weights)} must not all be 0")
     return [name for name in judge if weights[name] > 0]
 
 
+def _columns(by_name: Mapping[str, ArrayLike], names: Sequence[str], of: str) -> list[Floats]:
+    first = floats(by_name[names[0]], f"{of} of {names[0]}")
+    return [floats(by_name[name], f"{of} of {name}", length=len(first)) for name in names]
+
+
 def _all_parts(
-    names: Sequence[str],
     points: Sequence[Floats],
-    gold: Mapping[str, ArrayLike],
+    labels: Sequence[Floats],
     clusters: ArrayLike | None,
     inclusion: ArrayLike | None,
 ) -> tuple[list[Parts | None], Codes]:
     parts: list[Parts | None] = []
-    for name, given in zip(names, points, strict=True):
-        part, codes = mean_parts(given, gold[name], clusters=clusters, inclusion=inclusion)
+    for given, gold in zip(points, labels, strict=True):
+        part, codes = mean_parts(given, gold, clusters=clusters, inclusion=inclusion)
         parts.append(part)
     return parts, codes
 

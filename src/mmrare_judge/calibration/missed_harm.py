@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -105,7 +107,7 @@ def _share_of(
         n=share.n,
         clusters=share.clusters,
         missing=missing,
-        reason=_caveat(share, missing, level),
+        reason="; ".join(_caveats(share, missing, _worst(event, weights, among), level)),
     )
 
 
@@ -115,17 +117,21 @@ _NOTHING = {
 }
 
 
-def _caveat(share: Share, missing: int, level: float) -> str:
-    notes = []
+def _worst(event: Floats, weights: Floats, among: Mask) -> float:
+    """The share if every unit without a verdict were an event."""
+    return float(np.average(np.nan_to_num(event[among], nan=1.0), weights=weights[among]))
+
+
+def _caveats(share: Share, missing: int, worst: float, level: float) -> Iterator[str]:
+    if share.clusters == 1 and share.n > 1:
+        yield f"all {share.n} are from one cluster, so they are worth no more than one"
     if share.value == 0:
         limit = rule_of_three(share.n_effective, level=level)
-        notes.append(
+        yield (
             f"none seen in {share.n}: by the rule of three up to {limit:.1%} "
             f"cannot be excluded (one-sided, {level:.0%})"
         )
     if missing:
-        worst = (share.value * share.n + missing) / (share.n + missing)
-        notes.append(
+        yield (
             f"on {missing} more the judge gave no verdict; counted as events they make {worst:.1%}"
         )
-    return "; ".join(notes)

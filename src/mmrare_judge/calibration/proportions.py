@@ -10,6 +10,7 @@ from mmrare_judge.calibration.estimate import Interval
 from mmrare_judge.calibration.quantiles import (
     beta_quantile,
     normal_quantile,
+    one_sided,
     t_quantile,
     two_sided,
 )
@@ -44,7 +45,8 @@ def upper_limit(events: float, n: float, *, level: float = 0.95) -> float:
     0.095
     """
     _check(events, n)
-    return beta_quantile(level, events + 1, n - events) if events < n else 1.0
+    probability = one_sided(level)
+    return beta_quantile(probability, events + 1, n - events) if events < n else 1.0
 
 
 def wilson(events: float, n: float, *, level: float = 0.95) -> Interval:
@@ -75,7 +77,7 @@ def rule_of_three(n: float, *, level: float = 0.95) -> float:
     0.0295
     """
     _check(0, n)
-    return float(1 - (1 - level) ** (1 / n))
+    return float(1 - (1 - one_sided(level)) ** (1 / n))
 
 
 class Share(NamedTuple):

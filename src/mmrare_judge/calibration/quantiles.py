@@ -15,9 +15,18 @@ def two_sided(level: float) -> float:
     >>> two_sided(0.95)
     0.975
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"level {level} must lie between 0 and 1, as in 0.95")
+    _check(level)
     return (1 + level) / 2
+
+
+def one_sided(level: float) -> float:
+    """The probability below the end of a one-sided interval: the level itself, once checked.
+
+    >>> one_sided(0.95)
+    0.95
+    """
+    _check(level)
+    return level
 
 
 def normal_quantile(probability: float) -> float:
@@ -63,6 +72,11 @@ def chi_square_quantile(probability: float) -> float:
     3.841
     """
     return normal_quantile((1 + probability) / 2) ** 2
+
+
+def _check(level: float) -> None:
+    if not 0 < level < 1:
+        raise ConfigError(f"level {level} must lie between 0 and 1, as in 0.95")
 
 
 def _special() -> Any:

@@ -20,6 +20,7 @@ from mmrare_judge.calibration.vectors import (
     count_clusters,
     sampling_weights,
 )
+from mmrare_judge.errors import InputError
 
 MIN_CELL = 5
 """Gold-positive and gold-negative labels below which sensitivity and specificity are refused."""
@@ -89,6 +90,9 @@ def lang_reiczigel(test: BinaryTest, *, level: float = 0.95) -> Interval:
 
     The three samples must be independent.
 
+    Raises:
+        InputError: ``Se' + Sp'`` is 1 or less.
+
     >>> blood = BinaryTest(4060 / 11284, 11284, 178 / 179, 179, 358 / 359, 359)
     >>> interval = lang_reiczigel(blood)
     >>> round(interval.low, 3), round(interval.high, 3)
@@ -96,11 +100,16 @@ def lang_reiczigel(test: BinaryTest, *, level: float = 0.95) -> Interval:
     """
     z = normal_quantile(two_sided(level))
     primed = test.pseudo(z)
+    if primed.youden <= 0:
+        raise InputError(
+            f"sensitivity {test.sensitivity:g} + specificity {test.specificity:g} - 1 is not above "
+            "0 after pseudo-counts: such a test says nothing of the prevalence"
+        )
     share = primed.prevalence
     rate, sensitivity, specificity = primed.variances()
     shift = 2 * z**2 * (share * sensitivity - (1 - share) * specificity)
     variance = rate + share**2 * sensitivity + (1 - share) ** 2 * specificity
-    half = z * math.sqrt(variance) / abs(primed.youden)
+    half = z * math.sqrt(variance) / primed.youden
     return Interval(
         low=min(1.0, max(0.0, share + shift - half)),
         high=max(0.0, min(1.0, share + shift + half)),
@@ -122,8 +131,9 @@ def rogan_gladen(
     ``(AP + Sp - 1) / (Se + Sp - 1)``, cut to 0..1, with the interval of `lang_reiczigel`. With a
     uniform gold sample the rate ``AP`` is taken from the units without gold, so that the three
     samples are independent; with unequal inclusion probabilities from all units, because what was
-    left over is then no fair sample (the interval is a little too wide then), and ``Se`` and ``Sp``
-    are weighted. Clusters and weights enter as effective sample sizes.
+    left over is then no fair sample, and ``Se`` and ``Sp`` are weighted. Clusters and weights enter
+    as effective sample sizes. Where the samples are not independent after all, because one case has
+    units with and without gold or because ``AP`` takes in the labelled, the interval is too wide.
 
     Args:
         judge: 1 where the judge says met, 0 where not, nan without a verdict.
@@ -151,15 +161,22 @@ def rogan_gladen(
     test = None if reason else _test(verdicts, weights, codes, (rated, *sides), level)
     if test is not None:
         reason = _uninformative(test, level)
+    known = None if reason else test
     return Estimate(
         name="rogan-gladen",
-        value=None if reason or test is None else min(1.0, max(0.0, test.prevalence)),
-        interval=None if reason or test is None else lang_reiczigel(test, level=level),
+        value=None if known is None else min(1.0, max(0.0, known.prevalence)),
+        interval=None if known is None else lang_reiczigel(known, level=level),
         n=len(labels),
         clusters=count_clusters(codes),
         missing=int((~judged).sum()),
-        reason=reason,
+        reason=reason or _caveat(int((~judged).sum())),
     )
+
+
+def _caveat(abstained: int) -> str:
+    if not abstained:
+        return ""
+    return f"{abstained} units without a verdict are left out: this is the share of the others"
 
 
 def _too_few(sides: list[Mask], rated: Mask) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,9 +26,12 @@ def floats(values: ArrayLike, name: str, *, length: int | None = None) -> Floats
     [1.0, nan, 0.0]
     """
     try:
-        vector = np.asarray(values, dtype=np.float64)
+        given = np.asarray(values)
+        vector = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be numbers", remedy=str(error)) from error
+    if given.dtype.kind not in "biufO" or any(isinstance(value, str) for value in _objects(given)):
+        raise InputError(f"{name} must be numbers, not texts or dates", remedy="Convert them first")
     if vector.ndim != 1:
         raise InputError(f"{name} must be a vector, not of shape {vector.shape}")
     if length is not None and len(vector) != length:
@@ -54,6 +60,10 @@ def binary(values: ArrayLike, name: str, *, length: int | None = None) -> Floats
 def cluster_codes(clusters: ArrayLike | None, length: int) -> Codes:
     """Cluster ids as codes 0, 1, 2, ...; without ids every unit is its own cluster.
 
+    Raises:
+        InputError: There are more or fewer ids than units, one is missing (it would make one case
+            of all that lack it), or texts and numbers are mixed.
+
     >>> cluster_codes(["b", "a", "b"], 3).tolist()
     [1, 0, 1]
     """
@@ -62,6 +72,11 @@ def cluster_codes(clusters: ArrayLike | None, length: int) -> Codes:
     ids = np.asarray(clusters)
     if ids.shape != (length,):
         raise InputError(f"clusters have shape {ids.shape} where {length} ids are needed")
+    if any(one is None or one != one for one in (ids if ids.dtype.kind in "fO" else ())):
+        raise InputError("a unit's cluster is missing", remedy="Name the case of every unit")
+    given = np.asarray(clusters, dtype=object) if ids.dtype.kind in "UO" else ()
+    if len({isinstance(one, str) for one in given}) > 1:
+        raise InputError("clusters mix texts and other ids", remedy="1 and '1' may be one case")
     return np.unique(ids, return_inverse=True)[1].astype(np.int64)
 
 
@@ -86,6 +101,10 @@ def sampling_weights(inclusion: ArrayLike | None, labelled: Mask) -> Floats:
     weights = np.zeros(len(labelled))
     weights[labelled] = 1 / used
     return weights
+
+
+def _objects(values: NDArray[Any]) -> Iterable[object]:
+    return values.flat if values.dtype.kind == "O" else ()
 
 
 def group_sums(values: Floats, codes: Codes) -> Floats:
