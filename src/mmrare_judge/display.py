@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mmrare_judge.certificate import Calibration
 from mmrare_judge.grade import Grade, Level2
 from mmrare_judge.summary import Summary
 
@@ -91,6 +92,29 @@ def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:
             f"{summary.scored} with a full score, {summary.coverage:.0%} of the weight judged. "
             f"{_mean_text(summary)}"
         )
+
+
+def calibration_line(calibration: Calibration) -> str:
+    """Whether the scores come from a judge that was studied against clinicians.
+
+    >>> calibration_line(Calibration())
+    'Judge uncalibrated: no certificate was given; see `mmrare-judge calibrate`.'
+    """
+    if calibration.certificate is None:
+        return "Judge uncalibrated: no certificate was given; see `mmrare-judge calibrate`."
+    why = f": {'; '.join(calibration.reasons)}" if calibration.reasons else ""
+    verdict = _VERDICTS[calibration.verdict or "open"]
+    return (
+        f"Judge {calibration.status}{why}. By its study {verdict}. "
+        f"Certificate {calibration.certificate}."
+    )
+
+
+_VERDICTS = {
+    "good": "it may stand in for clinicians",
+    "bad": "it may not stand in for clinicians",
+    "open": "it is not proven that it may stand in for clinicians",
+}
 
 
 def _mean_text(summary: Summary) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.item import Relation, Track
 from mmrare_judge.signature import Signature
 from mmrare_judge.text import Text
@@ -247,6 +248,8 @@ class Grade(_Record):
         requests: Hashes of the requests whose replies were graded, second looks behind, to look
             the raw replies up.
         signature: How the grade was made.
+        calibration: Whether that way of grading was studied against clinicians, by the certificate
+            that was given.
     """
 
     item_id: Text
@@ -269,6 +272,7 @@ class Grade(_Record):
     sample: int = Field(default=0, ge=0)
     requests: tuple[str, ...] = ()
     signature: Signature
+    calibration: Calibration = UNCALIBRATED
 
     def verdict(self, criterion: str) -> Verdict:
         """The verdict on one criterion.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
+from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
+from mmrare_judge.clock import today
 from mmrare_judge.disagreement import disagreements
 from mmrare_judge.evidence import APPROXIMATE
 from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
@@ -36,6 +39,7 @@ class Grading:
         settings: `settings_hash` of judge, rubric and terms.
         system: The model that answered.
         notes: What was done to the input.
+        certificate: What is known of the judge's agreement with clinicians.
     """
 
     task: Task
@@ -44,8 +48,9 @@ class Grading:
     settings: str
     system: str = ""
     notes: tuple[str, ...] = ()
+    certificate: Certificate | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
         task = self.task
@@ -92,8 +97,20 @@ def finish(grading: Grading, looks: Sequence[Assessment], verdicts: Mapping[str,
         saved=sum((look.saved for look in again), first.saved),
         cached=all(look.cached for look in looks),
         requests=tuple(request for look in looks for request in look.requests),
-        signature=_signature(grading, first.made_by),
+        **_made(grading, first),
     )
+
+
+def _made(grading: Grading, look: Assessment) -> dict[str, Any]:
+    """How the grade was made, and whether that was studied against clinicians."""
+    signature, certificate = _signature(grading, look.made_by), grading.certificate
+    if certificate is None or look.failure is not None:
+        return {"signature": signature}
+    return {"signature": signature, "calibration": certificate.check(signature, today())}
+
+
+def _not_asked(grading: Grading) -> Calibration:
+    return UNCALIBRATED if grading.certificate is None else NOT_ASKED
 
 
 def _second_look(usage: Usage) -> Usage:
@@ -118,8 +135,10 @@ def unscored_grade(grading: Grading, reason: Unscored) -> Grade:
 def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **more: Any) -> Grade:
     task = grading.task
     scored = score_verdicts(task.rubric, verdicts)
+    if "signature" not in more:
+        more["signature"] = _signature(grading, {})
     return Grade(
-        **{"signature": _signature(grading, {}), **more},
+        **{"calibration": _not_asked(grading), **more},
         item_id=task.item.id,
         key=grading.key,
         sample=task.sample,

@@ -28,6 +28,8 @@ class GoldLabel:
         label: The label; ``None`` where the rater gave none.
         cluster: The case the item belongs to; labels of one case are not independent.
         row: The row of the file it was read from.
+        inclusion: The probability with which the unit was chosen to be labelled, as the labelling
+            sheet says; ``None`` where the units were not sampled with different ones.
     """
 
     item: str
@@ -37,6 +39,7 @@ class GoldLabel:
     label: str | float | None
     cluster: str
     row: int | None = None
+    inclusion: float | None = None
 
     @property
     def unit(self) -> Unit:
@@ -73,10 +76,22 @@ class Gold:
         return tuple(dict.fromkeys(label.unit for label in self.labels))
 
     @cached_property
+    def inclusion(self) -> Mapping[Unit, float]:
+        """The probability with which each unit was chosen; empty where all were alike."""
+        chances: dict[Unit, float] = {}
+        for label in self.labels:
+            if label.inclusion is not None:
+                chances.setdefault(label.unit, label.inclusion)
+        return chances
+
+    @cached_property
     def hash(self) -> str:
-        """Tagged hash of labels and scales; the order of rows and the file do not matter."""
+        """Tagged hash of labels and scales; the order of rows and the file do not matter.
+
+        Inclusion probabilities enter where there are some: corrected scores depend on them.
+        """
         rows = sorted(
-            [*label.unit, label.rater, self._canonical(label), label.cluster]
+            [*label.unit, label.rater, self._canonical(label), label.cluster, *_chance(label)]
             for label in self.labels
         )
         scales = {name: scale.model_dump(mode="json") for name, scale in self.scales.items()}
@@ -160,13 +175,14 @@ class Gold:
         """
         if rater in self.raters:
             raise InputError(f"there is a rater {rater!r} already")
-        clusters = {label.unit: label.cluster for label in self.labels}
-        if not clusters.keys() & labels.keys():
-            example = " / ".join(next(iter(clusters)))
+        units = {label.unit: label for label in self.labels}
+        if not units.keys() & labels.keys():
+            example = " / ".join(next(iter(units)))
             problem = f"{rater} labelled no unit of the gold, such as {example}"
             raise InputError(problem, remedy="Compare the ids of items, systems and criteria")
         added = [
-            GoldLabel(*unit, rater, labels.get(unit), cluster) for unit, cluster in clusters.items()
+            replace(one, rater=rater, label=labels.get(unit), row=None)
+            for unit, one in units.items()
         ]
         return gold_from((*self.labels, *added), self.scales)
 
@@ -183,7 +199,8 @@ def gold_from(
 
     Raises:
         InputError: A criterion has no scale, a label is not on its scale, a rater labelled a unit
-            twice, or a unit is in two clusters; the rows are named.
+            twice, a unit is in two clusters, or inclusion probabilities contradict each other; the
+            rows are named.
 
     >>> yes_no = Scale(level="nominal", categories=("NO", "YES"))
     >>> gold_from([GoldLabel("1", "m", "safe", "Dr A", "maybe", "1", row=7)], {"safe": yes_no})
@@ -196,6 +213,7 @@ Labels are: NO, YES
         raise InputError("no labels", file=file)
     _check_scales(gold, file)
     _check_once(gold, file)
+    _check_inclusion(gold, file)
     return gold
 
 
@@ -264,6 +282,30 @@ def _check_once(gold: Gold, file: str | None) -> None:
         if clusters.setdefault(label.unit, label.cluster) != label.cluster:
             problem = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
             raise InputError(problem, file=file, row=label.row, field="cluster")
+
+
+def _check_inclusion(gold: Gold, file: str | None) -> None:
+    if not gold.inclusion:
+        return
+    for label in gold.labels:
+        chance, unit = label.inclusion, " / ".join(label.unit)
+        if chance is None:
+            problem = f"{unit} has no inclusion probability, and other labels have one"
+            remedy = "Copy it from the labelling sheet; it is 1 where a unit was chosen for certain"
+        elif not 0 < chance <= 1:
+            problem = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
+            remedy = "Copy it from the labelling sheet"
+        elif chance != gold.inclusion[label.unit]:
+            problem = f"{unit} has two inclusion probabilities, {chance:g} and "
+            problem += f"{gold.inclusion[label.unit]:g}"
+            remedy = "Join labels of one labelling sheet only"
+        else:
+            continue
+        raise InputError(problem, remedy=remedy, file=file, row=label.row, field="inclusion")
+
+
+def _chance(label: GoldLabel) -> tuple[float, ...]:
+    return () if label.inclusion is None else (label.inclusion,)
 
 
 def _more(wrong: Sequence[GoldLabel]) -> str:

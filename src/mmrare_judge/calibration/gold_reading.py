@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ class GoldColumns(BaseModel):
         rater: Who labelled; not read where ``raters`` are columns.
         label: The label; not read from wide tables.
         cluster: The case; the item if the file has no such column.
+        inclusion: The probability with which the unit was chosen to be labelled; may be absent
+            from the file where all were alike.
         raters: In a wide table, the columns that are raters.
         criteria: In a wide table, the columns that are criteria.
         only_criterion: The criterion of the whole file, where no column says it.
@@ -40,6 +43,7 @@ class GoldColumns(BaseModel):
     rater: str = "rater"
     label: str = "label"
     cluster: str = "cluster"
+    inclusion: str = "inclusion"
     raters: tuple[str, ...] = ()
     criteria: tuple[str, ...] = ()
     only_criterion: str | None = None
@@ -53,18 +57,25 @@ class GoldColumns(BaseModel):
 
 
 LONG = GoldColumns()
-"""The long layout: item, system, criterion, rater, label, cluster."""
+"""The long layout: item, system, criterion, rater, label, cluster, inclusion."""
 
 
 def read_gold(
-    path: str | Path, scales: Mapping[str, Scale], *, columns: GoldColumns = LONG
+    path: str | Path,
+    scales: Mapping[str, Scale],
+    *,
+    columns: GoldColumns = LONG,
+    recode: Mapping[str, str] | None = None,
 ) -> Gold:
     """Read gold labels from JSONL, JSON, CSV, TSV, XLSX or Parquet.
+
+    A row of a long table that has neither rater nor label was not labelled, and is left out.
 
     Args:
         path: The file; its suffix says the format.
         scales: The declared scale of each criterion; see `scales_of`.
         columns: Which column holds what; naming ``raters`` or ``criteria`` reads a wide table.
+        recode: The label that a label of the file stands for; one that is not listed stays.
 
     Raises:
         InputError: A column is missing, or a label is refused; file, row and field are named.
@@ -75,6 +86,8 @@ def read_gold(
         raise InputError("a wide table has raters or criteria as columns, not both")
     rows = _parquet(path) if path.suffix.casefold() in PARQUET else stream_rows(path)
     labels = [label for row in rows for label in _labels(row, columns, str(path))]
+    if recode:
+        labels = [replace(label, label=_recoded(label.label, recode)) for label in labels]
     return gold_from(labels, scales, file=str(path))
 
 
@@ -85,14 +98,37 @@ def _labels(row: Row, columns: GoldColumns, file: str) -> Iterator[GoldLabel]:
             problem = f"no column {name!r}; there are {', '.join(map(str, row.values))}"
             remedy = "Say which column holds what with GoldColumns"
             raise InputError(problem, remedy=remedy, file=file, row=row.number, field=name)
+    if columns.shape == "long" and _untouched(row.values, columns):
+        return
     for name in {columns.item, columns.criterion, columns.rater} & set(needed):
         if _name(row.values[name]) == "":
             raise InputError("is empty", file=file, row=row.number, field=name)
     item = _name(row.values[columns.item])
     cluster = _name(row.values.get(columns.cluster)) or item
     system = _name(row.values.get(columns.system))
+    chance = _inclusion(row, columns.inclusion, file)
     for criterion, rater, cell in _cells(row.values, columns):
-        yield GoldLabel(item, system, criterion, rater, _label(cell), cluster, row.number)
+        yield GoldLabel(item, system, criterion, rater, _label(cell), cluster, row.number, chance)
+
+
+def _untouched(values: Mapping[str, Any], columns: GoldColumns) -> bool:
+    """A row of a labelling sheet that nobody has come to yet."""
+    return _name(values[columns.rater]) == "" and _label(values[columns.label]) is None
+
+
+def _inclusion(row: Row, column: str, file: str) -> float | None:
+    cell = row.values.get(column)
+    if _name(cell) == "":
+        return None
+    try:
+        return float(str(cell))
+    except ValueError as error:
+        problem = f"{cell!r} is no probability"
+        raise InputError(problem, file=file, row=row.number, field=column) from error
+
+
+def _recoded(label: str | float | None, recode: Mapping[str, str]) -> str | float | None:
+    return label if label is None else recode.get(_name(label), label)
 
 
 def _needed(columns: GoldColumns) -> Sequence[str]:

@@ -1,0 +1,219 @@
+"""``mmrare-judge calibrate``: grades and clinicians' labels in, a study out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer  # noqa: TID251  the command is written in the command line's own terms
+
+from mmrare_judge.errors import InputError
+from mmrare_judge.spec import EMBEDDED
+
+if TYPE_CHECKING:
+    from mmrare_judge.calibration.study import Study
+    from mmrare_judge.calibration.study_file import StudyFile
+
+Consensus = StrEnum("Consensus", ["majority", "dawid_skene", "mean"])
+
+
+def calibrate_command(
+    study: Annotated[Path | None, typer.Argument(help="A study's YAML file.")] = None,
+    grades: Annotated[Path | None, typer.Option(help="A run's folder or grades.jsonl.")] = None,
+    gold: Annotated[Path | None, typer.Option(help="Clinicians' labels.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for study, report, certificate.")] = Path(
+        "study"
+    ),
+    rubric: Annotated[str | None, typer.Option(help="Rubric name or YAML file.")] = None,
+    judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Items, for subgroups and cases.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions, for lengths and cases.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="item=ID, label=SCORE, raters=A,B: which column of the gold holds what."),
+    ] = None,
+    recode: Annotated[
+        list[str] | None, typer.Option(help="Entailment=YES: a label, and the level it stands for.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Of non-inferiority, declared beforehand.")
+    ] = None,
+    statistic: Annotated[str | None, typer.Option(help="The main statistic.")] = None,
+    consensus: Annotated[Consensus | None, typer.Option(help="How labels are joined.")] = None,
+    adjudicator: Annotated[str | None, typer.Option(help="The rater who settles ties.")] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="Metadata field; repeatable.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="System of the judge's family.")] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The certificate's last day.")
+    ] = None,
+) -> None:
+    """Study how far a judge agrees with clinicians, and correct what it reports.
+
+    Either name a study's YAML file, or give --grades and --gold.
+    """
+    settings = {
+        "margin": margin,
+        "statistic": statistic,
+        "consensus": None if consensus is None else consensus.value,
+        "adjudicator": adjudicator,
+        "subgroups": subgroup,
+        "family": family,
+    }
+    paths = {"grades": grades, "items": items, "predictions": predictions}
+    given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
+    given |= {"rubric": rubric, "judge": judge}
+    plan = study_plan(
+        study,
+        gold=gold,
+        columns=pairs(column or (), "--column"),
+        recode=pairs(recode or (), "--recode"),
+        options={name: value for name, value in settings.items() if value is not None},
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    found = run_study(plan, out)
+    for line in report_lines(found, out, None if expires is None else expires.date()):
+        typer.echo(line)
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """Options of the form ``name=value``.
+
+    Raises:
+        InputError: There is no equals sign.
+
+    >>> pairs(["item=index"], "--column")
+    {'item': 'index'}
+    """
+    for one in given:
+        if "=" not in one:
+            raise InputError(f"{option} {one!r} has no '='", remedy=f"Write {option} name=value")
+    return {name: value for name, _, value in (one.partition("=") for one in given)}
+
+
+def study_plan(
+    file: Path | None,
+    *,
+    gold: Path | None,
+    columns: Mapping[str, str],
+    recode: Mapping[str, str],
+    options: Mapping[str, Any],
+    **given: Any,
+) -> StudyFile:
+    """The study that a file and options name; what is given as an option goes before the file.
+
+    Raises:
+        InputError: Neither names the gold labels, or something is wrong in the file or an option.
+    """
+    from pydantic import ValidationError
+
+    from mmrare_judge.calibration.study_file import StudyFile, read_study_file
+
+    base = read_study_file(file).model_dump(exclude_unset=True) if file else {}
+    labels = dict(base.get("gold", {}))
+    if gold is not None:
+        labels["path"] = str(gold)
+    if "path" not in labels:
+        raise InputError(
+            "no gold labels", remedy="Name a study's YAML file, or give --gold and --grades"
+        )
+    labels["columns"] = {**labels.get("columns", {}), **_lists(columns)}
+    labels["recode"] = {**labels.get("recode", {}), **recode}
+    merged = {**base, **given, "gold": labels}
+    merged["options"] = {**base.get("options", {}), **options}
+    try:
+        return StudyFile.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(first["msg"], field=field) from error
+
+
+def _lists(columns: Mapping[str, str]) -> dict[str, Any]:
+    """Columns of a wide table come as one comma-separated word."""
+    several = ("raters", "criteria")
+    return {name: value.split(",") if name in several else value for name, value in columns.items()}
+
+
+def run_study(plan: StudyFile, out: Path) -> Study:
+    """Grade first if need be, and study the grades.
+
+    Raises:
+        InputError: There is nothing to study, or grades and gold do not fit together.
+        RubricError: The rubric is wrong, or not the one that the grades were made by.
+        MissingExtraError: The extra ``calibration`` is not installed.
+    """
+    from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
+    from mmrare_judge.calibration.study import calibrate
+    from mmrare_judge.ledger import iter_grades
+    from mmrare_judge.prediction import read_predictions
+    from mmrare_judge.reading import read_items
+    from mmrare_judge.rubric import load_rubric
+
+    grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
+    rubric = load_rubric(plan.rubric or _rubric_of(grades))
+    studied = iter_grades(grades)
+    return calibrate(
+        level2_grades(studied, rubric) if plan.judge == LEVEL2 else studied,
+        plan.read_gold(rubric),
+        rubric=rubric,
+        items=read_items(plan.items, track=plan.track) if plan.items else (),
+        predictions=read_predictions(plan.predictions) if plan.predictions else (),
+        options=plan.study_options(),
+    )
+
+
+def _rubric_of(grades: Path) -> str:
+    """The name of the rubric by which the first grade was made."""
+    from mmrare_judge.ledger import iter_grades
+
+    for grade in iter_grades(grades):
+        return grade.signature.rubric
+    raise InputError("holds no grade", file=str(grades))
+
+
+def _graded(plan: StudyFile, folder: Path) -> Path:
+    from mmrare_judge.commands import GradeJob, run_grade
+
+    if plan.items is None or plan.predictions is None:
+        raise InputError(
+            "the study names no grades, and nothing to make them from",
+            remedy="Give --grades, or items and predictions to be graded first",
+        )
+    job = GradeJob(
+        items=Path(plan.items),
+        predictions=Path(plan.predictions),
+        out=folder,
+        judges=_graders(plan.judge),
+        track=plan.track,
+        run={} if plan.rubric is None else {"rubric": plan.rubric},
+    )
+    run_grade(job)
+    return folder
+
+
+def _graders(judge: str | None) -> tuple[str, ...]:
+    """Who grades: level 2 is no judge, and stands in every grade, the embedded judge's too."""
+    from mmrare_judge.calibration.level2_judge import LEVEL2
+
+    if judge is None:
+        return ()
+    return (EMBEDDED,) if judge == LEVEL2 else (judge,)
+
+
+def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
+    """Write a study's files, and say what it found and where it is."""
+    from mmrare_judge.calibration.study_files import why_uncertified, write_study
+
+    files = write_study(study, out, expires=expires)
+    yield from study.findings.verdict
+    for caveat in study.findings.caveats:
+        yield f"Beware: {caveat}"
+    yield f"Written: {', '.join(map(str, files))}"
+    why = why_uncertified(study)
+    if why:
+        yield f"No certificate: {why}"

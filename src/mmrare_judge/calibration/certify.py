@@ -1,0 +1,82 @@
+"""A study made into a certificate: `calibration.json`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.calibration.report_findings import CriterionFindings
+from mmrare_judge.calibration.study import Study
+from mmrare_judge.certificate import Certificate, CertifiedCriterion, Measured, Rules
+from mmrare_judge.errors import InputError
+from mmrare_judge.signature import content_hash
+
+
+def certify(study: Study, *, expires: date | None = None) -> Certificate:
+    """Bind a study's outcome to the way of judging that was studied.
+
+    A certificate says what was found, good or bad; whether that is good enough is for
+    ``mmrare-judge gate`` and its thresholds to say.
+
+    Args:
+        study: The study.
+        expires: The last day on which the certificate holds; ``None`` for no end.
+
+    Raises:
+        InputError: The grades were made in several ways, or the judge was never asked.
+    """
+    if len(study.signatures) != 1:
+        raise InputError(
+            f"the studied grades were made in {len(study.signatures)} ways, and a certificate is "
+            "bound to one",
+            remedy=_remedy(study),
+        )
+    found = study.findings
+    harm = {name: estimate for (name, what), estimate in found.harm if what == "missed harm"}
+    return Certificate(
+        signature=study.signatures[0],
+        rules=Rules(expires=expires),
+        dated=study.options.dated,
+        package=study.package,
+        gold=study.gold.name,
+        gold_hash=study.gold.hash,
+        statistic=found.statistic,
+        margin=study.options.margin,
+        tone=found.tone,
+        verdict=found.verdict,
+        coverage=study.coverage,
+        criteria={one.name: _certified(one, harm.get(one.name)) for one in found.criteria},
+        degenerate=found.remarks,
+        study_hash=content_hash(study.model_dump(mode="json")),
+    )
+
+
+def _remedy(study: Study) -> str:
+    if not study.signatures:
+        return "The judge answered nothing; look at the reasons of the unscored grades"
+    first, second = (one.model_dump(mode="json") for one in study.signatures[:2])
+    names = [name for name, value in first.items() if second[name] != value]
+    return f"Grade anew in one way; they differ in {', '.join(names)}"
+
+
+def _certified(one: CriterionFindings, harm: Estimate | None) -> CertifiedCriterion:
+    tested = one.non_inferiority
+    return CertifiedCriterion(
+        kind=one.kind,
+        agreement=_measured(one.judge),
+        clinicians=None if one.clinicians is None else _measured(one.clinicians),
+        kappa=_measured(one.statistics["cohen_kappa"]) if "cohen_kappa" in one.statistics else None,
+        non_inferiority=None if tested is None else tested.verdict,
+        missed_harm=None if harm is None else _measured(harm),
+    )
+
+
+def _measured(estimate: Estimate) -> Measured:
+    interval = estimate.interval
+    return Measured(
+        value=estimate.value,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        n=estimate.n,
+        reason=estimate.reason,
+    )

@@ -1,0 +1,268 @@
+"""A calibration study: may this judge stand in for clinicians, and what is the corrected score?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from mmrare_judge._version import __version__
+from mmrare_judge.calibration.degenerate import peculiarities, quote_peculiarities
+from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.calibration.gold import Gold, scales_of
+from mmrare_judge.calibration.gold_card import DataCard, data_card
+from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
+from mmrare_judge.calibration.report_findings import CriterionFindings, Findings
+from mmrare_judge.calibration.stability import compare_judges, retest
+from mmrare_judge.calibration.study_bias import bias_findings
+from mmrare_judge.calibration.study_cases import worst_cases
+from mmrare_judge.calibration.study_confidence import confidence_findings
+from mmrare_judge.calibration.study_criteria import (
+    criterion_findings,
+    pooled_findings,
+    score_findings,
+)
+from mmrare_judge.calibration.study_design import caveats, design, facts
+from mmrare_judge.calibration.study_grades import JudgeGrades, grades_of_judge
+from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.study_scores import (
+    corrected_criteria,
+    corrected_systems,
+    score_ratings,
+)
+from mmrare_judge.calibration.study_table import Sources, Table, tables_of, texts_of
+from mmrare_judge.calibration.study_verdict import decision, keys
+from mmrare_judge.errors import InputError
+from mmrare_judge.grade import Grade
+from mmrare_judge.item import Item
+from mmrare_judge.prediction import Prediction
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.signature import Signature
+
+
+class Study(BaseModel):
+    """A finished study: everything its report shows, and what it is bound to.
+
+    Attributes:
+        format: Version of this record.
+        judge: The judge's name.
+        signatures: How its grades were made; a certificate needs exactly one.
+        rubric: The rubric's id.
+        rubric_version: Its version.
+        rubric_hash: Hash of its whole content.
+        gold: What the gold labels are.
+        options: What was decided beforehand.
+        coverage: Share of the verdicts on units with gold that the judge gave.
+        findings: What was found.
+        package: Version of this package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    judge: str
+    signatures: tuple[Signature, ...]
+    rubric: str
+    rubric_version: str
+    rubric_hash: str
+    gold: DataCard
+    options: StudyOptions
+    coverage: float
+    findings: Findings
+    package: str = __version__
+
+    def write(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write ``study.json``, the reports and the certificate; see `write_study`."""
+        from mmrare_judge.calibration.study_files import write_study
+
+        return write_study(self, Path(folder))
+
+
+def calibrate(
+    grades: Iterable[Grade],
+    gold: Gold,
+    *,
+    rubric: Rubric | None = None,
+    items: Iterable[Item] = (),
+    predictions: Iterable[Prediction] = (),
+    options: StudyOptions | None = None,
+) -> Study:
+    """Study how far a judge agrees with clinicians, and what its scores are once corrected.
+
+    Args:
+        grades: The judge's grades: of everything the benchmark graded, with gold or without. All
+            of them enter the corrected score; several samples enter test-retest; grades by further
+            judges are compared with this one's.
+        gold: The clinicians' labels, on the rubric's own scales (`scales_of`).
+        rubric: The rubric that made the grades; may be left out for a built-in one.
+        items: The items, for subgroups and the report's cases.
+        predictions: The predictions, for the length of texts and the report's cases.
+        options: What was decided beforehand.
+
+    Raises:
+        InputError: Grades and gold do not fit together; the message says where.
+        RubricError: The rubric is not the one that the grades were made by.
+        MissingExtraError: A package of the extra ``calibration`` is not installed.
+    """
+    options = options or StudyOptions()
+    chosen = grades_of_judge(grades, judge=options.judge, rubric=rubric)
+    _check_scales(gold, chosen.rubric)
+    known = {item.id: item for item in items}
+    sources = Sources(chosen, gold, options, known, texts_of(predictions))
+    tables = tables_of(sources)
+    return Study(
+        judge=chosen.judge,
+        signatures=chosen.signatures,
+        rubric=chosen.rubric.id,
+        rubric_version=chosen.rubric.version,
+        rubric_hash=chosen.rubric.hash,
+        gold=data_card(gold, **options.gold.model_dump()),
+        options=options,
+        coverage=_coverage(tables),
+        findings=findings_of(sources, tables),
+    )
+
+
+def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
+    """Everything that is found, with the verdict on it."""
+    options, level = sources.options, sources.options.resampling.level
+    criteria = tuple(_criteria(sources, tables))
+    systems = corrected_systems(sources, tables, level)
+    bare = Findings(
+        title=options.title or f"Calibration of {sources.grades.judge} on {_rubric(sources)}",
+        facts=facts(sources),
+        tone="open",
+        verdict=(),
+        statistic=options.statistic,
+        criteria=criteria,
+        no_ceiling=_no_ceiling(sources),
+        remarks=_remarks(sources, tables, criteria),
+        bias=bias_findings(sources, tables),
+        confidence=confidence_findings(tables, options),
+        corrected={**systems, **corrected_criteria(tables, level)},
+        harm=tuple(_harm(tables, level)),
+        others=tuple(_others(sources, tables, level)),
+        cases=worst_cases(sources, tables),
+        design=design(sources, tables),
+        caveats=caveats(sources, tables),
+    )
+    found = decision(bare, options.margin, len(sources.raters))
+    return replace(bare, tone=found.tone, verdict=found.sentences, keys=keys(bare))
+
+
+def _criteria(sources: Sources, tables: Sequence[Table]) -> Iterator[CriterionFindings]:
+    yield from (criterion_findings(table, sources.options) for table in tables)
+    pooled = pooled_findings(tables, sources.options)
+    if pooled is not None:
+        yield pooled
+    scores = score_ratings(sources)
+    if scores is not None:
+        yield score_findings(*scores, sources.options)
+
+
+def _rubric(sources: Sources) -> str:
+    rubric = sources.grades.rubric
+    return f"{rubric.id} {rubric.version}"
+
+
+def _check_scales(gold: Gold, rubric: Rubric) -> None:
+    scales = scales_of(rubric)
+    for criterion in gold.criteria:
+        if criterion not in scales:
+            raise InputError(
+                f"gold labels criterion {criterion!r}, which rubric {rubric.id!r} does not have",
+                remedy=f"Its criteria are: {', '.join(scales)}",
+            )
+        if gold.scales[criterion] != scales[criterion]:
+            raise InputError(
+                f"the gold's scale of {criterion!r} is not the rubric's",
+                remedy="Read the gold with scales_of(rubric), and map its labels to the levels",
+            )
+
+
+def _coverage(tables: Sequence[Table]) -> float:
+    labelled = [~np.isnan(table.gold) for table in tables]
+    given = [(~np.isnan(table.judge)) & has for table, has in zip(tables, labelled, strict=True)]
+    total = sum(int(has.sum()) for has in labelled)
+    return sum(int(one.sum()) for one in given) / total if total else 0.0
+
+
+def _no_ceiling(sources: Sources) -> str:
+    if len(sources.raters) > 1:
+        return ""
+    return f"a human ceiling needs two clinicians, and there is {len(sources.raters)}"
+
+
+def _remarks(
+    sources: Sources, tables: Sequence[Table], criteria: Sequence[CriterionFindings]
+) -> tuple[str, ...]:
+    kappas = {one.name: one.statistics.get("cohen_kappa") for one in criteria}
+    found: list[str] = []
+    for table in tables:
+        name = table.criterion.id
+        kappa = kappas[name]
+        levels = table.ratings.scale.categories
+        found += peculiarities(
+            name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
+        )
+    return (*found, *quote_peculiarities(sources.grades.first.values()))
+
+
+def _harm(tables: Sequence[Table], level: float) -> Iterator[tuple[tuple[str, str], Estimate]]:
+    for table in tables:
+        if table.criterion.kind != "safety":
+            continue
+        flagged = np.where(np.isnan(table.judge), np.nan, table.judge < 1)
+        decided = table.gold_codes >= 0  # a tie that nobody settled confirms nothing
+        violation = np.where(decided, table.gold < 1, np.nan)
+        for what, measure in (("missed harm", missed_harm), ("false alarm", false_alarm)):
+            yield (
+                (table.criterion.id, what),
+                measure(
+                    flagged, violation, clusters=list(table.clusters),
+                    inclusion=table.inclusion, level=level,
+                ),
+            )  # fmt: skip
+
+
+def _others(
+    sources: Sources, tables: Sequence[Table], level: float
+) -> Iterator[tuple[str, Estimate]]:
+    """Test-retest from repeats, and this judge beside every other."""
+    clusters = [case for table in tables for case in table.clusters]
+    repeats = _repeats(sources.grades, tables)
+    if repeats.shape[1] > 1:
+        found = retest(repeats, clusters=clusters, level=level)
+        yield "test-retest: same level again", found.agreement
+        yield "test-retest: more than one level", found.flipped
+        yield "test-retest: spread in points", found.spread
+    judge, gold = (np.concatenate([getattr(t, name) for t in tables]) for name in ("judge", "gold"))
+    for name, grades in sources.grades.others.items():
+        other = np.concatenate([_other(grades, table) for table in tables])
+        compared = compare_judges(judge, other, gold, clusters=clusters, level=level)
+        yield f"same points as {name}", compared.same
+        yield f"accuracy minus that of {name}", compared.accuracy_gain
+        yield f"absolute error of {name} minus its own", compared.error_gain
+
+
+def _repeats(grades: JudgeGrades, tables: Sequence[Table]) -> np.ndarray:
+    width = max(len(samples) for samples in grades.repeats.values())
+    rows = [
+        [_share(one, table) for one in grades.repeats[place]] for table in tables
+        for place in table.places
+    ]  # fmt: skip
+    return np.array([row + [np.nan] * (width - len(row)) for row in rows])
+
+
+def _other(grades: Mapping[tuple[str, str], Grade], table: Table) -> np.ndarray:
+    return np.array([
+        _share(grades[place], table) if place in grades else np.nan for place in table.places
+    ])  # fmt: skip
+
+
+def _share(grade: Grade, table: Table) -> float:
+    points = grade.verdict(table.criterion.id).points
+    return float("nan") if points is None else points / float(table.criterion.max_points)

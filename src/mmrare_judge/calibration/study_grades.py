@@ -1,0 +1,128 @@
+"""The grades of one judge, chosen and checked for a calibration study."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mmrare_judge.errors import InputError, RubricError
+from mmrare_judge.grade import Grade
+from mmrare_judge.rubric import Rubric, load_rubric
+from mmrare_judge.signature import Signature, content_hash
+
+Place = tuple[str, str]
+"""Item and system: one prediction."""
+
+
+@dataclass(frozen=True)
+class JudgeGrades:
+    """One judge's grades, and those of the judges beside it.
+
+    Attributes:
+        judge: The judge's name.
+        rubric: The rubric that all grades were made by.
+        first: By prediction, the grade of the first sample: what is studied.
+        repeats: By prediction, the grades of all samples.
+        others: By further judge and prediction, the grade of the first sample.
+    """
+
+    judge: str
+    rubric: Rubric
+    first: Mapping[Place, Grade]
+    repeats: Mapping[Place, tuple[Grade, ...]]
+    others: Mapping[str, Mapping[Place, Grade]]
+
+    @cached_property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The distinct signatures of grades in which the judge was asked; there should be one."""
+        asked = [grade.signature for grade in self.first.values() if was_asked(grade)]
+        return tuple({content_hash(one.model_dump(mode="json")): one for one in asked}.values())
+
+    @cached_property
+    def unscored(self) -> Mapping[str, int]:
+        """Grades in which the judge could not be asked, by kind."""
+        kinds = (g.unscored.kind for g in self.first.values() if g.unscored is not None)
+        return dict(Counter(kinds))
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems that were graded, sorted."""
+        return tuple(sorted({system for _, system in self.first}))
+
+
+def was_asked(grade: Grade) -> bool:
+    """Whether the judge itself had a say in this grade: not blank, and an answer came."""
+    return grade.unscored is None and not grade.empty
+
+
+def grades_of_judge(
+    grades: Iterable[Grade], *, judge: str | None = None, rubric: Rubric | None = None
+) -> JudgeGrades:
+    """Sort grades by judge, and check that one rubric made them all.
+
+    Args:
+        grades: The grades, of one judge or several.
+        judge: The judge to study; may be left out where there is one only.
+        rubric: The rubric they were made by; may be left out for a built-in one.
+
+    Raises:
+        InputError: There is no grade, several judges of whom none is named, or one prediction was
+            graded twice under one sample.
+        RubricError: The rubric is not the one that the grades were made by.
+    """
+    by_judge: dict[str, dict[Place, dict[int, Grade]]] = {}
+    for grade in grades:
+        places = by_judge.setdefault(grade.signature.judge, {})
+        samples = places.setdefault((grade.item_id, grade.system), {})
+        if grade.sample in samples:
+            raise InputError(
+                f"item {grade.item_id!r}, system {grade.system!r}, sample {grade.sample} was "
+                f"graded twice by {grade.signature.judge}",
+                remedy="Take the grades of one run; `mmrare-judge grade` keeps one line a grade",
+            )
+        samples[grade.sample] = grade
+    chosen = _chosen(by_judge, judge)
+    mine = by_judge.pop(chosen)
+    first = {place: samples[min(samples)] for place, samples in mine.items()}
+    return JudgeGrades(
+        judge=chosen,
+        rubric=_rubric_of(first.values(), rubric),
+        first=first,
+        repeats={place: tuple(samples.values()) for place, samples in mine.items()},
+        others={
+            name: {place: samples[min(samples)] for place, samples in places.items()}
+            for name, places in by_judge.items()
+        },
+    )
+
+
+def _chosen(by_judge: Mapping[str, object], judge: str | None) -> str:
+    known = ", ".join(by_judge)
+    if not by_judge:
+        raise InputError("no grades", remedy="Grade first: `mmrare-judge grade`")
+    if judge is None and len(by_judge) > 1:
+        raise InputError("the grades are those of several judges", remedy=f"Name one of: {known}")
+    if judge is not None and judge not in by_judge:
+        raise InputError(f"no grade by judge {judge!r}", remedy=f"There are grades by: {known}")
+    return next(iter(by_judge)) if judge is None else judge
+
+
+def _rubric_of(grades: Iterable[Grade], rubric: Rubric | None) -> Rubric:
+    made_by = {grade.signature.rubric_hash: grade.signature for grade in grades}
+    if len(made_by) > 1:
+        names = ", ".join(f"{one.rubric} {one.rubric_version}" for one in made_by.values())
+        raise InputError(
+            f"the grades were made by several rubrics: {names}",
+            remedy="Study one track and one rubric at a time",
+        )
+    (wanted, signature), *_ = made_by.items()
+    found = load_rubric(signature.rubric) if rubric is None else rubric
+    if found.hash != wanted:
+        raise RubricError(
+            f"the grades were made by {signature.rubric} {signature.rubric_version} ({wanted}), "
+            f"and this is {found.id} {found.version} ({found.hash})",
+            remedy="Give the rubric file they were graded by, or grade anew",
+        )
+    return found

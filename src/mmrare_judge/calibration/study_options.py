@@ -1,0 +1,72 @@
+"""What is decided before a calibration study looks at a label: `StudyOptions`."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmrare_judge.calibration.alt_test import Scoring
+from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
+from mmrare_judge.calibration.consensus import Rule
+from mmrare_judge.clock import today
+
+
+class GoldSource(BaseModel):
+    """What is known of the gold labels beside the labels themselves.
+
+    Attributes:
+        name: What they are called.
+        source: Where they come from.
+        licence: On which terms.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "gold labels"
+    source: str = "not stated"
+    licence: str = "not stated"
+
+
+class StudyOptions(BaseModel):
+    """The choices of a calibration study; the margin belongs here, before the labels are seen.
+
+    Attributes:
+        title: The report's title; made from judge and rubric if left out.
+        judge: Which judge is studied, where the grades are those of several.
+        statistic: The main statistic, by which judge and clinicians are compared.
+        score_statistic: The same for whole rubric scores, which are numbers.
+        margin: By how much the judge may agree worse with clinicians than they do with each other,
+            in units of ``statistic``; without it nothing is tested, and the verdict stays open.
+        consensus: How clinicians' labels are taken together.
+        adjudicator: A rater who settles ties and counts in nothing else.
+        scoring: How the alternative annotator test measures nearness.
+        min_units: The least number of units a clinician needs in that test.
+        max_risk: The share of wrong verdicts that a confidence threshold must guarantee.
+        family: Systems of the judge's own family, for the same-family preference.
+        subgroups: Metadata fields of the items by which bias is looked at.
+        resampling: How intervals are made.
+        cases: How many disagreements the report tells in full.
+        gold: Name, source and licence of the gold labels.
+        dated: The date of the study.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = ""
+    judge: str | None = None
+    statistic: str = "cohen_kappa"
+    score_statistic: Literal["icc_2_1", "icc_3_1", "spearman", "kendall_tau_b", "mae"] = "icc_2_1"
+    margin: float | None = Field(default=None, gt=0)
+    consensus: Rule = "majority"
+    adjudicator: str | None = None
+    scoring: Scoring = "accuracy"
+    min_units: int = Field(default=30, ge=2)
+    max_risk: float = Field(default=0.1, gt=0, lt=1)
+    family: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    resampling: Resampling = RESAMPLING
+    cases: int = Field(default=10, ge=0)
+    gold: GoldSource = GoldSource()
+    dated: date = Field(default_factory=today)
