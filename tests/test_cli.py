@@ -177,5 +177,5 @@ def test_the_field_names_of_a_grade_are_stable(tmp_path: Path) -> None:
     assert set(schema["properties"]) == {
         *("item_id", "system", "track", "score", "partial_score", "coverage", "bounds"),
         *("verdicts", "empty", "unscored", "level2", "disagreements", "usage", "saved", "cached"),
-        *("notes", "key", "sample", "requests", "signature"),
+        *("notes", "key", "sample", "requests", "signature", "calibration"),
     }

@@ -13,19 +13,19 @@ import mmrare_judge
 ROOT = Path(mmrare_judge.__file__).parent
 
 LAYERS = (
-    {"_version", "errors"},
+    {"_version", "clock", "errors"},
     # values and texts, about nothing in particular
     {"text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
     # what is graded, by what, and what comes out
     {"item", "rubric", "spec", "cells", "csv_io", "json_io", "tables_io"},
-    {"grade", "metadata"},
+    {"grade", "metadata", "thresholds"},
     {"columns", "prediction_columns", "rows", "prediction", "reading", "pairing"},
     # pure: texts and verdicts in, values out
-    {"lexical", "task", "gate", "scoring", "disagreement", "verify"},
+    {"lexical", "task", "gate", "limits", "scoring", "disagreement", "verify"},
     {"evidence", "schema", "backends.base", "summary", "panel", "display"},
     {"verdicts", "prompt", "label_confidence", "panel_votes", "panel_report"},
-    {"panel_grading"},
+    {"panel_grading", "panel_summary", "panel_display"},
     # replies: asked for, kept, found again
     {"backends", "cache_entry", "drafting", "flights"},
     {"cache"},
@@ -35,14 +35,17 @@ LAYERS = (
     {"cache_import", "assessors", "grading"},
     # one prediction, then many
     {"judge", "regrade"},
+    {"estimate"},
     {"run_record", "ledger"},
+    {"run_differences", "panels"},
     {"run_folder"},
     {"run"},
     # what is measured about the judge itself
     {"calibration"},
     # the command line
     {"progress"},
-    {"commands", "cache_cli", "regrade_cli"},
+    {"commands", "cache_cli", "gate_cli", "panel_cli", "regrade_cli"},
+    {"calibrate_cli", "plan_cli"},
     {"cli"},
     {"__main__"},
 )

@@ -24,7 +24,7 @@ def test_keywords_go_before_the_file(tmp_path: Path) -> None:
         pytest.param("model: x\ntemperature: 3\n", "temperature", id="out of range"),
         pytest.param("seed: 1\n", "model", id="no model"),
         pytest.param("- x\n", "key: value", id="a list"),
-        pytest.param("model: [\n", "cannot be read", id="not YAML"),
+        pytest.param("model: a\ntemperature: [\n", "line 3: ", id="not YAML"),
     ],
 )
 def test_a_wrong_judge_file_says_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmrare_judge.text import clean, count_unstorable, fold
@@ -72,6 +72,7 @@ def test_a_folded_slice_comes_from_the_original_it_names(text: str, data: st.Dat
 
 
 @given(STORABLE)
+@example("\r¸")
 def test_folding_twice_is_folding_once(text: str) -> None:
     once = fold(text).text
     assert fold(once).text == once

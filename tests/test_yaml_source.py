@@ -21,9 +21,16 @@ def test_a_path_that_is_not_there_has_the_line_of_its_parent() -> None:
         pytest.param("levels:\n  0: 1\n", 2, "write it in quotes", id="key read as a number"),
         pytest.param("a: [1\nb: 2\n", 2, "expected", id="not YAML"),
         pytest.param("? [a, b]\n: 1\n", 1, "single word", id="a list as key"),
+        pytest.param("a: 1\nb: 2\x00\n", 2, r"U\+0000", id="NUL"),
+        pytest.param("a: 1\nb: \ud800\n", 2, r"U\+D800", id="lone surrogate"),
+        pytest.param("a: " + "[" * 3000 + "]" * 3000, None, "too deeply", id="nesting"),
+        pytest.param("a: &a [*a]\n", None, "contains itself", id="an alias of itself"),
+        pytest.param("a: 2026-13-01\n", None, "month", id="a date that is none"),
     ],
 )
-def test_what_is_refused_names_its_line(text: str, line: int, words: str) -> None:
+def test_what_is_refused_names_its_line_where_it_is_known(
+    text: str, line: int | None, words: str
+) -> None:
     with pytest.raises(YamlError, match=words) as caught:
         parse_yaml(text)
     assert caught.value.line == line

@@ -25,12 +25,13 @@ from mmrare_judge.grade import (
 from mmrare_judge.item import Item, Reference
 from mmrare_judge.judge import Judge, agrade, grade, grade_many
 from mmrare_judge.ledger import iter_grades, read_grades
+from mmrare_judge.limits import Limits
 from mmrare_judge.pairing import Pairing, pair_up
 from mmrare_judge.prediction import Prediction, read_predictions
 from mmrare_judge.reading import iter_items, read_items
 from mmrare_judge.rows import as_item
 from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
-from mmrare_judge.run import Limits, Run, RunReport
+from mmrare_judge.run import Run, RunReport
 from mmrare_judge.signature import Signature
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.summary import Summary, summarise

@@ -15,7 +15,7 @@ from mmrare_judge.errors import ConfigError
 from mmrare_judge.gate import Gate
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.llm_judge import LanguageModelJudge
-from mmrare_judge.replay import Replay
+from mmrare_judge.replay import Peek, Replay
 from mmrare_judge.retry import Backoff
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessor
@@ -23,7 +23,7 @@ from mmrare_judge.task import Assessor
 JUDGE_VARIABLE = "MMRARE_JUDGE"
 """The environment variable that names the default judge."""
 
-CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay
+CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay | Peek
 """Which cache: by name, by folder, or ready-made; ``"replay"`` replays the user's own."""
 
 _FOR_ALL_JUDGES = {"model", "max_prediction_chars"}
@@ -95,17 +95,30 @@ def _refuse_model_settings(spec: JudgeSpec) -> None:
         )
 
 
-def open_cache(choice: CacheChoice) -> ReplyCache | Replay | None:
+def open_cache(choice: CacheChoice) -> ReplyCache | Replay | Peek | None:
     """The cache of a choice; ``None`` for ``"off"``.
 
     Raises:
         InputError: There is no cache to replay.
         OutputError: The directory cannot be made or written.
     """
-    if isinstance(choice, ReplyCache | Replay):
+    if isinstance(choice, ReplyCache | Replay | Peek):
         return choice
     if choice == "off":
         return None
     if choice == "replay":
         return Replay()
     return ReplyCache(default_cache_dir() if choice == "default" else choice)
+
+
+def peek_cache(choice: CacheChoice) -> Peek | None:
+    """The cache of a choice, to be looked into and nothing else; ``None`` for ``"off"``.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+    if isinstance(choice, Peek) or choice == "off":
+        return choice if isinstance(choice, Peek) else None
+    if isinstance(choice, ReplyCache | Replay):
+        return Peek(choice.directory)
+    return Peek(default_cache_dir() if choice in ("default", "replay") else Path(choice))

@@ -3,7 +3,7 @@
 Exit codes: 0 all graded; 1 a fault of this package; 2 a wrong option, input or rubric; 3 finished,
 but some predictions have no grading or no partner, or entries of a cache or bundle are bad; 4 the
 judge cannot work (key, model, setting, a reply the replayed cache does not hold); 5 a result could
-not be written; 130 interrupted.
+not be written; 6 a judge does not pass the gate; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ import typer  # noqa: TID251  this is the door
 from mmrare_judge import errors
 from mmrare_judge._version import __version__
 from mmrare_judge.cache_cli import cache_app
+from mmrare_judge.calibrate_cli import calibrate_command
+from mmrare_judge.gate_cli import gate_command
 from mmrare_judge.item import TRACKS
+from mmrare_judge.panel_cli import Rule, panel_command
 from mmrare_judge.regrade_cli import regrade_command
 
 EXIT_CODES: tuple[tuple[type[errors.MMRareJudgeError], int], ...] = (
@@ -29,8 +32,6 @@ EXIT_CODES: tuple[tuple[type[errors.MMRareJudgeError], int], ...] = (
     (errors.CacheMissError, 4),
     (errors.OutputError, 5),
 )
-INCOMPLETE = 3
-
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,6 +42,9 @@ rubrics_app = typer.Typer(no_args_is_help=True, help="List, show and check rubri
 app.add_typer(rubrics_app, name="rubrics")
 app.add_typer(cache_app, name="cache")
 app.command("regrade")(regrade_command)
+app.command("panel")(panel_command)
+app.command("calibrate")(calibrate_command)
+app.command("gate")(gate_command)
 
 Format = StrEnum("Format", ["table", "jsonl", "summary"])
 Backend = StrEnum("Backend", ["litellm", "direct"])
@@ -71,8 +75,14 @@ def grade(
         "run"
     ),
     fork: Annotated[Path | None, typer.Option(help="Go on there with a changed setting.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell calls, tokens and cost; send nothing.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Grade only the first N.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Independent samples a judge.")] = 1,
+    rule: Annotated[
+        Rule, typer.Option(help="How several judges or repeats decide together.")
+    ] = Rule.majority,
     cache_dir: Annotated[Path | None, typer.Option(help="Where replies are kept.")] = None,
     replay: Annotated[bool, typer.Option(help="Answer from the cache alone.")] = False,
     format: Annotated[Format, typer.Option(help="What is printed.")] = Format.table,
@@ -91,24 +101,29 @@ def grade(
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens a minute at most.")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars.")] = None,
     max_calls: Annotated[int | None, typer.Option(min=0, help="Requests.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="calibration.json of a study of this judge.")
+    ] = None,
     canonical: Annotated[bool, typer.Option(help="Sort grades.jsonl at the end.")] = False,
     quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
 ) -> None:
     """Grade predictions against items, into a folder that can be resumed."""
     from mmrare_judge import commands
-    from mmrare_judge.run import Limits
+    from mmrare_judge.limits import Limits
 
     settings = {
         "rubric": rubric,
         "cache": commands.cache_choice(cache_dir, replay=replay),
         "fork": fork,
         "repeats": repeats,
+        "rule": rule.value,
         "api_base": api_base,
         "backend": backend,
         "temperature": temperature,
         "mode": mode,
         "criteria_per_call": criteria_per_call,
         "confidence": confidence,
+        "certificate": certificate,
     }
     job = commands.GradeJob(
         items=items,
@@ -123,11 +138,13 @@ def grade(
         canonical=canonical,
         quiet=quiet,
     )
+    if estimate:
+        for line in commands.estimate_lines(job):
+            typer.echo(line)
+        return
     outcome = commands.run_grade(job)
-    commands.print_grades(fork or out, format.value)
-    if format is not Format.jsonl:
-        commands.print_report(outcome)
-    raise typer.Exit(0 if outcome.complete else INCOMPLETE)
+    commands.print_results(fork or out, format.value, outcome)
+    raise typer.Exit(commands.exit_code(outcome))
 
 
 @app.command()

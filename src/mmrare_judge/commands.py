@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -14,18 +14,23 @@ from typing import Any
 from pydantic import BaseModel
 
 from mmrare_judge.assessors import CacheChoice
-from mmrare_judge.display import grade_table, summary_lines
+from mmrare_judge.display import calibration_line, grade_table, summary_lines
 from mmrare_judge.errors import InputError
+from mmrare_judge.estimate import total_line
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item
 from mmrare_judge.ledger import GRADES, iter_grades
+from mmrare_judge.limits import Limits
 from mmrare_judge.pairing import Pairing, pair_up
+from mmrare_judge.panel_cli import print_panels
+from mmrare_judge.panel_summary import figure_lines
+from mmrare_judge.panels import read_panels
 from mmrare_judge.prediction import Prediction, read_predictions
-from mmrare_judge.progress import shown
+from mmrare_judge.progress import cost_line, shown
 from mmrare_judge.reading import read_items
 from mmrare_judge.replay import Replay
 from mmrare_judge.rubric import Rubric, load_rubric
-from mmrare_judge.run import Limits, Run, RunReport
+from mmrare_judge.run import Run, RunReport
 from mmrare_judge.run_folder import SUMMARY
 from mmrare_judge.run_record import RUN, input_file
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
@@ -91,6 +96,13 @@ class Outcome:
         return not (self.unmatched or progress.faults or progress.stopped)
 
 
+def exit_code(outcome: Outcome) -> int:
+    """0 if all was graded, 130 if it was interrupted, else 3: see `mmrare_judge.cli`."""
+    if outcome.complete:
+        return 0
+    return 130 if outcome.report.progress.stopped == "interrupted" else 3
+
+
 def cache_choice(folder: Path | None, *, replay: bool) -> CacheChoice:
     """The cache two options name: a folder or the user's own, asked again or only replayed.
 
@@ -127,6 +139,21 @@ def run_grade(job: GradeJob) -> Outcome:
     with shown(run, total, quiet=job.quiet):
         report = run.grade(pairs, unmatched=_unmatched(pairing), canonical=job.canonical)
     return Outcome(report, pairing.problems() if pairing.predictions_without_item else ())
+
+
+def estimate_lines(job: GradeJob) -> Iterator[str]:
+    """What a job would ask for and cost, for people to read; nothing is sent or written."""
+    blind = replace(job, run={**job.run, "cache": "off"})  # opening a cache would make its folder
+    run, pairs, pairing = prepare_grade(blind)
+    estimates = run.estimate(pairs, cache=job.run.get("cache", "default"))
+    for estimate in estimates:
+        yield from estimate.lines()
+    if len(estimates) > 1:
+        yield f"all together: {total_line(estimates)}"
+    yield from pairing.problems() if pairing.predictions_without_item else ()
+    if isinstance(job.run.get("cache"), Replay) and any(estimate.calls for estimate in estimates):
+        yield "A replay asks nobody: it would end with an error at the first of them."
+    yield "Nothing was sent."
 
 
 def _unmatched(pairing: Pairing) -> dict[str, Any]:
@@ -170,6 +197,16 @@ def print_grades(folder: Path, format: str) -> None:
         _print_table(grades)
 
 
+def print_results(folder: Path, format: str, outcome: Outcome) -> None:
+    """Print what `run_grade` made: its grades, or its panels where the table is of them."""
+    if format == "table" and outcome.report.panel is not None:
+        print_panels(read_panels(folder, rule=outcome.report.panel.rule))
+    else:
+        print_grades(folder, format)
+    if format != "jsonl":
+        print_report(outcome)
+
+
 def _print_table(grades: Iterator[Grade]) -> None:
     from rich.console import Console
 
@@ -184,8 +221,12 @@ def _print_table(grades: Iterator[Grade]) -> None:
 
 def print_report(outcome: Outcome) -> None:
     """Print what the means are and how much of them was judged; problems go to stderr."""
-    for line in summary_lines(outcome.report.summaries):
+    panel = outcome.report.panel
+    summaries = summary_lines(outcome.report.summaries)
+    for line in summaries if panel is None else figure_lines(panel):
         print(line)
+    print(cost_line(outcome.report.progress))
+    print(calibration_line(outcome.report.calibration))
     for line in outcome.unmatched:
         print(line, file=sys.stderr)
     progress = outcome.report.progress

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mmrare_judge.assessors import CacheChoice, default_judge, make_assessor
 from mmrare_judge.backends.base import Backend
+from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
 from mmrare_judge.gate import Gate
@@ -22,6 +23,7 @@ from mmrare_judge.grading import (
 )
 from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
 from mmrare_judge.retry import Backoff
@@ -29,7 +31,7 @@ from mmrare_judge.rows import as_item
 from mmrare_judge.rubric import Rubric, load_rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec
 from mmrare_judge.task import Task
-from mmrare_judge.text import fold
+from mmrare_judge.text import is_blank
 from mmrare_judge.verdicts import doubts, settle
 
 JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
@@ -49,9 +51,13 @@ class Judge:
             `ReplyCache`.
         backend: Where requests go: ``"litellm"``, ``"direct"`` for an OpenAI-compatible endpoint of
             your own, or a `Backend`.
-        gate: What every attempt on the wire has to pass: limits and budget; by default nothing.
+        limits: Adaptive concurrency, ceilings a minute and a budget, over all this judge does; by
+            default none.
+        gate: What every attempt on the wire has to pass, in the place of ``limits``; a run hands
+            one to each of its judges.
         backoff: How to wait between repeats after transport faults.
         terms: Abbreviations and other names for level 2 and the embedded judge.
+        certificate: A certificate, or its file: grades then say whether it holds for them.
         **options: Settings of `JudgeSpec` (``api_base``, ``temperature``, ``timeout``, ...), which
             go before those of ``judge``.
 
@@ -67,9 +73,11 @@ class Judge:
         rubric: Rubric | str | Path | None = None,
         cache: CacheChoice = "default",
         backend: Backend | Literal["litellm", "direct"] | None = None,
+        limits: Limits | None = None,
         gate: Gate | None = None,
         backoff: Backoff | None = None,
         terms: Terms | None = None,
+        certificate: CertificateLike | None = None,
         **options: Any,
     ) -> None:
         if isinstance(backend, str):
@@ -77,6 +85,9 @@ class Judge:
         self.spec = judge_spec(default_judge() if judge is None else judge, **options)
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
+        self.certificate = None if certificate is None else read_certificate(certificate)
+        if gate is None and limits is not None:
+            gate = limits.gate()
         self._settings_by_rubric: dict[str, str] = {}
         self._assessor = make_assessor(
             self.spec, self.terms, cache, backend=backend, gate=gate, backoff=backoff
@@ -131,12 +142,13 @@ class Judge:
             settings=self._settings(rubric),
             system=given.system,
             notes=given.notes,
+            certificate=self.certificate,
         )
 
     async def complete(self, grading: Grading) -> Grade:
         """Grade what `prepare` made."""
         text, limit = grading.task.prediction, self.spec.max_prediction_chars
-        if not fold(text).text.strip():
+        if is_blank(text):
             return blank_grade(grading)
         if len(text) > limit:
             message = f"{len(text)} characters; the limit max_prediction_chars is {limit}"
@@ -151,13 +163,14 @@ class Judge:
 
     async def _judge(self, grading: Grading) -> Grade:
         task, sources = grading.task, Sources(grading.task)
-        looks = [await self._assessor.assess(task)]
+        deadline = asyncio.get_running_loop().time() + self.spec.item_timeout
+        looks = [await self._assessor.assess(task, deadline=deadline)]
         verdicts = settle(task, looks[0].drafts, sources)
         while len(looks) <= self.spec.verify_reask:
             open_questions = doubts(task, verdicts)
             if not open_questions:
                 break
-            look = await self._assessor.assess(task, doubts=open_questions)
+            look = await self._assessor.assess(task, doubts=open_questions, deadline=deadline)
             verdicts |= _settled(task, look.drafts, sources)
             looks.append(look)
         return finish(grading, looks, verdicts)
@@ -165,7 +178,11 @@ class Judge:
     def grade_many(
         self, pairs: Iterable[tuple[str | Prediction, Any]], *, concurrency: int = 8
     ) -> list[Grade]:
-        """Grade many predictions and return the grades in the order of the pairs."""
+        """Grade many predictions and return the grades in the order of the pairs.
+
+        All grades are held in memory, and an error loses those that are not cached. What must not
+        be lost, or has a budget, is the work of a `mmrare_judge.run.Run`.
+        """
 
         async def collect() -> list[Grade]:
             stream = self.agrade_many(pairs, concurrency=concurrency)
@@ -261,7 +278,21 @@ def grade_many(
     *,
     judge: JudgeLike = None,
     concurrency: int = 8,
+    limits: Limits | None = None,
     **options: Any,
 ) -> list[Grade]:
-    """Grade many predictions at once and return the grades in the order of the pairs."""
-    return Judge(judge, **options).grade_many(pairs, concurrency=concurrency)
+    """Grade many predictions at once and return the grades in the order of the pairs.
+
+    The wire is used as in a run: as many requests at a time as the provider stands, fewer after a
+    429. Nothing is written but the reply cache; see `Judge.grade_many`.
+
+    Args:
+        pairs: Prediction and item.
+        judge: See `Judge`.
+        concurrency: Requests on the wire at most, where no ``limits`` are given.
+        limits: As for a run; a budget that is used up raises `BudgetError`.
+        **options: Everything `Judge` takes.
+    """
+    chosen = limits or Limits(concurrency=concurrency)
+    many = Judge(judge, limits=chosen, **options)
+    return many.grade_many(pairs, concurrency=chosen.workers)

@@ -178,12 +178,33 @@ def iter_grades(path: str | Path) -> Iterator[Grade]:
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                yield _grade(line, number, path)
+                yield grade_of_line(line, number, path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
 
 
-def _grade(line: bytes, number: int, path: Path) -> Grade:
+def readable_grades(folder: Path) -> Iterator[Grade]:
+    """The grades of a folder, past torn lines and without repairing anything; none if it has none.
+
+    Raises:
+        OutputError: The file cannot be read.
+    """
+    path = folder / GRADES
+    try:
+        for line in _lines(path) if path.exists() else ():
+            grade = _parse(line)
+            if grade is not None:
+                yield grade
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+
+
+def grade_of_line(line: bytes, number: int, path: Path) -> Grade:
+    """The grade in a line of a file.
+
+    Raises:
+        InputError: It is none.
+    """
     grade = _parse(line)
     if grade is not None:
         return grade

@@ -27,7 +27,7 @@ from mmrare_judge.errors import (
 from mmrare_judge.flights import Claims, Flights
 from mmrare_judge.grade import Unscored, UnscoredKind, Usage
 from mmrare_judge.prompt import messages
-from mmrare_judge.replay import Replay
+from mmrare_judge.replay import Peek, Replay
 from mmrare_judge.schema import longest_reply, reply_model, reply_schema, shape
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Question, Task
@@ -51,11 +51,15 @@ class LanguageModelJudge:
     Args:
         spec: Which model, and how it is asked.
         backend: Where requests go.
-        cache: Where replies are kept; ``None`` keeps none, a `Replay` is never missed.
+        cache: Where replies are kept; ``None`` keeps none, a `Replay` is never missed, a `Peek`
+            is only read.
     """
 
     def __init__(
-        self, spec: JudgeSpec, backend: Backend, cache: ReplyCache | Replay | None = None
+        self,
+        spec: JudgeSpec,
+        backend: Backend,
+        cache: ReplyCache | Replay | Peek | None = None,
     ) -> None:
         self.spec = spec
         self.backend = backend
@@ -64,7 +68,13 @@ class LanguageModelJudge:
         self._claims = Claims(cache.directory if isinstance(cache, ReplyCache) else None)
         self._cache_fault: OutputError | None = None
 
-    async def assess(self, task: Task, *, doubts: Mapping[str, str] | None = None) -> Assessment:
+    async def assess(
+        self,
+        task: Task,
+        *,
+        doubts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> Assessment:
         """Answer the task's questions, all in one request or so many a request as the spec says.
 
         A reply that cannot be had is a ``failure``, and its questions have no draft.
@@ -83,27 +93,29 @@ class LanguageModelJudge:
             for part in _parts(asked, self.spec.criteria_per_call)
         ]
         if len(requests) == 1:
-            return await self._answer(requests[0], task.item.id)
+            return await self._answer(requests[0], task.item.id, deadline)
         # All of them are awaited, also when one raises: the others are being paid for.
-        answers = (self._answer(request, task.item.id) for request in requests)
+        answers = (self._answer(request, task.item.id, deadline) for request in requests)
         return _merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
 
-    async def _answer(self, request: Request, item_id: str) -> Assessment:
+    async def _answer(self, request: Request, item_id: str, deadline: float | None) -> Assessment:
         known = self._look_up(request, item_id)
         if known is not None:
             return known
-        return await self._flights.share(request.hash, lambda: self._claim(request, item_id))
+        end = _now() + self.spec.item_timeout if deadline is None else deadline
+        return await self._flights.share(request.hash, lambda: self._claim(request, item_id, end))
 
-    async def _claim(self, request: Request, item_id: str) -> Assessment:
+    async def _claim(self, request: Request, item_id: str, deadline: float) -> Assessment:
         """Buy the reply, unless another process is doing so and it comes through the cache."""
-        async with self._claims.held(request.hash, patience=self.spec.timeout) as waited:
+        patience = min(self.spec.timeout, deadline - _now())
+        async with self._claims.held(request.hash, patience=patience) as waited:
             known = self._look_up(request, item_id) if waited else None
-            return await self._buy(request) if known is None else known
+            return await self._buy(request, deadline) if known is None else known
 
-    async def _buy(self, request: Request) -> Assessment:
+    async def _buy(self, request: Request, deadline: float) -> Assessment:
         meter = Meter()
         try:
-            async with asyncio.timeout(self.spec.item_timeout):
+            async with asyncio.timeout_at(deadline):
                 reply = await self.backend.complete(request, meter)
         except TimeoutError:
             message = f"no reply within item_timeout, {self.spec.item_timeout} seconds"
@@ -149,6 +161,10 @@ class LanguageModelJudge:
         if self.spec.store == "all" and kind not in (None, "format"):
             raw = getattr(error, "raw", "") or str(error)
             await self._keep(request, Reply.model_validate({"text": raw, "finish": kind}))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _replayed(request: Request, item_id: str, cache: Replay) -> Assessment:

@@ -100,6 +100,7 @@ class Panel(_Record):
         rubric: The rubric's id.
         rubric_hash: Hash of its whole content.
         rule: How votes became a decision.
+        confidence_by: What a verdict's ``confidence`` is: here always its share of the votes.
         size: How many gradings were asked for.
         members: Those that came, sorted by judge and sample; fewer than ``size`` if some did not.
         score: 0 to 1 when every criterion was judged, else ``None``.
@@ -119,6 +120,7 @@ class Panel(_Record):
     rubric: str
     rubric_hash: str
     rule: Rule
+    confidence_by: Literal["votes"] = "votes"
     size: int = Field(ge=1)
     members: tuple[Member, ...]
     score: float | None = Field(default=None, ge=0, le=1)

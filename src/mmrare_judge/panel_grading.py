@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.grade import Bounds, Grade, Usage, Verdict
+from mmrare_judge.grade import Bounds, Grade, Status, UnscoredKind, Usage, Verdict
 from mmrare_judge.panel import Ballot, Member, Panel, Rule
-from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict
+from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict, same_count
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_shares
 from mmrare_judge.signature import Signature, content_hash
@@ -44,7 +45,9 @@ def aggregate(grades: Sequence[Grade], rubric: Rubric, *, size: int, rule: Rule)
     check_rule(rule)
     _check(grades, rubric, size)
     seated = sorted(grades, key=_seat)
-    counts = {c.id: Count(c, _ballots(seated, c.id), size, rule) for c in rubric.criteria}
+    counts = {
+        c.id: same_count(Count(c, _ballots(seated, c.id), size, rule)) for c in rubric.criteria
+    }
     partial = _score(rubric, {id: count.deciding for id, count in counts.items()})
     complete = all(count.deciding for count in counts.values())
     return Panel(
@@ -80,7 +83,10 @@ def _check(grades: Sequence[Grade], rubric: Rubric, size: int) -> None:
     if not grades:
         raise InputError("a panel needs one grade at least, to know its item; there is none")
     if len(grades) > size:
-        raise InputError(f"{len(grades)} grades for a panel of {size}")
+        item, system = grades[0].item_id, grades[0].system
+        raise InputError(
+            f"item {item!r}, system {system!r}: {len(grades)} grades for a panel of {size}"
+        )
     answers = sorted({(grade.item_id, grade.system) for grade in grades})
     if len(answers) > 1:
         first, second = answers[:2]
@@ -113,12 +119,14 @@ def _check_seats(grades: Sequence[Grade]) -> None:
 
 
 def _member(grade: Grade) -> Member:
-    return Member(
-        judge=grade.signature.judge,
-        key=judge_key(grade.signature),
-        sample=grade.sample,
-        unscored=None if grade.unscored is None else grade.unscored.kind,
-    )
+    unscored = None if grade.unscored is None else grade.unscored.kind
+    return _equal_member(grade.signature.judge, judge_key(grade.signature), grade.sample, unscored)
+
+
+@lru_cache(maxsize=256)
+def _equal_member(judge: str, key: str, sample: int, unscored: UnscoredKind | None) -> Member:
+    # As with ballots: thousands of panels have the same few members.
+    return Member(judge=judge, key=key, sample=sample, unscored=unscored)
 
 
 def _seat(grade: Grade) -> tuple[str, int, str, str]:
@@ -133,7 +141,13 @@ def _ballots(grades: Iterable[Grade], criterion: str) -> tuple[Ballot, ...]:
 
 
 def _ballot(verdict: Verdict) -> Ballot:
-    return Ballot(status=verdict.status, level=verdict.level, points=verdict.points)
+    return _equal_ballot(verdict.status, verdict.level, verdict.points)
+
+
+@lru_cache(maxsize=256)
+def _equal_ballot(status: Status, level: str | None, points: float | None) -> Ballot:
+    # Equal ballots are one object: thousands of panels hold the same few.
+    return Ballot(status=status, level=level, points=points)
 
 
 def _coverage(rubric: Rubric, counts: Iterable[Count]) -> float:

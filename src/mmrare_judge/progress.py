@@ -56,13 +56,18 @@ def _bar(console: Any, total: int) -> Iterator[Callable[[Progress], None]]:
         rich.TextColumn("grading"),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[rate]:.1f} a second"),
         rich.TextColumn("{task.fields[note]}"),
         rich.TimeRemainingColumn(),
     )
+    start = time.monotonic()
     with rich.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("grading", total=total, note="")
+        task = bar.add_task("grading", total=total, note="", rate=0.0)
         yield lambda progress: bar.update(
-            task, completed=progress.graded + progress.resumed, note=describe(progress)
+            task,
+            completed=progress.graded + progress.resumed,
+            note=describe(progress),
+            rate=progress.graded / (time.monotonic() - start),
         )
 
 
@@ -78,9 +83,36 @@ class _Lines:
         self._last = now
         done = progress.graded + progress.resumed
         rate = progress.graded / (now - self._start)
-        left = f"{(self._total - done) / rate:.0f} s left" if rate else ""
-        line = f"{done} of {self._total}, {rate:.1f} a second, {left}; {describe(progress)}"
+        left = f", {(self._total - done) / rate:.0f} s left" if rate else ""
+        line = f"{done} of {self._total}, {rate:.1f} a second{left}; {describe(progress)}"
         print(line, file=sys.stderr, flush=True)
+
+
+def cost_line(progress: Progress) -> str:
+    """What this start took, of that what was of no use, and what the cache spared it.
+
+    >>> cost_line(Progress())
+    'this start: 0 calls, $0.00'
+    """
+    spent, saved = progress.usage + progress.lost, progress.saved
+    parts = [f"{spent.calls:,} calls", dollars(spent.cost)]
+    if spent.extra_tokens:
+        extra = f"{spent.extra_tokens:,} tokens, {dollars(spent.extra_cost)}"
+        parts.append(f"of that for re-asks, second looks and replies of no use {extra}")
+    if spent.retries:
+        parts.append(f"{spent.retries:,} repeats after faults")
+    if saved.calls:
+        parts.append(f"saved by the cache {saved.calls:,} calls, {dollars(saved.cost)}")
+    return "this start: " + ", ".join(parts)
+
+
+def dollars(cost: float | None) -> str:
+    """An amount for people.
+
+    >>> dollars(None), dollars(1.5)
+    ('cost not known', '$1.50')
+    """
+    return "cost not known" if cost is None else f"${cost:.2f}"
 
 
 def describe(progress: Progress) -> str:
@@ -89,8 +121,7 @@ def describe(progress: Progress) -> str:
     >>> describe(Progress())
     '0 calls, $0.00'
     """
-    cost = progress.usage.cost
-    parts = [f"{progress.usage.calls} calls", "cost not known" if cost is None else f"${cost:.2f}"]
+    parts = [f"{progress.usage.calls} calls", dollars(progress.usage.cost)]
     parts += [f"{count} {kind}" for kind, count in progress.faults.items()]
     return ", ".join(parts)
 

@@ -148,6 +148,24 @@ class Replay:
         return path
 
 
+class Peek:
+    """A cache that is only looked into, for an estimate: what it does not hold is just missing.
+
+    Args:
+        directory: The cache; one that does not exist holds nothing.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._replay = Replay(directory) if (directory / FILE).is_file() else None
+
+    def get(self, request_hash: str) -> Reply | None:
+        """The reply to a request, or ``None``."""
+        return None if self._replay is None else self._replay.get(request_hash)
+
+
 def _open(directory: Path) -> sqlite3.Connection:
     if not (directory / FILE).is_file():
         remedy = "Name the folder that a run filled, or fill one: mmrare-judge cache import"

@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mmrare_judge.errors import BudgetError, OutputError
-from mmrare_judge.gate import AdaptiveGate, Budget, Piece, piece_of_work
+from mmrare_judge.assessors import CacheChoice
+from mmrare_judge.certificate import UNCALIBRATED, Calibration, checked
+from mmrare_judge.clock import today
+from mmrare_judge.errors import BudgetError, InputError, OutputError
+from mmrare_judge.gate import AdaptiveGate, Piece, piece_of_work
 from mmrare_judge.grade import Grade, Usage
 from mmrare_judge.grading import Grading
 from mmrare_judge.item import TRACKS, Item
 from mmrare_judge.judge import Judge, JudgeLike
 from mmrare_judge.ledger import Ledger, iter_grades
+from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
 from mmrare_judge.prompt import PROMPT_HASH
@@ -26,41 +29,13 @@ from mmrare_judge.run_folder import RunFolder, Standing
 from mmrare_judge.run_record import InputFile, RunRecord
 from mmrare_judge.summary import Summary, Tally
 
+if TYPE_CHECKING:
+    from mmrare_judge.estimate import JudgeEstimate
+    from mmrare_judge.panel import Rule
+    from mmrare_judge.panel_summary import PanelFigures
+
 Pair = tuple[Prediction, Item]
 Stopped = Literal["budget", "interrupted"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a run may use.
-
-    Attributes:
-        concurrency: Requests on the wire at most; the run finds out how many of them the provider
-            stands.
-        requests_per_minute: Ceiling over any 60 seconds.
-        tokens_per_minute: Ceiling over any 60 seconds.
-        max_cost: US dollars; the run stops before it would be passed.
-        max_calls: Requests; likewise.
-    """
-
-    concurrency: int = 64
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    max_cost: float | None = None
-    max_calls: int | None = None
-
-    @property
-    def workers(self) -> int:
-        """Predictions worked on at once: no more than a ceiling lets through in ten minutes.
-
-        Who waits longer runs out of ``item_timeout``, 30 minutes, without ever having been asked.
-
-        >>> Limits(concurrency=64, requests_per_minute=2).workers
-        20
-        """
-        if self.requests_per_minute is None:
-            return self.concurrency
-        return min(self.concurrency, 10 * self.requests_per_minute)
 
 
 @dataclass
@@ -101,10 +76,14 @@ class RunReport:
     Attributes:
         progress: What was done.
         summaries: All grades of the folder, earlier ones included.
+        calibration: What the certificate says of all of them.
+        panel: What several judges or repeats decided together; ``None`` for a single grading.
     """
 
     progress: Progress
     summaries: tuple[Summary, ...]
+    calibration: Calibration = UNCALIBRATED
+    panel: PanelFigures | None = None
 
 
 class Run:
@@ -117,6 +96,8 @@ class Run:
         folder: Where ``run.json``, ``grades.jsonl`` and ``summary.json`` are written.
         judge: A judge as `Judge` takes it, or several: then each grades everything.
         repeats: Independent samples each judge gives.
+        rule: How the votes of several judges or repeats become a decision in the summary:
+            ``majority``, ``mean`` or ``median``. Grades do not depend on it.
         limits: Concurrency, rates and budget.
         inputs: The files the pairs come from, for the record.
         fork: A folder to start in with a changed specification, taking over what still counts.
@@ -138,6 +119,7 @@ class Run:
         judge: JudgeLike | Sequence[JudgeLike] = None,
         *,
         repeats: int = 1,
+        rule: Rule = "majority",
         limits: Limits | None = None,
         inputs: Mapping[str, InputFile] | None = None,
         fork: str | Path | None = None,
@@ -145,12 +127,18 @@ class Run:
     ) -> None:
         self.limits = limits or Limits()
         self.repeats = repeats
+        self.rule = rule
+        self._cache: CacheChoice = options.get("cache", "default")
         self.progress = Progress()
-        self._budget = Budget(self.limits.max_cost, self.limits.max_calls)
+        self._budget = self.limits.budget()
         self._gates: list[AdaptiveGate] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         several = judge if isinstance(judge, list | tuple) else (judge,)
         self.judges = tuple(Judge(one, gate=self._gate(), **options) for one in several)
+        if self._is_panel:
+            from mmrare_judge.panel_votes import check_rule
+
+            check_rule(rule)  # now, and not when everything is paid for
         self._folder = RunFolder(Path(folder), self._record(inputs or {}), fork)
         self.watch: Callable[[Progress], None] = lambda progress: None
         self.stopping = False
@@ -202,8 +190,9 @@ class Run:
                 tally = _without(ledger, standing.overtaken)
             if canonical:
                 ledger.sort()
-            self._sum_up(ledger, tally, unmatched or {})
-        return RunReport(self.progress, tally.summaries())
+            panel, entry = self._panel()
+            self._sum_up(ledger, tally, {**(unmatched or {}), **entry})
+        return RunReport(self.progress, tally.summaries(), self._calibration(tally), panel)
 
     def stop(self) -> None:
         """Begin nothing more; `agrade` returns when what is in flight is done and written.
@@ -218,11 +207,61 @@ class Run:
             for gate in self._gates:
                 loop.call_soon_threadsafe(gate.close)
 
+    def estimate(
+        self, pairs: Iterable[Pair], *, cache: CacheChoice | None = None
+    ) -> tuple[JudgeEstimate, ...]:
+        """What `grade` would ask for and cost now, one entry a judge; nothing is sent or written.
+
+        What stands in the folder or in the cache costs nothing. Neither key nor network is needed.
+
+        Args:
+            pairs: As for `grade`.
+            cache: The cache to look into; by default the run's own.
+
+        Raises:
+            OutputError: The folder or cache cannot be read, or the folder holds a run of another
+                specification.
+            ConfigError: A judge can never answer: its provider is unknown.
+        """
+        from mmrare_judge.estimate import Estimator
+
+        looked_into = self._cache if cache is None else cache
+        estimators = {judge: Estimator(judge, looked_into) for judge in self.judges}
+        standing = Standing()
+        for grade in filter(standing.keep, self._folder.peek()):
+            for estimator in estimators.values():
+                estimator.learn(grade)
+
+        async def add_all() -> None:
+            for judge, grading, done in self._wanted(pairs, standing):
+                await estimators[judge].add(grading, done=done)
+
+        run_sync(add_all())
+        return tuple(estimator.result() for estimator in estimators.values())
+
     def _sum_up(self, ledger: Ledger, tally: Tally, unmatched: Mapping[str, Any]) -> None:
         self.progress.lost = self._budget.beyond(self.progress.usage)
-        self._folder.write_summary(
-            ledger, tally, self.progress.lost, this_start=self._totals(), **unmatched
-        )
+        more = {"this_start": self._totals(), "calibration": self._calibration(tally).model_dump()}
+        self._folder.write_summary(ledger, tally, self.progress.lost, **more, **unmatched)
+
+    def _calibration(self, tally: Tally) -> Calibration:
+        return checked(self.judges[0].certificate, tally.signatures(), today())
+
+    @property
+    def _is_panel(self) -> bool:
+        return len(self.judges) * self.repeats > 1
+
+    def _panel(self) -> tuple[PanelFigures | None, dict[str, Any]]:
+        """The panel's figures, and what the summary says of it: nothing of single gradings."""
+        if not self._is_panel:
+            return None, {}
+        from mmrare_judge.panels import read_panel_figures
+
+        try:
+            figures = read_panel_figures(self._folder.path, rule=self.rule)
+        except InputError as error:  # such as two predictions of one system for one item
+            return None, {"panel": {"problem": str(error)}}
+        return figures, {"panel": figures.model_dump(mode="json")}
 
     def _totals(self) -> dict[str, Any]:
         progress = self.progress
@@ -237,13 +276,7 @@ class Run:
         }
 
     def _gate(self) -> AdaptiveGate:
-        limits = self.limits
-        gate = AdaptiveGate(
-            limits.concurrency,
-            requests_per_minute=limits.requests_per_minute,
-            tokens_per_minute=limits.tokens_per_minute,
-            budget=self._budget,
-        )
+        gate = self.limits.gate(self._budget)
         self._gates.append(gate)
         return gate
 
@@ -253,6 +286,7 @@ class Run:
         return RunRecord(
             judges=tuple(judge.spec.decisive() for judge in self.judges),
             rubrics={rubric.track: rubric.hash for rubric in rubrics},
+            rubric_contents={r.track: r.model_dump(mode="json") for r in rubrics},
             prompt=PROMPT_HASH,
             terms=first.terms.hash,
             repeats=self.repeats,
@@ -260,6 +294,16 @@ class Run:
         )
 
     def _todo(self, pairs: Iterable[Pair], standing: Standing) -> Iterator[tuple[Judge, Grading]]:
+        for judge, grading, done in self._wanted(pairs, standing):
+            if done:
+                self.progress.resumed += 1
+            else:
+                yield judge, grading
+
+    def _wanted(
+        self, pairs: Iterable[Pair], standing: Standing
+    ) -> Iterator[tuple[Judge, Grading, bool]]:
+        """Every grading there is to be, and whether it is done."""
         for prediction, item in pairs:
             wanted = [
                 (judge, judge.prepare(prediction, item, sample=sample))
@@ -268,8 +312,8 @@ class Run:
             ]
             place = (prediction.system, item.track, item.id)
             to_do = standing.to_do(place, [grading.key for _, grading in wanted])
-            self.progress.resumed += to_do.count(False)
-            yield from compress(wanted, to_do)
+            for (judge, grading), missing in zip(wanted, to_do, strict=True):
+                yield judge, grading, not missing
 
     async def _work_off(
         self, work: Iterator[tuple[Judge, Grading]], ledger: Ledger, tally: Tally

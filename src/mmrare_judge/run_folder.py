@@ -11,8 +11,9 @@ from typing import Any
 
 from mmrare_judge.errors import OutputError
 from mmrare_judge.grade import Grade, Usage
-from mmrare_judge.ledger import GRADES, Ledger
-from mmrare_judge.run_record import RUN, RunRecord, differences, read_record, write_whole
+from mmrare_judge.ledger import GRADES, Ledger, readable_grades
+from mmrare_judge.run_differences import differences
+from mmrare_judge.run_record import RUN, RunRecord, read_record, write_whole
 from mmrare_judge.summary import Tally
 
 SUMMARY = "summary.json"
@@ -63,6 +64,17 @@ class RunFolder:
             finally:
                 ledger.close()
 
+    def peek(self) -> Iterator[Grade]:
+        """The grades a start would find; nothing is locked, repaired or written.
+
+        Raises:
+            OutputError: The folder cannot be read, or holds another specification.
+        """
+        if self._source is not None and not (self.path / RUN).exists():
+            return readable_grades(self._source)
+        self._check_record()
+        return readable_grades(self.path)
+
     def write_summary(self, ledger: Ledger, tally: Tally, lost: Usage, **more: Any) -> None:
         """Write ``summary.json``: the summaries of the tally, what all starts cost, and more.
 
@@ -104,6 +116,10 @@ class RunFolder:
             raise OutputError(f"{self.path / GRADES} cannot be written: {error}") from error
 
     def _settle_record(self) -> None:
+        self._check_record()
+        write_whole(self.path / RUN, self.record.model_dump_json(indent=2))
+
+    def _check_record(self) -> None:
         earlier = read_record(self.path)
         if earlier is not None:
             changed = differences(earlier, self.record)
@@ -114,7 +130,6 @@ class RunFolder:
                     + "\nName another folder, or fork this one (--fork FOLDER) to take over the "
                     "grades that still count"
                 )
-        write_whole(self.path / RUN, self.record.model_dump_json(indent=2))
 
 
 class Standing:

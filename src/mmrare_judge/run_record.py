@@ -1,13 +1,12 @@
-"""What a run is: ``run.json``, and how one specification differs from another."""
+"""What a run is: ``run.json``."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -41,6 +40,7 @@ class RunRecord(BaseModel):
             since lines are matched by content.
         package: The package version that started the run.
         started: When, in UTC.
+        rubric_contents: Those rubrics, whole, so that the folder can be read by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,33 +54,7 @@ class RunRecord(BaseModel):
     inputs: Mapping[str, InputFile] = {}
     package: str = __version__
     started: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-_NOT_SPECIFICATION = {"inputs", "package", "started"}
-
-
-def differences(old: RunRecord, new: RunRecord) -> tuple[str, ...]:
-    """Where two specifications differ, one line each: ``judges.0.temperature: 0.0 -> 1.0``."""
-    before, after = (
-        dict(_leaves(record.model_dump(mode="json", exclude=_NOT_SPECIFICATION), ""))
-        for record in (old, new)
-    )
-    return tuple(
-        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name, "absent") != after.get(name, "absent")
-    )
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from _leaves(child, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _leaves(child, f"{path}.{index}")
-    else:
-        yield path, value
+    rubric_contents: Mapping[str, JsonValue] = {}
 
 
 def input_file(path: Path) -> InputFile:

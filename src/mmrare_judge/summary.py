@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.grade import Grade, Level2, Usage, Verdict
-from mmrare_judge.signature import content_hash
+from mmrare_judge.signature import Signature, content_hash
 
 
 class _Record(BaseModel):
@@ -113,6 +113,11 @@ class Tally:
             self._groups[key] = _Group()
         self._groups[key].add(grade)
 
+    def signatures(self) -> tuple[Signature, ...]:
+        """The distinct signatures of the grades in which the judge was asked."""
+        found = {key: one for group in self._groups.values() for key, one in group.made.items()}
+        return tuple(found.values())
+
     def summaries(self) -> tuple[Summary, ...]:
         """The summaries so far, in the order in which system and track first appeared."""
         return tuple(
@@ -155,7 +160,7 @@ class _Group:
     unscored: Counter[str] = field(default_factory=Counter)
     criteria: dict[str, _Criterion] = field(default_factory=dict)
     lists: dict[str, Mean] = field(default_factory=dict)
-    signatures: set[str] = field(default_factory=set)
+    made: dict[str, Signature] = field(default_factory=dict)
 
     def add(self, grade: Grade) -> None:
         self.graded += 1
@@ -173,7 +178,7 @@ class _Group:
             self.criteria.setdefault(verdict.criterion, _Criterion()).add(verdict)
         self._add_lists(grade.level2)
         if grade.unscored is None and not grade.empty:
-            self.signatures.add(content_hash(grade.signature.model_dump(mode="json")))
+            self.made[content_hash(grade.signature.model_dump(mode="json"))] = grade.signature
 
     def _add_lists(self, level2: Level2) -> None:
         for entry in level2.lists:
@@ -197,5 +202,5 @@ class _Group:
             level2_coverage={name: mean.total / mean.count for name, mean in self.lists.items()},
             disagreements=self.disagreements,
             usage=self.usage,
-            signatures=len(self.signatures),
+            signatures=len(self.made),
         )

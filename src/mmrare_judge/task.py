@@ -118,12 +118,19 @@ class Assessment:
 class Assessor(Protocol):
     """Something that can judge a task: a language model, or the embedded judge."""
 
-    async def assess(self, task: Task, *, doubts: Mapping[str, str] | None = None) -> Assessment:
+    async def assess(
+        self,
+        task: Task,
+        *,
+        doubts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> Assessment:
         """Answer the task's questions.
 
         Args:
             task: What to judge.
             doubts: For a second look: keys of questions with what was wrong with the first
                 answer. Only these are answered then.
+            deadline: Time of the event loop's clock at which the prediction is given up.
         """
         ...

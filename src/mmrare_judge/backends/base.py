@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypedDict
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from mmrare_judge.grade import Usage
-from mmrare_judge.signature import content_hash
+from mmrare_judge.signature import canonical_json, text_hash
 from mmrare_judge.spec import Mode
 
 TokenText = str | tuple[int, ...]
@@ -56,17 +56,30 @@ class Request:
     @cached_property
     def hash(self) -> str:
         """Tagged hash of everything but ``reply_model``, which ``schema`` stands for."""
-        return content_hash(
-            {
-                "model": self.model,
-                "messages": list(self.messages),
-                "sampling": dict(self.sampling),
-                "schema": self.schema,
-                "mode": self.mode,
-                "endpoint": self.endpoint,
-                "sample": self.sample,
-            }
-        )
+        content = {
+            "model": self.model,
+            "messages": list(self.messages),
+            "sampling": dict(self.sampling),
+            "mode": self.mode,
+            "endpoint": self.endpoint,
+            "sample": self.sample,
+        }
+        # The schema, the last key, is the same object for many requests, and is written once.
+        return text_hash(f'{canonical_json(content)[:-1]},"schema":{_schema_text(self.schema)}}}')
+
+
+def _schema_text(schema: Mapping[str, JsonValue]) -> str:
+    known = _schema_texts.get(id(schema))
+    if known is None or known[0] is not schema:
+        if len(_schema_texts) >= _MOST_SCHEMAS:
+            _schema_texts.clear()
+        known = _schema_texts[id(schema)] = (schema, canonical_json(schema))
+    return known[1]
+
+
+# With the schema itself, so that its id is not given to another one.
+_schema_texts: dict[int, tuple[Mapping[str, JsonValue], str]] = {}
+_MOST_SCHEMAS = 1024
 
 
 class Reply(BaseModel):

@@ -46,7 +46,13 @@ class EmbeddedJudge:
     def __init__(self, terms: Terms | None = None) -> None:
         self.terms = terms if terms is not None else Terms.default()
 
-    async def assess(self, task: Task, *, doubts: Mapping[str, str] | None = None) -> Assessment:
+    async def assess(
+        self,
+        task: Task,
+        *,
+        doubts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> Assessment:
         """Answer the task's questions; a second look sees the same as the first."""
         drafts = self.judge(task)
         if doubts is not None:

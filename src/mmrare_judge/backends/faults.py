@@ -37,6 +37,7 @@ _MEND: Mapping[Meaning, str] = {
     ),
 }
 
+_NO_KEY = "there is no key for {model} that could be sent. {keys}"
 _LONGEST = 400  # characters of a vendor's message that are kept
 _NOISE = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout):\s*")
 
@@ -64,7 +65,8 @@ def as_fault(
     detail = redact(_detail(error), secrets)[:_LONGEST]
     meaning = meaning_of(error)
     if meaning in _MEND:
-        sentence = _MEND[meaning].format(model=model, keys=keys).rstrip(".")
+        mend = _NO_KEY if meaning == "key" and not response_headers(error) else _MEND[meaning]
+        sentence = mend.format(model=model, keys=keys).rstrip(".")
         return ConfigError(f"{sentence}. It said: {detail}" if detail else sentence)
     return _UNSCORED[meaning](f"{model}: {detail or _plain(meaning)}", error)
 
@@ -102,4 +104,4 @@ def _detail(error: BaseException) -> str:
     text = str(error).partition("\nTraceback (most recent")[0].strip()
     while match := _NOISE.match(text):
         text = text[match.end() :]
-    return text
+    return " ".join(text.split())

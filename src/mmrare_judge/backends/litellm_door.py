@@ -89,12 +89,31 @@ def highest_prices(model: str) -> tuple[float, float] | None:
     return _prices[model]
 
 
+def usual_prices(model: str) -> tuple[float, float] | None:
+    """What a token of the prompt and of the reply costs where nothing makes it dearer or cheaper.
+
+    ``None`` where litellm does not know the model.
+    """
+    listed = _model_info(model)
+    if listed is None:
+        return None
+    prompt, reply = (listed.get(f"{way}_cost_per_token") for way in ("input", "output"))
+    return float(prompt or 0.0), float(reply or 0.0)
+
+
 def _look_up_prices(model: str) -> tuple[float, float] | None:
-    try:
-        listed = litellm().get_model_info(model)
-    except Exception:  # its kind differs from version to version
+    listed = _model_info(model)
+    if listed is None:
         return None
     return _highest(listed, "input_cost_per_token"), _highest(listed, "output_cost_per_")
+
+
+def _model_info(model: str) -> Mapping[str, Any] | None:
+    try:
+        listed: Mapping[str, Any] = litellm().get_model_info(model)
+    except Exception:  # its kind differs from version to version
+        return None
+    return listed
 
 
 def _highest(listed: Mapping[str, Any], kind: str) -> float:

@@ -22,11 +22,16 @@ def need_of(payload: Payload, price: Price | None) -> Need:
     >>> need_of(Payload(body, "{}", None, 60), Price(prompt=1e-6, reply=1e-5))
     Need(tokens=113, cost=0.001013)
     """
-    texts = [_text(message) for message in payload.body["messages"]]
-    prompt = sum(most_tokens(text) + _FRAME for text in texts) + most_tokens(payload.structure)
+    prompt = prompt_tokens(payload)
     reply = _reply_limit(payload)
     cost = None if price is None else prompt * price.prompt + reply * price.reply
     return Need(tokens=prompt + reply, cost=cost)
+
+
+def prompt_tokens(payload: Payload) -> int:
+    """Tokens of the messages and the schema, on the high side; see `need_of`."""
+    texts = [_text(message) for message in payload.body["messages"]]
+    return sum(most_tokens(text) + _FRAME for text in texts) + most_tokens(payload.structure)
 
 
 def most_tokens(text: str) -> int:
