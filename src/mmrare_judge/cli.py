@@ -22,6 +22,7 @@ from mmrare_judge.calibrate_cli import calibrate_command
 from mmrare_judge.gate_cli import gate_command
 from mmrare_judge.item import TRACKS
 from mmrare_judge.panel_cli import Rule, panel_command
+from mmrare_judge.plan_cli import plan_app
 from mmrare_judge.regrade_cli import regrade_command
 
 EXIT_CODES: tuple[tuple[type[errors.MMRareJudgeError], int], ...] = (
@@ -41,6 +42,7 @@ app = typer.Typer(
 rubrics_app = typer.Typer(no_args_is_help=True, help="List, show and check rubrics.")
 app.add_typer(rubrics_app, name="rubrics")
 app.add_typer(cache_app, name="cache")
+app.add_typer(plan_app, name="plan")
 app.command("regrade")(regrade_command)
 app.command("panel")(panel_command)
 app.command("calibrate")(calibrate_command)
@@ -101,6 +103,9 @@ def grade(
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens a minute at most.")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars.")] = None,
     max_calls: Annotated[int | None, typer.Option(min=0, help="Requests.")] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="Names and abbreviations of your own, for level 2.")
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(help="calibration.json of a study of this judge.")
     ] = None,
@@ -124,6 +129,7 @@ def grade(
         "criteria_per_call": criteria_per_call,
         "confidence": confidence,
         "certificate": certificate,
+        "terms": commands.own_terms(terms),
     }
     job = commands.GradeJob(
         items=items,

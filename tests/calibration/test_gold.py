@@ -234,6 +234,70 @@ def test_sampling_weights_reach_the_ratings() -> None:
         gold.ratings(weights={("1", "", "safe"): 1.0})
 
 
+def sampled(tmp_path: Path, *chances: object) -> Gold:
+    rows: list[dict[str, object]] = [
+        {"item": item, "criterion": "safe", "rater": rater, "label": "NO", "inclusion": chance}
+        for item, rater, chance in zip("788", "aab", chances, strict=True)
+    ]
+    return read_gold(written(tmp_path / "sampled.jsonl", rows), SCALES)
+
+
+def test_inclusion_probabilities_are_read_by_unit(tmp_path: Path) -> None:
+    gold = sampled(tmp_path, 1, "0.25", 0.25)
+    assert gold.inclusion == {("7", "", "safe"): 1.0, ("8", "", "safe"): 0.25}
+    assert gold.about(criterion="safe").inclusion == gold.inclusion
+    joined = gold.with_rater("judge", {("8", "", "safe"): "YES"})
+    assert joined.inclusion == gold.inclusion
+    assert [label.inclusion for label in joined.labels if label.rater == "judge"] == [1, 0.25]
+
+
+def test_inclusion_probabilities_change_the_hash_and_their_absence_does_not(tmp_path: Path) -> None:
+    plain, blank = sampled(tmp_path, "", "", ""), sampled(tmp_path, None, None, None)
+    assert plain.inclusion == {}
+    assert plain.hash == blank.hash
+    assert sampled(tmp_path, 1, 0.25, 0.25).hash != plain.hash
+    assert sampled(tmp_path, 1, 0.25, 0.25).hash != sampled(tmp_path, 1, 0.5, 0.5).hash
+
+
+CHANCES = {
+    "one is missing": (("", 0.5, 0.5), r"row 1.*7 /  / safe has no inclusion probability.*is 1 "),
+    "above one": ((1.5, 0.5, 0.5), r"row 1.*probability 1.5 of 7 /  / safe is outside \(0, 1\]"),
+    "none": ((0, 0.5, 0.5), r"row 1.*probability 0 of"),
+    "a word": (("often", 0.5, 0.5), r"row 1, field 'inclusion': 'often' is no probability"),
+    "two of one unit": ((1, 0.5, 0.25), r"row 3.*8 /  / safe has two inclusion probabilities"),
+}
+
+
+@pytest.mark.parametrize(("chances", "problem"), CHANCES.values(), ids=CHANCES)
+def test_inclusion_probabilities_that_contradict_themselves_are_refused(
+    tmp_path: Path, chances: tuple[object, ...], problem: str
+) -> None:
+    with pytest.raises(InputError, match=problem):
+        sampled(tmp_path, *chances)
+
+
+def test_rows_that_nobody_has_come_to_are_left_out(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"item": "7", "criterion": "safe", "rater": "a", "label": "NO"},
+        {"item": "8", "criterion": "safe", "rater": "a", "label": ""},
+        {"item": "9", "criterion": "safe", "rater": "", "label": ""},
+    ]
+    gold = read_gold(written(tmp_path / "sheet.csv", rows), SCALES)
+    assert [label.label for label in gold.labels] == ["NO", None]
+
+
+def test_labels_may_be_called_otherwise_than_in_the_rubric(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"item": item, "criterion": "safe", "rater": "a", "label": label}
+        for item, label in (("7", 1), ("8", "NO"), ("9", None))
+    ]
+    path = written(tmp_path / "gold.jsonl", rows)
+    gold = read_gold(path, SCALES, recode={"1": "YES"})
+    assert [label.label for label in gold.labels] == ["YES", "NO", None]
+    with pytest.raises(InputError, match="'MAYBE' is no label of 'safe'"):
+        read_gold(path, SCALES, recode={"1": "MAYBE"})
+
+
 SCALE_FAULTS = {
     "one category": {"level": "nominal", "categories": ("a",)},
     "twice the same": {"level": "nominal", "categories": ("a", "a")},
