@@ -44,6 +44,35 @@ def test_p_values_are_those_of_the_one_sided_t_test() -> None:
         assert found[epsilon] == pytest.approx(expected)
 
 
+def test_the_t_statistic_by_hand_and_the_p_value_by_a_printed_table() -> None:
+    # Against a: mean 2/40, sum of squares 10, variance (10 - 40 * .05²) / 39 = .25385,
+    # SE sqrt(.25385 / 40) = .07966; epsilon .2: t = (.05 - .2) / .07966 = -1.883 on 39 degrees of
+    # freedom, between 1.685 (5 %) and 2.023 (2.5 %) in the table of Student's t.
+    found = run(COUNTED).clinicians[0].p_values
+    assert 0.025 < found[0.2] < 0.05
+    # epsilon .05: t = 0
+    assert found[0.05] == pytest.approx(0.5)
+
+
+def test_two_cases_by_hand() -> None:
+    # Case 0: d = 1 and 0, case 1: d = -1 and 0. Mean 0, sums about it 1 and -1,
+    # SE sqrt(2 / 1 * (1 + 1)) / 4 = 1/2. On one degree of freedom Student's t is Cauchy's
+    # distribution: at epsilon .25, p = 1/2 + atan(-.25 / .5) / pi.
+    ratings = rated(["NYYY", "YYYY", "YNYY", "NNNN"], clusters=[0, 0, 1, 1])
+    found = run(ratings, min_units=2).clinicians[0]
+    assert (found.n, found.clusters) == (4, 2)
+    assert found.p_values[0.25] == pytest.approx(0.5 + np.arctan(-0.5) / np.pi)
+
+
+def test_a_judge_who_copies_a_colleague_is_as_near_as_that_colleague() -> None:
+    # The judge repeats b: against b it never loses and never wins, so rho there is 1 and d is 0.
+    random = np.random.default_rng(3)
+    rows = ["".join(random.choice(["Y", "N"], size=3)) for _ in range(60)]
+    found = {t.clinician: t for t in run(rated([row[1] + row for row in rows])).clinicians}
+    assert (found["b"].judge_advantage, found["b"].clinician_advantage) == (1, 1)
+    assert found["b"].p_values[0.0] == 1
+
+
 def test_the_grid_is_always_whole_and_omega_never_falls_along_it() -> None:
     grid = run(COUNTED).grid
     assert [row.epsilon for row in grid] == [0, 0.05, 0.1, 0.15, 0.2, 0.25]

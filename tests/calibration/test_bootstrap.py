@@ -79,6 +79,16 @@ def test_intervals_of_a_mean_are_those_of_scipy(method: str) -> None:
     assert measured(ours) == pytest.approx(tuple(theirs.confidence_interval), abs=0.02)
 
 
+def test_an_interval_of_a_share_is_that_of_the_binomial_distribution() -> None:
+    # 20 cases of three units; in 10 cases the raters agree throughout, in 10 nowhere. A resample
+    # holds Bin(20, 1/2) agreeing cases: P(<= 5) = .0207, P(<= 6) = .0577, so the ends are 6/20
+    # and 14/20.
+    rows = [["YES", "YES"]] * 30 + [["YES", "NO"]] * 30
+    ratings = Ratings.from_labels(rows, YES_NO, clusters=[unit // 3 for unit in range(60)])
+    found = estimate(ratings, "percent_agreement", resampling=Resampling(resamples=20_000))
+    assert measured(found.interval) == (0.3, 0.7)
+
+
 def test_a_resample_draws_whole_clusters() -> None:
     ratings = random_labels(YES_NO, raters=2, seed=1, units=100)  # 20 cases of 5 units
     for weights in resampled(cluster_table(ratings), Resampling(resamples=300)):
@@ -192,6 +202,19 @@ def test_a_95_percent_interval_over_clusters_covers_93_to_97_percent() -> None:
     assert covered["units"] / 1500 < 0.85
 
 
+def test_with_few_cases_a_jackknife_t_interval_still_covers() -> None:
+    # 12 cases, 1,500 samples: the standard error of the coverage is .6 %.
+    random = np.random.default_rng(13)
+    row, covered = statistic("percent_agreement"), 0
+    for _ in range(1500):
+        sample = clustered_agreement(random, cases=12)
+        functional = {"it": partial(row.compute, sample.patterns)}
+        found, _ = intervals(functional, cluster_table(sample), Resampling())["it"]
+        low, high = measured(found)
+        covered += low <= 0.7 <= high
+    assert 0.93 <= covered / 1500 <= 0.97
+
+
 def test_replicates_keep_the_order_of_samples() -> None:
     samples = [np.array([[1.0], [2.0]]), np.array([[3.0]])]
     found = replicates({"first": lambda weights: weights[:, 0]}, samples)
@@ -220,7 +243,7 @@ def test_without_numpy_the_package_says_what_to_install() -> None:
 @pytest.mark.parametrize(
     ("module", "name", "package"),
     [
-        ("sklearn", "cohen_kappa", "scikit-learn"),
+        ("sklearn.metrics", "cohen_kappa", "scikit-learn"),
         ("krippendorff", "alpha_nominal", "krippendorff"),
         ("scipy.sparse", "scott_pi", "scipy"),
     ],

@@ -38,6 +38,25 @@ def test_pairwise_is_the_mean_over_pairs() -> None:
     assert side.each["c"].value == pytest.approx((3 / 4 + 2 / 4) / 2)
 
 
+def test_a_pair_counts_both_ways_where_the_order_of_raters_matters() -> None:
+    # YES by a 1 2, by b 1 2 3: a finds 2 of b's 3, b finds 2 of a's 2. The judge says YES to 1.
+    ratings = rated("YYY NYY NNY NNN", ["judge", "a", "b"])
+    side = ceiling(ratings, "sensitivity").side("pairwise")
+    assert side.clinicians.value == pytest.approx((2 / 3 + 2 / 2) / 2)
+    assert side.judge.value == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert side.each["a"].value == pytest.approx(2 / 3)
+
+
+def test_kappa_of_judge_and_ceiling_by_hand() -> None:
+    # a-b: YY YY NN NY, margins of YES 1/2 and 3/4: p_o 3/4, p_e 1/2, kappa 1/2.
+    # judge-a: YY NY NN NN: p_o 3/4, p_e (1/4)(1/2) + (3/4)(1/2) = 1/2, kappa 1/2.
+    # judge-b: YY NY NN NY: p_o 1/2, p_e (1/4)(3/4) + (3/4)(1/4) = 3/8, kappa 1/5.
+    side = ceiling(rated("YYY NYY NNN NNY", ["judge", "a", "b"]), "cohen_kappa").side("pairwise")
+    assert side.clinicians.value == pytest.approx(0.5)
+    assert side.judge.value == pytest.approx((0.5 + 0.2) / 2)
+    assert side.difference.value == pytest.approx(-0.15)
+
+
 def test_leave_one_out_drops_ties() -> None:
     side = ceiling(SMALL).side("leave one out, ties dropped")
     # b, c agree on units 1, 2 (Y, N); a is right on both, so is the judge.

@@ -44,6 +44,8 @@ LOOK = """(() => ({
   }),
   size: Math.min(...Array.from(document.querySelectorAll('main p, main td'),
                                e => parseFloat(getComputedStyle(e).fontSize))),
+  captions: Math.max(...Array.from(document.querySelectorAll('caption > div'),
+                                  e => e.getBoundingClientRect().right)),
   scripts: document.scripts.length,
 }))()"""
 
@@ -210,6 +212,11 @@ def test_the_page_is_never_wider_than_its_window(visit: Visit, width: str) -> No
     look = visit.looks[width]
     assert look["width"] == WIDTHS[width]
     assert look["wide"] <= look["width"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_captions_of_tables_that_scroll_are_not_cut_off(visit: Visit, width: str) -> None:
+    assert visit.looks[width]["captions"] <= WIDTHS[width]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -157,6 +157,21 @@ def test_a_missing_plot_is_replaced_by_its_reason() -> None:
     assert "No plot: the judge stated no confidence" in markdown_of(report)
 
 
+def test_a_caption_that_explains_a_plot_goes_where_there_is_neither_plot_nor_table() -> None:
+    figure = Figure("forest", "Forest", "Circles are judges.", missing="no labels")
+    report = Report("t", (), "open", ("v",), (), (Section("s", "S", (figure,)),))
+    assert "Circles" not in html_of(report) + markdown_of(report)
+
+
+def test_in_html_a_remark_has_a_row_of_its_own_below_what_it_is_about() -> None:
+    """A sentence in a narrow cell makes a tall row, and a wide one cannot be printed."""
+    rows = (("dose", "0.5", "few cases"), ("route", "0.6", ""))
+    table = Table("Kappa", ("criterion", "value", "remark"), rows, remarks=1)
+    page = html_of(Report("t", (), "open", ("v",), (), (Section("s", "S", (table,)),)))
+    assert page.count("<tr") == 4
+    assert '<tr class="remark"><td colspan="2"><div>few cases</div></td></tr>' in page
+
+
 def test_a_table_refuses_a_row_that_does_not_fit() -> None:
     with pytest.raises(ValueError, match="3 cells under 2 columns"):
         Table("t", ("a", "b"), (("1", "2", "3"),))

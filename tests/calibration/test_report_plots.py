@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as Tree
 
@@ -133,6 +134,47 @@ def test_a_matrix_has_counts_and_shares_of_columns() -> None:
     shown = texts(confusion_plot(("NO", "YES"), ((3, 1), (0, 2)), name="c", criterion="d"))
     assert shown.count("3") == 1
     assert {"100 %", "0 %", "33 %", "67 %"} <= set(shown)
+
+
+def _luminance(colour: tuple[float, ...]) -> float:
+    """Relative luminance of an sRGB colour, by WCAG 2.2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("share", range(0, 101, 4))
+def test_words_in_a_cell_can_be_read_on_its_shade(share: int) -> None:
+    """The contrast is 4.5 or more, as WCAG asks for small type."""
+    root = Tree.fromstring(
+        confusion_plot(("a", "b"), ((share, 0), (100 - share, 0)), name="c", criterion="d")
+    )
+    paths = [element.attrib.get("fill", "") for element in root.iter("path")]
+    shade = next(fill for fill in paths if fill.startswith("#"))
+    word = next(e for e in root.iter("text") if e.text == str(share))
+    pair = [_luminance(mpl.colors.to_rgb(c)) for c in (shade, word.attrib.get("fill", "#000000"))]
+    assert (max(pair) + 0.05) / (min(pair) + 0.05) >= 4.5
+
+
+def test_what_was_never_asked_has_no_words_and_what_failed_has() -> None:
+    """A score with levels has no Rogan-Gladen correction; a binary one may lack a value."""
+    levels = CorrectedRow("levels", HALF, HALF, HALF, Mark(None, asked=False))
+    binary = CorrectedRow("binary", HALF, HALF, HALF, Mark(None))
+    solved = CorrectedRow("solved", HALF, HALF, HALF, HALF)
+    assert texts(corrected_plot([levels, binary, solved])).count("no value") == 1
+
+
+def test_names_of_lines_on_one_spot_do_not_overlap() -> None:
+    """Where judge and clinicians never differ, all three lines lie at zero."""
+    root = Tree.fromstring(
+        bland_altman_plot([(0, 0), (1, 0)], Limits(0, 0, 0), name="d", criterion="c")
+    )
+    named = [
+        e for e in root.iter("text") if (e.text or "").startswith(("upper", "mean 0", "lower"))
+    ]
+    heights = sorted(float(e.attrib["y"]) for e in named)
+    assert len(heights) == 3
+    # the type has 8 points
+    assert min(b - a for a, b in pairwise(heights)) >= 8
 
 
 def test_units_on_one_spot_are_counted_in_one_dot() -> None:

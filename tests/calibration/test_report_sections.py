@@ -88,6 +88,17 @@ def test_a_matrix_shows_counts_and_shares_of_its_columns() -> None:
     assert figure.caption.startswith("4 units")
 
 
+def test_a_matrix_of_many_levels_has_a_row_of_its_own() -> None:
+    def large(levels: int) -> bool:
+        names = tuple(map(str, range(levels)))
+        counts = ((1.0,) * levels,) * levels
+        return confusion_figure(
+            "d", Confusion(categories=names, counts=counts, missing=0), "c"
+        ).large
+
+    assert [large(levels) for levels in (2, 4, 5)] == [False, False, True]
+
+
 def test_an_empty_column_has_counts_without_shares() -> None:
     matrix = Confusion(categories=("NO", "YES"), counts=((3.0, 0.0), (1.0, 0.0)), missing=0)
     assert rows(confusion_figure("dose", matrix, "c").table)[0] == ("NO", "3 (75 %)", "0")

@@ -20,7 +20,7 @@ def bias_plot(rows: Sequence[tuple[str, Mark]], *, name: str = "bias", axis: str
     >>> bias_plot([("dose", Mark(None))])
     ''
     """
-    series = (Series("judge minus clinicians", JUDGE, tuple(mark for _, mark in rows)),)
+    series = (Series("", JUDGE, tuple(mark for _, mark in rows)),)
     if not anything(series):
         return ""
     chart = Chart(
@@ -28,7 +28,7 @@ def bias_plot(rows: Sequence[tuple[str, Mark]], *, name: str = "bias", axis: str
         title="Bias of the judge",
         description="For every group the judge's points minus the clinicians', with intervals. "
         "Right of the line the judge is lenient, left of it severe.",
-        axis=axis or "points: severe below zero, lenient above",
+        axis=axis or "difference in points; above zero the judge gives more",
         rows=tuple(name for name, _ in rows),
         series=series,
         within=(-0.1, 0.1),

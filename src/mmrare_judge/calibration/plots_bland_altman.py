@@ -56,7 +56,7 @@ def bland_altman_plot(
         description="Every dot is a unit, or several on one spot: across, the mean of judge and "
         "clinicians; upwards, judge minus clinicians. Lines mark the mean difference and the "
         "limits of agreement.",
-        size=(WIDTH, 3.2),
+        size=(WIDTH, 2.8),
     )
 
 
@@ -77,9 +77,11 @@ def _paint(figure: Figure, points: Sequence[tuple[float, float]], limits: Limits
     if most > 1 and len(spots) <= 40:
         for (x, y), held in spots.items():
             axes.text(x, y, str(held), ha="center", va="center", fontsize=7.5, color=INK)
-    for y, text, line in _lines(limits):
-        _paint_line(axes, y, text, line)
     axes.margins(0.12, 0.2)
+    lines = _lines(limits)
+    for y, _, line in lines:
+        axes.axhline(y, color=VERMILLION, linewidth=1.3, linestyle=line)
+    _name_lines(axes, lines)
     axes.set_xlabel("mean of judge and clinicians, in points")
     axes.set_ylabel("judge minus clinicians")
 
@@ -94,8 +96,25 @@ def _lines(limits: Limits | None) -> list[tuple[float, str, str]]:
     ]
 
 
-def _paint_line(axes: Axes, y: float, text: str, line: str) -> None:
-    axes.axhline(y, color=VERMILLION, linewidth=1.3, linestyle=line)
+def _name_lines(axes: Axes, lines: Sequence[tuple[float, str, str]]) -> None:
+    low, high = axes.get_ylim()
     beside = axes.get_yaxis_transform()
-    words = minus(f"{text} {signed(y, 2)}")
-    axes.text(1.01, y, words, transform=beside, va="center", fontsize=8, color=RUST)
+    places = kept_apart([y for y, _, _ in lines], 0.07 * (high - low))
+    for (y, text, _), place in zip(lines, places, strict=True):
+        words = minus(f"{text} {signed(y, 2)}")
+        axes.text(1.01, place, words, transform=beside, va="center", fontsize=8, color=RUST)
+
+
+def kept_apart(places: Sequence[float], room: float) -> list[float]:
+    """Falling places moved apart about their middle one, so that words there do not overlap.
+
+    >>> kept_apart([0.5, 0.0, -0.1], 0.25)
+    [0.5, 0.0, -0.25]
+    """
+    middle = len(places) // 2
+    moved = list(places)
+    for place in range(middle - 1, -1, -1):
+        moved[place] = max(moved[place], moved[place + 1] + room)
+    for place in range(middle + 1, len(moved)):
+        moved[place] = min(moved[place], moved[place - 1] - room)
+    return moved

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Counts = Sequence[Sequence[float]]
 
+DARK = 0.72
+"""The share above which white words are easier to read in a cell than black ones."""
+
 
 def confusion_plot(categories: Sequence[str], counts: Counts, *, name: str, criterion: str) -> str:
     """Draw the matrix, shaded by the share of the clinicians' labels; empty without any count.
@@ -81,7 +84,7 @@ def _paint_cell(axes: Axes, row: int, column: int, cell: float, share: float | N
     place = (column - 0.47, row - 0.47)
     width = 1.6 if row == column else 0.6
     axes.add_patch(Rectangle(place, 0.94, 0.94, facecolor=shade, edgecolor=edge, linewidth=width))
-    ink = "white" if (share or 0.0) > 0.55 else INK
+    ink = "white" if (share or 0.0) > DARK else "black"
     for lines, text, size in ((-0.12, count(cell), 11.0), (0.24, percent(share, 0), 7.5)):
         axes.text(column, row + lines, text, fontsize=size, ha="center", va="center", color=ink)
 

@@ -45,10 +45,10 @@ def _paint(figure: Figure, grid: Sequence[tuple[float, float]]) -> None:
             [x for x, _ in part], [y for _, y in part], "o" if passed else "s", color=BLUE,
             markerfacecolor=face, markeredgewidth=1.5, markersize=7, label=text,
         )  # fmt: skip
-    for x, y in grid:
-        axes.annotate(
-            number(y, 2), (x, y), (0, 9), textcoords="offset points", ha="center", fontsize=8
-        )
+    for (x, y), (_, after) in zip(grid, [*grid[1:], grid[-1]], strict=True):
+        # Where the line climbs, the number stands to its left.
+        place, side = ((2, 9), "right") if after > y else ((0, 9), "center")
+        axes.annotate(number(y, 2), (x, y), place, textcoords="offset points", ha=side, fontsize=8)
     axes.set_ylim(-0.05, 1.18)
     axes.set_xticks([x for x, _ in grid])
     axes.set_xlabel("epsilon: how much worse than a clinician the judge may be")

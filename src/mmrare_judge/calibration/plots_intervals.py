@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmrare_judge.calibration.plots_style import (
@@ -25,11 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mark:
-    """A value with the ends of its interval; ``None`` for what there is not."""
+    """A value with the ends of its interval; ``None`` for what there is not.
+
+    Attributes:
+        value: The value.
+        low: The lower end of its interval.
+        high: The upper end.
+        asked: Whether there could have been a value; where not, nothing is said of its absence.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
+    asked: bool = field(default=True, repr=False)
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -40,7 +48,7 @@ class Mark:
     def text(self) -> str:
         """The value and its interval, as printed beside the mark."""
         if self.value is None:
-            return "no value"
+            return "no value" if self.asked else ""
         if self.low is None or self.high is None:
             return minus(number(self.value, 2))
         inside = f"{number(self.low, 2)} to {number(self.high, 2)}"
@@ -49,7 +57,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """Marks of one kind, one a row."""
+    """Marks of one kind, one a row; without a name it needs no legend."""
 
     name: str
     look: Look
@@ -107,7 +115,8 @@ def _paint(figure: Figure, chart: Chart) -> None:
     axes.set_xlabel(label(chart.axis, 80))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    legend(axes)
+    if any(one.name for one in chart.series):
+        legend(axes)
 
 
 def _offset(place: int, count: int) -> float:

@@ -130,10 +130,10 @@ def minus(text: str) -> str:
 
 
 def legend(axes: Axes, columns: int = 4) -> None:
-    """A legend above the frame, from left to right."""
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1.01),
+    """A legend above the frame, from left to right; as wide as the figure, not as the frame."""
+    axes.figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside upper left",
         ncols=columns,
         borderaxespad=0,
         borderpad=0.2,

@@ -10,8 +10,8 @@ from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.homogeneity import HomogeneityTest
 from mmrare_judge.calibration.plots_confusion import column_shares, confusion_plot
 from mmrare_judge.calibration.plots_forest import ForestRow, forest_plot
-from mmrare_judge.calibration.report_blocks import Figure, Gallery, Table
-from mmrare_judge.calibration.report_estimates import estimates_table, mark
+from mmrare_judge.calibration.report_blocks import REMARK, Figure, Gallery, Table
+from mmrare_judge.calibration.report_estimates import estimates_table, mark, without_remarks
 from mmrare_judge.calibration.report_text import NONE, count, number, p_value, percent
 from mmrare_judge.calibration.statistics_table import STATISTICS
 
@@ -103,6 +103,7 @@ def confusion_figure(criterion: str, matrix: Confusion, name: str) -> Figure:
         caption=f"{matrix.missing} units without both labels are left out." * bool(matrix.missing),
         svg=confusion_plot(matrix.categories, counts, name=name, criterion=criterion),
         missing="no unit has a label of the judge and one of clinicians",
+        large=len(matrix.categories) > 4,
         table=Table(
             caption="Rows: judge; columns: clinicians; in brackets the share of the column",
             head=("judge", *matrix.categories),
@@ -122,9 +123,9 @@ def _cell(cell: float, share: float | None) -> str:
 
 def homogeneity_table(tests: Mapping[str, HomogeneityTest]) -> Table:
     """Whether judge and clinicians use the levels equally often."""
-    return Table(
+    table = Table(
         caption="Do judge and clinicians use the levels equally often?",
-        head=("criterion", "test", "chi-squared", "df", "p", "pairs", "remark"),
+        head=("criterion", "test", "chi-squared", "df", "p", "pairs", REMARK),
         rows=tuple(
             (
                 criterion,
@@ -140,3 +141,4 @@ def homogeneity_table(tests: Mapping[str, HomogeneityTest]) -> Table:
         words=2,
         remarks=1,
     )
+    return without_remarks(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrare_judge.calibration.alt_test import AltTest
 from mmrare_judge.calibration.plots_epsilon import NEEDED, epsilon_plot
-from mmrare_judge.calibration.report_blocks import Figure, Table
+from mmrare_judge.calibration.report_blocks import REMARK, Figure, Table
 from mmrare_judge.calibration.report_estimates import without_remarks
 from mmrare_judge.calibration.report_text import number, p_value, with_ends
 
@@ -59,10 +59,13 @@ def clinicians_table(test: AltTest, *, about: str = "") -> Table:
     """The contests one by one, with the p-value at every epsilon."""
     epsilons = [row.epsilon for row in test.grid]
     table = Table(
-        caption="The judge's contest with each clinician" + (f": {about}" if about else ""),
+        caption="The judge's contest with each clinician"
+        + (f" ({about})" if about else "")
+        + "; advantage: the share of units on which one is at least as near to the other "
+        "clinicians as the other is",
         head=(
-            "clinician", "units", "cases", "judge at least as near", "clinician at least as near",
-            *(f"p at {number(epsilon, 2)}" for epsilon in epsilons), "remark",
+            "clinician", "units", "cases", "judge's advantage", "clinician's advantage",
+            *(f"p at {number(epsilon, 2)}" for epsilon in epsilons), REMARK,
         ),
         rows=tuple(
             (

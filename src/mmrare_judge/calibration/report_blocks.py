@@ -9,6 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+REMARK = "remark"
+"""The head of a column of remarks."""
+
+SHORT = 14
+"""Rows of a table that is not torn apart between two printed pages."""
+
 
 @dataclass(frozen=True)
 class Paragraph:
@@ -57,6 +63,16 @@ class Table:
         last = len(self.head) - self.remarks
         return tuple(self.words <= place < last for place in range(len(self.head)))
 
+    @property
+    def remarked(self) -> bool:
+        """Whether the last column holds remarks: sentences, for which a cell is too narrow."""
+        return self.remarks > 0 and self.head[-1] == REMARK
+
+    @property
+    def short(self) -> bool:
+        """Whether it is short enough to stand on one printed page with its head."""
+        return len(self.rows) <= SHORT
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -69,6 +85,7 @@ class Figure:
         svg: The plot; empty where there is none.
         missing: Why there is none.
         table: Its numbers.
+        large: Whether it needs a row of its own in a gallery.
     """
 
     kind: ClassVar[str] = "figure"
@@ -78,6 +95,7 @@ class Figure:
     svg: str = ""
     missing: str = ""
     table: Table | None = None
+    large: bool = False
 
 
 @dataclass(frozen=True)

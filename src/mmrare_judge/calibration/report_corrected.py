@@ -28,7 +28,7 @@ def corrected_figure(scores: Scores, *, missing: str, name: str = "corrected") -
         name=name,
         title="Scores as the judge gave them, and corrected",
         caption="The filled circle is the score to print. The raw score's interval knows nothing "
-        "of the judge's errors, which is why it is so short.",
+        "of the judge's errors.",
         svg=corrected_plot(rows, name=name),
         missing=missing,
         table=_table(scores) if scores else None,
@@ -56,6 +56,7 @@ def sample_table(scores: Scores) -> Table:
             (of, str(s.graded), str(s.with_gold), str(s.abstained), _weights(s.lam))
             for of, s in scores.items()
         ),
+        remarks=1,  # with many criteria the weights are a list
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.plots_intervals import Mark
-from mmrare_judge.calibration.report_blocks import Table
+from mmrare_judge.calibration.report_blocks import REMARK, Table
 from mmrare_judge.calibration.report_text import NONE, ends, number
 
-HEAD = ("value", "interval", "method", "units", "cases", "missing", "remark")
+HEAD = ("value", "interval", "method", "units", "cases", "missing", REMARK)
 """The columns of an estimate, after whatever names it."""
 
 
@@ -21,7 +21,7 @@ def mark(estimate: Estimate | None) -> Mark:
     Mark(value=0.5, low=None, high=None)
     """
     if estimate is None:
-        return Mark(None)
+        return Mark(None, asked=False)
     interval = estimate.interval
     if interval is None or estimate.value is None:
         return Mark(estimate.value)
@@ -81,27 +81,49 @@ def estimates_table(
 def with_one_method(table: Table) -> Table:
     """The table with the method of its intervals in the caption, where they all have one.
 
+    Where they have several, the caption says at least the level that they share.
+
     >>> made = Table("Agreement", ("criterion", "method"), (("dose", "bca, 95 %"),))
     >>> with_one_method(made).caption, with_one_method(made).rows
     ('Agreement (intervals: bca, 95 %)', (('dose',),))
+    >>> made = Table("Scores", ("score", "method"), (("a", "bca, 95 %"), ("b", "wilson, 95 %")))
+    >>> with_one_method(made).caption, with_one_method(made).rows
+    ('Scores (intervals: 95 %)', (('a', 'bca'), ('b', 'wilson')))
     """
     place = table.head.index("method")
     methods = {row[place] for row in table.rows} - {NONE}
     if len(methods) > 1:
-        return table
+        return _with_one_level(table, place, {text.rpartition(", ")[2] for text in methods})
     note = f" (intervals: {methods.pop()})" if methods else ""
     return replace(_without(table, place), caption=table.caption + note)
 
 
+def _with_one_level(table: Table, place: int, levels: set[str]) -> Table:
+    if len(levels) > 1:
+        return table
+    level = levels.pop()
+    rows = tuple(
+        (*row[:place], row[place].removesuffix(f", {level}"), *row[place + 1 :])
+        for row in table.rows
+    )
+    return replace(table, caption=f"{table.caption} (intervals: {level})", rows=rows)
+
+
 def without_remarks(table: Table) -> Table:
-    """The table without its last column, where that says nothing.
+    """The table without its remarks, where they say nothing, or in its caption, if all the same.
 
     >>> without_remarks(Table("Agreement", ("criterion", "remark"), (("dose", ""),))).head
     ('criterion',)
+    >>> both = (("dose", "few cases"), ("route", "few cases"))
+    >>> without_remarks(Table("Agreement", ("criterion", "remark"), both)).caption
+    'Agreement; all rows: few cases'
     """
-    if any(row[-1] for row in table.rows):
+    remarks = {row[-1] for row in table.rows}
+    if len(remarks - {""}) > 1 or (any(remarks) and ("" in remarks or len(table.rows) == 1)):
         return table
-    return replace(_without(table, len(table.head) - 1), remarks=0)
+    note = f"; all rows: {remarks.pop()}" if any(remarks) else ""
+    bare = replace(_without(table, len(table.head) - 1), remarks=0)
+    return replace(bare, caption=table.caption + note)
 
 
 def _without(table: Table, place: int) -> Table:

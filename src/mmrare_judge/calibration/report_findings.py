@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mmrare_judge.calibration.abstention import RiskCoverage, Threshold
 from mmrare_judge.calibration.alt_test import AltTest
@@ -17,6 +18,8 @@ from mmrare_judge.calibration.homogeneity import HomogeneityTest
 from mmrare_judge.calibration.noninferiority import NonInferiority
 from mmrare_judge.calibration.plots_bland_altman import Limits
 from mmrare_judge.calibration.report_blocks import Case, Key, Tone
+
+Kind = Literal["quality", "safety", "overall"]
 
 NOT_STUDIED = "this was no part of the study"
 
@@ -37,6 +40,8 @@ class CriterionFindings:
         limits: Mean difference and limits of agreement.
         non_inferiority: The test against the margin given beforehand.
         alternative: The alternative annotator test.
+        human: The clinicians' agreement among themselves, by every statistic that suits them.
+        kind: ``quality`` or ``safety``; ``overall`` for what was put together from criteria.
     """
 
     name: str
@@ -50,6 +55,8 @@ class CriterionFindings:
     limits: Limits | None = None
     non_inferiority: NonInferiority | None = None
     alternative: AltTest | None = None
+    human: Mapping[str, Estimate] = field(default_factory=dict)
+    kind: Kind = "quality"
 
 
 @dataclass(frozen=True)

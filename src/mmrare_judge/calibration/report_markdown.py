@@ -109,7 +109,8 @@ def _row(cells: Sequence[str]) -> str:
 
 def _figure(figure: Figure) -> list[str]:
     where = "The plot is in the HTML report." if figure.svg else f"No plot: {figure.missing}"
-    parts = [f"### {inline(figure.title)}", escaped(figure.caption), escaped(where)]
+    caption = figure.caption if figure.svg or figure.table else ""
+    parts = [f"### {inline(figure.title)}", escaped(caption), escaped(where)]
     return [*filter(None, parts), *(_table(figure.table) if figure.table else ())]
 
 

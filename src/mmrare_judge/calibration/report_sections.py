@@ -8,6 +8,7 @@ from mmrare_judge.calibration.report_agreement import (
     forest_figure,
     homogeneity_table,
     statistics_table,
+    title_of,
 )
 from mmrare_judge.calibration.report_alternative import clinicians_table, epsilon_figure
 from mmrare_judge.calibration.report_bias import bias_figure
@@ -35,6 +36,7 @@ from mmrare_judge.calibration.report_findings import (
     CriterionFindings,
     Findings,
 )
+from mmrare_judge.calibration.report_text import with_ends
 
 
 def report_of(findings: Findings) -> Report:
@@ -62,10 +64,12 @@ def report_of(findings: Findings) -> Report:
 
 
 def _agreement(findings: Findings) -> Section:
-    rows = [(one.name, one.judge, one.clinicians) for one in findings.criteria]
+    main = [one for one in findings.criteria if one.judge.name == findings.statistic]
+    rows = [(one.name, one.judge, one.clinicians) for one in main]
     blocks: list[Block] = [
         forest_figure(rows, findings.statistic, no_ceiling=findings.no_ceiling),
     ]
+    blocks += [Paragraph(_beside(one)) for one in findings.criteria if one not in main]
     tested = [one for one in findings.criteria if one.non_inferiority is not None]
     if tested:
         blocks.append(Paragraph("Against the margin of non-inferiority declared beforehand:"))
@@ -74,6 +78,13 @@ def _agreement(findings: Findings) -> Section:
         blocks.append(Paragraph("What is peculiar about this judge:"))
         blocks.append(Bullets(findings.remarks))
     return Section("agreement", "Agreement with clinicians, and their own", tuple(blocks))
+
+
+def _beside(one: CriterionFindings) -> str:
+    """What is measured by another statistic than the plot's, in a sentence."""
+    title = title_of(one.judge.name)
+    human = "" if one.clinicians is None else f", clinicians {with_ends(one.clinicians)}"
+    return f"{title} of {one.name}: judge and clinicians {with_ends(one.judge)}{human}."
 
 
 def _tested(one: CriterionFindings) -> str:
@@ -171,8 +182,11 @@ def _design(findings: Findings) -> Section:
 
 
 def _statistics(findings: Findings) -> Section:
-    blocks: list[Block] = [
-        statistics_table(one.name, one.statistics) for one in findings.criteria if one.statistics
-    ]
+    blocks: list[Block] = []
+    for one in findings.criteria:
+        if one.statistics:
+            blocks.append(statistics_table(one.name, one.statistics))
+        if one.human:
+            blocks.append(statistics_table(f"clinicians among themselves, {one.name}", one.human))
     blocks += [ceiling_table(one.name, one.ceiling) for one in findings.criteria if one.ceiling]
     return Section("statistics", "All statistics", tuple(blocks))
