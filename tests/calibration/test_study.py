@@ -1,6 +1,7 @@
 """A whole study: what is joined, what is found, what is refused, what is written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from mmrare_judge.calibration.bootstrap import Resampling
+from mmrare_judge.calibration.gold import gold_from
 from mmrare_judge.calibration.report_findings import CriterionFindings
 from mmrare_judge.calibration.study import Study, calibrate
 from mmrare_judge.calibration.study_options import StudyOptions
@@ -352,3 +354,51 @@ def test_no_number_in_study_json_is_nan(tmp_path: Path) -> None:
         raise AssertionError(f"{name} in study.json")
 
     json.loads(text, parse_constant=refuse)
+
+
+def test_grades_by_other_rubrics_in_the_same_run_are_left_alone() -> None:
+    world = World(graded=30, labelled=20)
+    other = load_rubric("diagnosis")
+    levels = {one.id: "YES" for one in other.criteria}
+    grades = [*world.grades(), graded("d1", levels, rubric=other)]
+    assert studied(world, grades=grades).rubric == "small"
+
+
+# Unequal sampling
+
+
+def unequal(world: World, chance: Any, seed: int) -> Any:
+    """Gold on units that were chosen one by one, each with its own probability."""
+    rng = np.random.default_rng(seed)
+    gold = world.gold()
+    labels = []
+    for unit in gold.units:
+        row, column = int(unit[0][1:]), ("quality", "safe").index(unit[2])
+        p = chance(world.judge[row, column])
+        if rng.random() < p:
+            labels += [replace(one, inclusion=p) for one in gold.labels if one.unit == unit]
+    return gold_from(labels, gold.scales)
+
+
+def test_units_chosen_one_by_one_still_give_a_corrected_score() -> None:
+    """NO is labelled four times as often as YES; 1 clinician who never errs."""
+    world = World(
+        graded=400,
+        labelled=400,
+        judge_errs=(0.3, 0.1),
+        clinicians_err=0.0,
+        clinicians=["A"],
+        seed=5,
+    )
+    gold = unequal(world, lambda met: 0.2 if met else 0.8, seed=1)
+    options = StudyOptions(resampling=FEW)
+    study = calibrate(world.grades(), gold, rubric=SMALL, options=options)
+    score = study.findings.corrected["all systems"]
+    assert score.ppi.interval is not None
+    assert score.ppi.interval.low < world.mean_score() < score.ppi.interval.high
+    unweighted = [float(label.label == "YES") for label in gold.labels if label.criterion == "safe"]
+    safe = study.findings.corrected["safe"]
+    assert safe.labelled.value is not None
+    truth = float(world.truth[:, 1].mean())
+    assert abs(safe.labelled.value - truth) < abs(np.mean(unweighted) - truth)
+    assert any("inverse inclusion probabilities" in one for one in study.findings.caveats)

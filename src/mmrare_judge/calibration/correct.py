@@ -120,7 +120,7 @@ def corrected_rubric_score(
     *,
     weights: Mapping[str, float],
     clusters: ArrayLike | None = None,
-    inclusion: ArrayLike | None = None,
+    inclusion: Mapping[str, ArrayLike] | None = None,
     level: float = 0.95,
 ) -> CorrectedScore:
     """A weighted rubric score, corrected criterion by criterion.
@@ -135,7 +135,7 @@ def corrected_rubric_score(
         gold: The same from clinicians; nan where there is no gold.
         weights: By criterion, its weight in the rubric.
         clusters: The case of each unit.
-        inclusion: The probability with which each unit was chosen for gold labels.
+        inclusion: By criterion, the probability with which each unit was chosen for gold labels.
         level: Nominal coverage.
 
     Returns:
@@ -154,7 +154,8 @@ def corrected_rubric_score(
     scale = sum(weights.values())
     shares = [weights[name] / scale for name in names]
     points, labels = _columns(judge, names, "judge"), _columns(gold, names, "gold")
-    parts, codes = _all_parts(points, labels, clusters, inclusion)
+    chances = [None if inclusion is None else inclusion[name] for name in names]
+    parts, codes = _all_parts(points, labels, clusters, chances)
     raw = raw_mean(_weighted(points, shares), clusters=codes, level=level)
     graded, groups = len(codes), count_clusters(codes)
     empty = [name for name, part in zip(names, parts, strict=True) if part is None]
@@ -203,10 +204,10 @@ def _all_parts(
     points: Sequence[Floats],
     labels: Sequence[Floats],
     clusters: ArrayLike | None,
-    inclusion: ArrayLike | None,
+    inclusions: Sequence[ArrayLike | None],
 ) -> tuple[list[Parts | None], Codes]:
     parts: list[Parts | None] = []
-    for given, gold in zip(points, labels, strict=True):
+    for given, gold, inclusion in zip(points, labels, inclusions, strict=True):
         part, codes = mean_parts(given, gold, clusters=clusters, inclusion=inclusion)
         parts.append(part)
     return parts, codes

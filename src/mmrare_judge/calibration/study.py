@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge._version import __version__
+from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.degenerate import peculiarities, quote_peculiarities
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.gold import Gold, scales_of
@@ -130,7 +131,6 @@ def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
     """Everything that is found, with the verdict on it."""
     options, level = sources.options, sources.options.resampling.level
     criteria = tuple(_criteria(sources, tables))
-    systems = corrected_systems(sources, tables, level)
     bare = Findings(
         title=options.title or f"Calibration of {sources.grades.judge} on {_rubric(sources)}",
         facts=facts(sources),
@@ -142,7 +142,7 @@ def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
         remarks=_remarks(sources, tables, criteria),
         bias=bias_findings(sources, tables),
         confidence=confidence_findings(tables, options),
-        corrected={**systems, **corrected_criteria(tables, level)},
+        corrected=_corrected(sources, tables, level),
         harm=tuple(_harm(tables, level)),
         others=tuple(_others(sources, tables, level)),
         cases=worst_cases(sources, tables),
@@ -161,6 +161,14 @@ def _criteria(sources: Sources, tables: Sequence[Table]) -> Iterator[CriterionFi
     scores = score_ratings(sources)
     if scores is not None:
         yield score_findings(*scores, sources.options)
+
+
+def _corrected(
+    sources: Sources, tables: Sequence[Table], level: float
+) -> dict[str, CorrectedScore]:
+    """Whole scores first; with one criterion that is the criterion's own."""
+    systems, criteria = corrected_systems(sources, tables, level), corrected_criteria(tables, level)
+    return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
 
 
 def _rubric(sources: Sources) -> str:

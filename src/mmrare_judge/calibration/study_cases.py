@@ -10,6 +10,7 @@ import numpy as np
 from mmrare_judge.calibration.report_blocks import Case, Quote
 from mmrare_judge.calibration.study_table import Sources, Table
 from mmrare_judge.grade import Verdict
+from mmrare_judge.rubric import Criterion
 
 LONGEST = 1500
 """Characters of one text that a report shows; what is cut is said."""
@@ -45,13 +46,22 @@ def _case(sources: Sources, gap: _Gap) -> Case:
         if label.unit == (item, system, table.criterion.id) and label.label is not None
     ]
     facts = (("judge", verdict.level or "–"), ("clinicians", ", ".join(labels)))
-    return Case(title, facts, tuple(_quotes(sources, place, verdict)))
+    asked = Quote("What was judged", _asked(table.criterion, verdict))
+    return Case(title, facts, (asked, *_quotes(sources, place, verdict)))
+
+
+def _asked(criterion: Criterion, verdict: Verdict) -> str:
+    """The criterion's question, and what it was asked of one by one."""
+    elements = [f"- {one.element}: {one.level or one.status}" for one in verdict.elements]
+    return _cut("\n".join([criterion.question, *elements]))
 
 
 def _quotes(sources: Sources, place: tuple[str, str], verdict: Verdict) -> Iterator[Quote]:
     item = sources.items.get(place[0])
     if item is not None and item.question:
         yield Quote("The question", _cut(item.question))
+    if item is not None and item.reference.answer:
+        yield Quote("The reference", _cut(item.reference.answer))
     if sources.texts.get(place):
         yield Quote("The prediction", _cut(sources.texts[place]))
     if verdict.reasoning:

@@ -40,7 +40,7 @@ def confidence_findings(tables: Sequence[Table], options: StudyOptions) -> Confi
         for binning in ("width", "mass")
     }  # fmt: skip
     return ConfidenceFindings(
-        bins=tuple(reliability_diagram(p, y, bins=BINS, level=level)),
+        bins=tuple(reliability_diagram(p, y, bins=BINS, clusters=clusters, level=level)),
         brier=brier_score(p, y, bins=BINS, clusters=clusters, level=level),
         scores=(*ece.items(), ("log loss", log_loss(p, y, clusters=clusters, level=level))),
         curve=risk_coverage(p, y),

@@ -73,7 +73,7 @@ def grades_of_judge(
         RubricError: The rubric is not the one that the grades were made by.
     """
     by_judge: dict[str, dict[Place, dict[int, Grade]]] = {}
-    for grade in grades:
+    for grade in _by(rubric, grades):
         places = by_judge.setdefault(grade.signature.judge, {})
         samples = places.setdefault((grade.item_id, grade.system), {})
         if grade.sample in samples:
@@ -96,6 +96,13 @@ def grades_of_judge(
             for name, places in by_judge.items()
         },
     )
+
+
+def _by(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:
+    """The grades made by a rubric; all of them where none is named, or none was made by it."""
+    given = list(grades)
+    mine = [grade for grade in given if rubric and grade.signature.rubric_hash == rubric.hash]
+    return mine or given
 
 
 def _chosen(by_judge: Mapping[str, object], judge: str | None) -> str:

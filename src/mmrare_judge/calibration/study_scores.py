@@ -70,10 +70,12 @@ def corrected_systems(
     corrected as a whole, from predictions of which every criterion has gold.
     """
     systems = sources.grades.systems
-    wanted = [EVERYONE, *systems] if len(systems) > 1 else [EVERYONE]
     rubric = sources.grades.rubric
     if len(tables) < len(rubric.criteria):
         return {}
+    # With one criterion its own row says what a row for everyone would.
+    everyone = [EVERYONE] if len(tables) > 1 else []
+    wanted = [*everyone, *(systems if len(systems) > 1 else [])]
     found = {}
     for name in wanted:
         chosen = np.array([name in (EVERYONE, system) for system in tables[0].systems])
@@ -88,14 +90,35 @@ def _corrected(
     clusters = [case for case, mine in zip(first.clusters, chosen, strict=True) if mine]
     if rubric.scoring.rule != "weighted_mean":
         judge, gold = _cascade(sources, tables)
-        return corrected_score(judge[chosen], gold[chosen], clusters=clusters, level=level)
-    inclusion = None if first.inclusion is None else first.inclusion[chosen]
+        chances = _joint_inclusion(tables)
+        return corrected_score(
+            judge[chosen], np.where(np.isnan(chances), np.nan, gold)[chosen], clusters=clusters,
+            inclusion=None if first.inclusion is None else chances[chosen], level=level,
+        )  # fmt: skip
     return corrected_rubric_score(
         {table.criterion.id: table.judge[chosen] for table in tables},
         {table.criterion.id: table.gold[chosen] for table in tables},
         weights={table.criterion.id: float(table.criterion.weight) for table in tables},
-        clusters=clusters, inclusion=inclusion, level=level,
+        clusters=clusters, inclusion=_inclusions(tables, chosen), level=level,
     )  # fmt: skip
+
+
+def _inclusions(tables: Sequence[Table], chosen: np.ndarray) -> dict[str, Floats] | None:
+    known = {t.criterion.id: t.inclusion[chosen] for t in tables if t.inclusion is not None}
+    return known or None
+
+
+def _joint_inclusion(tables: Sequence[Table]) -> Floats:
+    """With which probability a prediction got labels on all criteria; NaN where that is not known.
+
+    Predictions that were chosen as a whole have one probability. Where criteria were chosen one by
+    one, the probability of having all of them is not recorded, and such predictions cannot be used.
+    """
+    chances = [table.inclusion for table in tables if table.inclusion is not None]
+    if not chances:
+        return np.ones(len(tables[0].places))
+    alike = np.all([chance == chances[0] for chance in chances], axis=0)
+    return np.where(alike, chances[0], np.nan)
 
 
 def _whole(table: Table) -> Floats:

@@ -171,7 +171,14 @@ def _scored(findings: Findings) -> Iterator[str]:
     for name, score in scores:
         if score.ppi.value is not None:
             yield (
-                f"The score to print for {name} is {with_ends(score.ppi)}, corrected by "
-                f"{score.with_gold} gold labels; as the judge gave it, it is "
-                f"{number(score.raw.value)}."
+                f"The score to print for {name} is {with_ends(score.ppi)}, {_mended(score)}; as "
+                f"the judge gave it, it is {number(score.raw.value)}."
             )
+
+
+def _mended(score: CorrectedScore) -> str:
+    if score.with_gold == score.graded:
+        return "which is the clinicians' own mean, since every prediction has gold"
+    if not any(score.lam.values()):
+        return f"which is that of {score.with_gold} gold labels alone: the judge does not help"
+    return f"corrected by {score.with_gold} gold labels"
