@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types tests wheel lock clean
+.PHONY: help setup demo study test check format lint types tests wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,6 +20,10 @@ setup: .venv/.ready ## make .venv from the lock file
 demo: setup ## grade the packaged examples without a model or a network
 	@echo "== grading the packaged examples"
 	$(BIN)/mmrare-judge demo --out out/demo
+
+study: setup ## study the embedded judge against physicians on K-QA, and write the report anew
+	@echo "== calibrating the embedded judge on K-QA"
+	$(BIN)/mmrare-judge calibrate calibration/kqa/study.yaml --out calibration/kqa/report
 
 test: setup check ## set up if needed, then run every check
 

@@ -58,6 +58,23 @@ def test_the_order_of_units_does_not_matter(row: Statistic) -> None:
 
 
 @EVERY
+@pytest.mark.parametrize("kept", ["no unit", "no label"])
+def test_where_there_is_nothing_to_compare_a_statistic_is_undefined(
+    row: Statistic, kept: str
+) -> None:
+    ratings = labels_for(row, seed=1)
+    if kept == "no unit":
+        ratings = ratings.take(np.zeros(ratings.units, dtype=bool))
+    else:
+        codes, numbers = np.full_like(ratings.codes, -1), np.full_like(ratings.numbers, np.nan)
+        ratings = replace(ratings, codes=codes, numbers=numbers)
+    assert np.isnan(value(row, ratings))
+    found = estimate(ratings, row.name)
+    assert (found.value, found.interval, found.n) == (None, None, 0)
+    assert found.reason == "no unit has the labels it needs"
+
+
+@EVERY
 def test_the_names_of_categories_matter_just_where_the_table_says(row: Statistic) -> None:
     if row.needs == "positive":
         pytest.skip("the positive category is singled out by its name")

@@ -282,6 +282,22 @@ def test_lengths_subgroups_and_family_are_looked_at_where_they_are_known() -> No
     assert bare["Same family"] == "no system was declared of the judge's family"
 
 
+def test_a_criterion_the_judge_abstains_from_throughout_is_told_and_stops_nothing() -> None:
+    world = World(graded=40, labelled=40)
+    grades = [
+        graded(f"i{n}", {"quality": "YES" if row[0] else "NO", "safe": None}, system=system)
+        for n, (row, system) in enumerate(zip(world.judge, world.systems, strict=True))
+    ]
+    study = studied(world, grades=grades, margin=0.1)
+    safe = found(study, "safe")
+    assert safe.judge.value is None
+    assert safe.non_inferiority is not None
+    assert safe.non_inferiority.verdict == "undefined"
+    assert study.coverage == 0.5
+    assert "safe: it gives a verdict on 0 of 40 units" in study.findings.remarks[0]
+    assert study.findings.corrected["safe"].ppi.value is not None
+
+
 # What does not fit together
 
 

@@ -18,6 +18,9 @@ from mmrare_judge.calibration.vectors import (
 )
 from mmrare_judge.errors import ConfigError
 
+STEPS = 100
+"""Thresholds that are looked at, at most: evenly spread over the distinct confidences."""
+
 
 class RiskCoverage(BaseModel):
     """Risk among the verdicts that are kept, from the most confident to all.
@@ -114,11 +117,14 @@ def guaranteed_threshold(
 ) -> Threshold:
     """A threshold above which at most ``max_risk`` of the verdicts are wrong, with confidence.
 
-    Whole clusters are split at random. On the first part the lowest confidence is chosen at which
-    the one-sided Clopper-Pearson limit of the risk is at most ``max_risk``. The second part, which
-    had no say in the choice, is asked once: the guarantee is its Clopper-Pearson limit (Geifman and
-    El-Yaniv 2017, with a held-out part instead of a correction for the search). Clusters enter by
-    the effective sample size.
+    Whole clusters are split at random. The first part only says where to begin: at the confidence
+    whose one-sided Clopper-Pearson limit of the risk is least there. From it, going down, the
+    second part is asked one threshold after another, until its own limit exceeds ``max_risk``; the
+    last one before holds. Because the order was fixed without the second part, each question may
+    be asked at the full level: the chance that the risk at the answer is higher than ``max_risk``
+    stays below ``1 - level`` (fixed-sequence testing, as in Angelopoulos and others 2021; the limit
+    and the split as in Geifman and El-Yaniv 2017). Clusters enter by the effective sample size,
+    with which the level is kept about, not exactly.
 
     Args:
         confidence: Stated probability; nan where the judge stated none.
@@ -126,11 +132,11 @@ def guaranteed_threshold(
         max_risk: The largest share of wrong verdicts to accept.
         clusters: The case of each unit.
         level: Confidence of the guarantee, one-sided.
-        tuning_share: Share of clusters on which the threshold is chosen.
+        tuning_share: Share of clusters by which the order is chosen.
         seed: Of the split.
 
     Returns:
-        The threshold; its value is ``None``, with the reason, where either part does not allow it.
+        The threshold; its value is ``None``, with the reason, where the held-out part shows none.
 
     >>> sure = guaranteed_threshold([0.9] * 200, [1] * 200, max_risk=0.05)
     >>> sure.value, round(sure.bound, 3)
@@ -140,24 +146,40 @@ def guaranteed_threshold(
         raise ConfigError(f"max_risk {max_risk} and tuning_share {tuning_share} lie within 0..1")
     p, wrong, codes = _known(confidence, correct, clusters)
     tuning = _split(codes, tuning_share, seed)
-    chosen = _lowest(p[tuning], wrong[tuning], codes[tuning], max_risk, level)
-    blank = Threshold(value=None, max_risk=max_risk, level=level, held_out=int((~tuning).sum()))
-    if chosen is None:
-        reason = f"on the tuning part no threshold keeps the risk below {max_risk:g}"
+    order = _order(p[tuning], wrong[tuning], codes[tuning], level)
+    held = (p[~tuning], wrong[~tuning], codes[~tuning])
+    blank = Threshold(value=None, max_risk=max_risk, level=level, held_out=len(held[0]))
+    if not order or blank.held_out == 0:
+        reason = f"{count_clusters(codes)} clusters with confidence and gold cannot be split"
         return blank.model_copy(update={"reason": reason})
-    kept = ~tuning & (p >= chosen)
-    bound = _bound(wrong[kept], codes[kept], level)
+    return _walked(held, order, blank)
+
+
+def _walked(held: tuple[Floats, Floats, Codes], order: list[float], blank: Threshold) -> Threshold:
+    """The last threshold in the order before the first that the held-out part does not confirm."""
+    confirmed = None
+    for value in order:
+        seen = _seen(held, value, blank)
+        if seen.bound is None or seen.bound > blank.max_risk:
+            return confirmed or seen
+        confirmed = seen.model_copy(update={"value": value, "reason": ""})
+    return confirmed or blank
+
+
+def _seen(held: tuple[Floats, Floats, Codes], value: float, blank: Threshold) -> Threshold:
+    """What the held-out part shows at a threshold, with the reason should it not be enough."""
+    p, wrong, codes = held
+    kept = p >= value
+    bound = _bound(wrong[kept], codes[kept], blank.level)
     if bound is None:
-        reason = f"no held-out verdict has a confidence of {chosen:g} or more"
+        reason = f"no held-out verdict has a confidence of {value:g} or more"
         return blank.model_copy(update={"reason": reason})
     found = {
         "bound": bound, "risk": float(wrong[kept].mean()), "kept": int(kept.sum()),
-        "coverage": float(kept.sum() / (~tuning).sum()),
+        "coverage": float(kept.mean()),
+        "reason": f"at {value:g} the held-out part only shows a risk of at most {bound:.3f}",
     }  # fmt: skip
-    if bound > max_risk:
-        reason = f"at {chosen:g} the held-out part only shows a risk of at most {bound:.3f}"
-        return blank.model_copy(update={**found, "reason": reason})
-    return blank.model_copy(update={**found, "value": chosen})
+    return blank.model_copy(update=found)
 
 
 def _known(
@@ -177,19 +199,22 @@ def _split(codes: Codes, share: float, seed: int) -> Mask:
     return np.isin(codes, chosen)
 
 
-def _lowest(p: Floats, wrong: Floats, codes: Codes, max_risk: float, level: float) -> float | None:
-    for value in np.unique(p):
-        kept = p >= value
-        bound = _bound(wrong[kept], codes[kept], level)
-        if bound is not None and bound <= max_risk:
-            return float(value)
-    return None
+def _order(p: Floats, wrong: Floats, codes: Codes, level: float) -> list[float]:
+    """Thresholds falling from the one with the least upper limit of the risk."""
+    values = np.unique(p)
+    places = np.linspace(0, len(values) - 1, min(len(values), STEPS)).round().astype(int)
+    values = values[places]
+    bounds = [_bound(wrong[kept], codes[kept], level) for kept in (p >= v for v in values)]
+    if not bounds:
+        return []
+    limits = np.array(bounds, dtype=np.float64)
+    start = len(limits) - 1 - int(np.argmin(limits[::-1]))
+    return [float(value) for value in values[start::-1]]
 
 
 def _bound(wrong: Floats, codes: Codes, level: float) -> float | None:
     share = design_share(wrong, np.ones_like(wrong), codes, level=level)
     if share is None:
         return None
-    independent = count_clusters(codes) == len(codes)
-    n = float(share.n) if independent else share.n_effective
+    n = share.n_effective
     return upper_limit(min(share.value * n, n), n, level=level)

@@ -19,7 +19,7 @@ def coincidences(patterns: Patterns, weights: Floats) -> Floats:
     pairs /= np.maximum(labels - 1, 1)[:, None, None]
     pairs[labels < 2] = 0
     size = patterns.categories
-    return np.asarray((weights @ pairs.reshape(len(counts), -1)).reshape(-1, size, size))
+    return np.asarray((weights @ pairs.reshape(len(counts), size**2)).reshape(-1, size, size))
 
 
 def alpha_nominal(patterns: Patterns, weights: Floats) -> Floats:

@@ -91,9 +91,9 @@ def verbosity_slope(
 ) -> Slope:
     """Points a judge adds per unit of log length, at the same human level.
 
-    Least squares of ``judge - gold`` on ``ln(length)`` and one constant per gold level, with CR1
-    errors. Times ``ln 2`` it is what twice the length buys. Long answers that are better are not
-    held against the judge, because the human level is held fixed.
+    Least squares of ``judge - gold`` on ``ln(length)`` and one constant per gold level, with
+    cluster-robust errors. Times ``ln 2`` it is what twice the length buys. Long answers that are
+    better are not held against the judge, because the human level is held fixed.
 
     Args:
         judge: The judge's points.
@@ -126,8 +126,8 @@ def family_preference(
     """Points a judge adds to systems of its own family, at the same human level.
 
     Least squares of ``judge - gold`` on ``same_family`` (1 or 0) and one constant per gold level,
-    with CR1 errors. Only one judge's verdicts at a time: families differ in quality, which the
-    human level takes out, and judges in severity, which it does not.
+    with cluster-robust errors. Only one judge's verdicts at a time: families differ in quality,
+    which the human level takes out, and judges in severity, which it does not.
 
     >>> slope = family_preference([1, 1, 0, 1], [0, 1, 0, 1], [1, 1, 0, 0])
     >>> round(slope.estimate.value, 6)
@@ -150,7 +150,7 @@ def subgroup_bias(
     """How a group's judging differs from that of all other groups together.
 
     For each group, least squares of the error on membership (1 or 0) and one constant per gold
-    level, CR1 errors, p-values adjusted over the groups. ``signed`` errors show favour,
+    level, cluster-robust errors, p-values adjusted over the groups. ``signed`` errors show favour,
     ``absolute`` ones that the judge is worse there.
 
     >>> [b.group for b in subgroup_bias([1, 0, 1, 0], [1, 1, 1, 1], ["a", "b", "a", "b"])]
@@ -181,8 +181,6 @@ def _held_fixed(
 ) -> Slope:
     codes = cluster_codes(clusters, len(points))
     used = ~(np.isnan(points) | np.isnan(labels) | np.isnan(term))
-    if not used.any():
-        return clustered_mean(name, points[used], codes[used])
     design = np.column_stack([term[used], dummies(labels[used])])
     slope = clustered_slope(name, design, (points - labels)[used], codes[used], level=level)
     return _with_missing(slope, used)
@@ -216,7 +214,10 @@ def _pair(judge: ArrayLike, gold: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _names(groups: ArrayLike, length: int) -> np.ndarray:
-    names = np.asarray(groups).astype(str)
+    given = np.asarray(groups, dtype=object)
+    if any(one is None or one != one for one in given.flat):
+        raise InputError("a unit's group is missing", remedy="Give it a name of its own")
+    names = given.astype(str)
     if names.shape != (length,):
         raise InputError(f"groups have shape {names.shape} where {length} names are needed")
     return names

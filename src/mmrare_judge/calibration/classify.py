@@ -56,8 +56,9 @@ def pairwise_macro_f1(patterns: Patterns, weights: Floats) -> Floats:
     the F1 of "met" and of "not met". Source: Arora et al. (2025), HealthBench, section 8.
     """
     first, others = patterns.one_hot[:, 0, :], patterns.one_hot[:, 1:, :].sum(axis=1)
-    cells = np.einsum("pk,pl->pkl", first, others).reshape(len(first), -1)
-    return _macro_f1((weights @ cells).reshape(-1, patterns.categories, patterns.categories))
+    size = patterns.categories
+    cells = np.einsum("pk,pl->pkl", first, others).reshape(len(first), size**2)
+    return _macro_f1((weights @ cells).reshape(len(weights), size, size))
 
 
 def _macro_f1(table: Floats) -> Floats:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
+from mmrare_judge.calibration.ece_interval import bin_gaps, ece_ends
 from mmrare_judge.calibration.estimate import Estimate, Interval
-from mmrare_judge.calibration.proportions import wilson
-from mmrare_judge.calibration.quantiles import two_sided
-from mmrare_judge.calibration.regression import clustered_mean
+from mmrare_judge.calibration.proportions import design_share, wilson
+from mmrare_judge.calibration.regression import clustered_mean, cut
 from mmrare_judge.calibration.vectors import (
     Codes,
     Floats,
@@ -67,6 +67,23 @@ class ReliabilityBin(BaseModel):
     interval: Interval
 
 
+def probabilities(values: ArrayLike, name: str) -> Floats:
+    """The values as a vector of numbers from 0 to 1; nan is missing.
+
+    Raises:
+        InputError: One lies outside.
+
+    >>> probabilities([0.5, None], "confidence").tolist()
+    [0.5, nan]
+    """
+    vector = floats(values, name)
+    odd = vector[(vector < 0) | (vector > 1)]
+    if len(odd):
+        remedy = "Divide percentages by 100"
+        raise InputError(f"{name} must lie between 0 and 1, not {odd[0]:g}", remedy=remedy)
+    return vector
+
+
 def brier_score(
     confidence: ArrayLike,
     correct: ArrayLike,
@@ -98,11 +115,13 @@ def brier_score(
     (0.21, 0.1875)
     """
     p, y, codes, missing = _stated(confidence, correct, clusters)
-    score = clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate
+    score = cut(clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1)
     score = score.model_copy(update={"missing": missing})
     if score.value is None:
         return BrierScore(score=score)
-    place = _bin(p, _edges(p, bins, "width"))[0] if bins else np.unique(p, return_inverse=True)[1]
+    place = np.unique(p, return_inverse=True)[1]
+    if bins is not None:
+        place = _bin(p, _edges(p, bins, "width"))[0]
     n, conf, share = _bin_means(p, y, place)
     overall = float(y.mean())
     reliability = float((n * (conf - share) ** 2).sum() / len(y))
@@ -111,7 +130,7 @@ def brier_score(
     within = score.value - (reliability - resolution + uncertainty)
     return BrierScore(
         score=score, reliability=reliability, resolution=resolution, uncertainty=uncertainty,
-        within=within if bins else 0.0,
+        within=0.0 if bins is None else within,
     )  # fmt: skip
 
 
@@ -140,7 +159,7 @@ def log_loss(
             name="log_loss", value=None, n=len(p), clusters=groups, missing=missing, reason=reason
         )
     loss = clustered_mean("log_loss", -np.log(given), codes, level=level).estimate
-    return loss.model_copy(update={"missing": missing})
+    return cut(loss, low=0).model_copy(update={"missing": missing})
 
 
 def expected_calibration_error(
@@ -156,10 +175,9 @@ def expected_calibration_error(
 ) -> Estimate:
     """``ECE = sum n_k |y_k - p_k| / n`` over bins of equal width or of equal mass.
 
-    The estimate is never below 0 by chance, so it runs too high, and resampling runs higher still.
-    The interval is therefore the basic bootstrap ``2 ECE - q(1-a/2), 2 ECE - q(a/2)`` over clusters
-    (Davison and Hinkley 1997, 5.2), which takes that bias off, cut at 0. It may lie below the
-    estimate: that says the estimate is mostly noise.
+    The estimate is never below 0, so that it runs too high: a judge in perfect order shows some
+    error by chance. The interval takes that into account (`ece_ends`): it begins at 0 where the
+    error seen may be chance alone. Clusters are resampled.
 
     Args:
         confidence: Stated probability, 0 to 1; nan where the judge stated none.
@@ -181,14 +199,14 @@ def expected_calibration_error(
         reason = "no unit has both values"
         return Estimate(name="ece", value=None, n=0, clusters=0, missing=missing, reason=reason)
     place, _ = _bin(p, _edges(p, bins, binning))
-    value, draws = _ece_draws(p - y, place, codes, resamples, seed)
-    q = two_sided(level)
-    low, high = (max(0.0, 2 * value - float(np.quantile(draws, tail))) for tail in (q, 1 - q))
-    interval = Interval(low=low, high=high, level=level, method="basic bootstrap")
+    seen, draws = bin_gaps(p - y, place, codes, resamples=resamples, seed=seed)
+    low, high = ece_ends(seen, draws, level)
+    interval = Interval(low=low, high=high, level=level, method="inverted bootstrap")
     few = groups < 20
     return Estimate(
-        name="ece", value=value, interval=None if few else interval, n=len(p), clusters=groups,
-        missing=missing, reason=f"no interval: {groups} clusters, and 20 are the least" * few,
+        name="ece", value=float(np.abs(seen).sum()), interval=None if few else interval,
+        n=len(p), clusters=groups, missing=missing,
+        reason=f"no interval: {groups} clusters, and 20 are the least" * few,
     )  # fmt: skip
 
 
@@ -198,14 +216,18 @@ def reliability_diagram(
     *,
     bins: int = 10,
     binning: Binning = "width",
+    clusters: ArrayLike | None = None,
     level: float = 0.95,
 ) -> list[ReliabilityBin]:
     """The points of a reliability diagram: for every bin that holds verdicts.
 
+    The interval is Wilson's at the effective sample size: verdicts of one case that err together
+    count for less.
+
     >>> [(b.low, b.high, b.n) for b in reliability_diagram([0.1, 0.9, 0.95], [0, 1, 1], bins=2)]
     [(0.0, 0.5, 1), (0.5, 1.0, 2)]
     """
-    p, y, _, _ = _stated(confidence, correct, None)
+    p, y, codes, _ = _stated(confidence, correct, clusters)
     if len(p) == 0:
         return []
     edges = _edges(p, bins, binning)
@@ -214,7 +236,8 @@ def reliability_diagram(
     return [
         ReliabilityBin(
             low=float(edges[k]), high=float(edges[k + 1]), n=int(n[i]), confidence=float(conf[i]),
-            share=float(share[i]), interval=wilson(float(n[i] * share[i]), int(n[i]), level=level),
+            share=float(share[i]),
+            interval=_share_interval(y[place == i], codes[place == i], level),
         )
         for i, k in enumerate(kept)
     ]  # fmt: skip
@@ -223,20 +246,19 @@ def reliability_diagram(
 def _stated(
     confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike | None
 ) -> tuple[Floats, Floats, Codes, int]:
-    p = floats(confidence, "confidence")
+    p = probabilities(confidence, "confidence")
     y = binary(correct, "correct", length=len(p))
     codes = cluster_codes(clusters, len(p))
     used = ~(np.isnan(p) | np.isnan(y))
-    if (p[used] < 0).any() or (p[used] > 1).any():
-        raise InputError("confidence must lie between 0 and 1", remedy="divide percentages by 100")
     return p[used], y[used], codes[used], int((~used).sum())
 
 
-def _edges(p: Floats, bins: int | None, binning: Binning) -> Floats:
-    if not bins or bins < 1:
+def _edges(p: Floats, bins: int, binning: Binning) -> Floats:
+    if bins < 1:
         raise InputError(f"bins must be at least 1, not {bins}")
     if binning == "width":
-        return np.linspace(0, 1, bins + 1)
+        # Divided, not added up: 0.3 is an edge, and 3 * 0.1 lies above it.
+        return np.arange(bins + 1) / bins
     if binning == "mass":
         inner = np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1])
         return np.unique(np.concatenate([[0.0], inner, [1.0]]))
@@ -255,19 +277,8 @@ def _bin_means(p: Floats, y: Floats, place: Codes) -> tuple[Floats, Floats, Floa
     return n, np.bincount(place, weights=p) / n, np.bincount(place, weights=y) / n
 
 
-def _ece_draws(
-    gaps: Floats, place: Codes, codes: Codes, resamples: int, seed: int
-) -> tuple[float, Floats]:
-    dense = np.unique(codes, return_inverse=True)[1]
-    groups, bins = int(dense.max()) + 1, int(place.max()) + 1
-    table = np.zeros((groups, bins))
-    np.add.at(table, (dense, place), gaps)
-    sizes = np.bincount(dense).astype(np.float64)
-    rng = np.random.default_rng(seed)
-    draws = []
-    # A hundred resamples at a time keep the weights of 10,000 clusters within a few megabytes.
-    for start in range(0, resamples, 100):
-        count = min(100, resamples - start)
-        times = rng.multinomial(groups, np.full(groups, 1 / groups), size=count)
-        draws.append(np.abs(times @ table).sum(axis=1) / (times @ sizes))
-    return float(np.abs(table.sum(axis=0)).sum() / len(gaps)), np.concatenate(draws)
+def _share_interval(y: Floats, codes: Codes, level: float) -> Interval:
+    share = design_share(y, np.ones_like(y), codes, level=level)
+    assert share is not None, "a bin that is shown holds a verdict"
+    n = share.n_effective
+    return wilson(min(share.value * n, n), n, level=level)

@@ -13,6 +13,9 @@ from mmrare_judge.errors import InputError
 EXACT_BELOW = 25
 """With fewer discordant pairs McNemar's test is the exact binomial one."""
 
+NEVER_DIFFER = "the raters never differ"
+NO_PAIR = "no unit has both labels"
+
 
 class HomogeneityTest(BaseModel):
     """A test of equal margins.
@@ -41,8 +44,9 @@ def marginal_homogeneity(ratings: Ratings) -> HomogeneityTest:
 
     Two categories, McNemar: ``(b - c)² / (b + c)`` on one degree of freedom, b and c the two
     kinds of discordant pairs; below 25 of them the exact binomial test. More categories,
-    Stuart-Maxwell: ``d' S^-1 d``, d the differences of margins of the categories in use but one,
-    ``S_kk = o_k. + o_.k - 2 o_kk``, ``S_kl = -(o_kl + o_lk)``.
+    Stuart-Maxwell: ``d' S^- d``, d the differences of the margins, ``S_kk = o_k. + o_.k - 2 o_kk``,
+    ``S_kl = -(o_kl + o_lk)``, on as many degrees of freedom as S has rank: categories on which the
+    raters never differ say nothing.
 
     The tests take pairs as independent: with several units a case their p-values are too small.
 
@@ -66,7 +70,7 @@ def marginal_homogeneity(ratings: Ratings) -> HomogeneityTest:
 def _mcnemar(table: Floats) -> HomogeneityTest:
     n, first, second = int(table.sum()), int(table[0, 1]), int(table[1, 0])
     if first + second == 0:
-        return _no_test("mcnemar", n, "the raters never differ")
+        return _no_test("mcnemar", n, NEVER_DIFFER if n else NO_PAIR)
     if first + second < EXACT_BELOW:
         p_value = float(scipy_stats().binomtest(first, first + second, 0.5).pvalue)
         return HomogeneityTest(name="mcnemar exact", statistic=None, df=None, p_value=p_value, n=n)
@@ -76,17 +80,13 @@ def _mcnemar(table: Floats) -> HomogeneityTest:
 
 def _stuart_maxwell(table: Floats) -> HomogeneityTest:
     n = int(table.sum())
-    used = (table.sum(axis=0) + table.sum(axis=1)) > 0
-    table = table[np.ix_(used, used)]
-    if len(table) < 2:
-        return _no_test("stuart-maxwell", n, "fewer than two categories are in use")
     covariance = np.diag(table.sum(axis=0) + table.sum(axis=1)) - table - table.T
-    apart = (table.sum(axis=1) - table.sum(axis=0))[:-1]
-    covariance = covariance[:-1, :-1]
-    if np.linalg.matrix_rank(covariance) < len(apart):
-        return _no_test("stuart-maxwell", n, "the raters differ on too few categories")
-    statistic = float(apart @ np.linalg.solve(covariance, apart))
-    return _chi_squared("stuart-maxwell", statistic, len(apart), n)
+    apart = table.sum(axis=1) - table.sum(axis=0)
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    if rank == 0:
+        return _no_test("stuart-maxwell", n, NEVER_DIFFER if n else NO_PAIR)
+    statistic = float(apart @ np.linalg.pinv(covariance, hermitian=True) @ apart)
+    return _chi_squared("stuart-maxwell", statistic, rank, n)
 
 
 def _chi_squared(name: str, statistic: float, df: int, n: int) -> HomogeneityTest:

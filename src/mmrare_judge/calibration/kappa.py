@@ -94,7 +94,7 @@ def conger_kappa(patterns: Patterns, weights: Floats) -> Floats:
     Cohen's kappa. Undefined where a rater gave no label. Source: Conger (1980).
     """
     units, raters, size = patterns.one_hot.shape
-    totals = (weights @ patterns.one_hot.reshape(units, -1)).reshape(-1, raters, size)
+    totals = (weights @ patterns.one_hot.reshape(units, raters * size)).reshape(-1, raters, size)
     shares = ratio(totals, totals.sum(axis=2)[:, :, None])
     together = (shares.sum(axis=1) ** 2).sum(axis=1)
     alone = (shares**2).sum(axis=(1, 2))

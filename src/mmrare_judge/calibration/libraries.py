@@ -6,6 +6,7 @@ Each takes `Ratings` on which the statistic is defined and that carry no weights
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -17,17 +18,25 @@ from mmrare_judge.errors import MissingExtraError
 Correlation = Literal["spearmanr", "kendalltau"]
 
 
+def sklearn_part(name: str) -> Any:
+    """A module of scikit-learn, or the install line.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    try:
+        return import_module(f"sklearn.{name}")
+    except ImportError as error:
+        raise MissingExtraError("scikit-learn", "calibration") from error
+
+
 def sklearn_metrics() -> Any:
     """``sklearn.metrics``, or the install line.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
-    try:
-        from sklearn import metrics
-    except ImportError as error:
-        raise MissingExtraError("scikit-learn", "calibration") from error
-    return metrics
+    return sklearn_part("metrics")
 
 
 def scipy_stats() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,12 +61,15 @@ def non_inferiority(
         resampling: How the interval is made.
 
     Raises:
-        InputError: The margin is not positive, or the ratings do not allow the comparison.
+        InputError: The margin is not positive or not finite, or the ratings do not allow the
+            comparison.
 
     Source: Piaggio et al. (2012), CONSORT extension for non-inferiority trials.
     """
-    if not margin > 0:
-        raise InputError(f"margin {margin}", remedy="A margin of non-inferiority is above zero")
+    if not 0 < margin < inf:
+        raise InputError(
+            f"margin {margin}", remedy="A margin of non-inferiority is finite and above zero"
+        )
     ceiling = human_ceiling(ratings, judge=judge, name=name, resampling=resampling)
     if versus not in [side.versus for side in ceiling.sides]:
         known = ", ".join(side.versus for side in ceiling.sides)

@@ -68,7 +68,8 @@ class Patterns:
     def cells(self) -> Floats:
         """Patterns by cells of the table of the first two raters: 1 in the pattern's cell."""
         first, second = self.one_hot[:, 0, :], self.one_hot[:, 1, :]
-        return np.asarray(np.einsum("pk,pl->pkl", first, second).reshape(len(self.codes), -1))
+        table = np.einsum("pk,pl->pkl", first, second)
+        return np.asarray(table.reshape(len(self.codes), self.categories**2))
 
     @cached_property
     def centred(self) -> Floats:
@@ -83,7 +84,7 @@ Compute = Callable[[Patterns, Floats], Floats]
 def joint(patterns: Patterns, weights: Floats) -> Floats:
     """B tables of the first rater (rows) by the second (columns); incomplete pairs left out."""
     size = patterns.categories
-    return (weights @ patterns.cells).reshape(-1, size, size)
+    return (weights @ patterns.cells).reshape(len(weights), size, size)
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:

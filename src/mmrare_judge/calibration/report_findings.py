@@ -17,6 +17,7 @@ from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.homogeneity import HomogeneityTest
 from mmrare_judge.calibration.noninferiority import NonInferiority
 from mmrare_judge.calibration.plots_bland_altman import Limits
+from mmrare_judge.calibration.recalibrate import Recalibration
 from mmrare_judge.calibration.report_blocks import Case, Key, Tone
 
 Kind = Literal["quality", "safety", "overall"]
@@ -68,6 +69,7 @@ class ConfidenceFindings:
     scores: tuple[tuple[str, Estimate], ...] = ()
     curve: RiskCoverage = field(default_factory=RiskCoverage)
     threshold: Threshold | None = None
+    recalibration: Recalibration | None = None
     missing: str = NOT_STUDIED
 
 

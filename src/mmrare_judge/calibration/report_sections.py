@@ -36,6 +36,7 @@ from mmrare_judge.calibration.report_findings import (
     CriterionFindings,
     Findings,
 )
+from mmrare_judge.calibration.report_recalibration import recalibration_blocks
 from mmrare_judge.calibration.report_text import with_ends
 
 
@@ -123,6 +124,8 @@ def _confidence(findings: Findings) -> Section:
         blocks.append(estimates_table("How good the confidence is", ("score",), scores))
     if found.brier is not None and found.brier.reliability is not None:
         blocks.append(parts_table(found.brier))
+    if found.recalibration is not None:
+        blocks += recalibration_blocks(found.recalibration)
     blocks.append(risk_coverage_figure(found.curve, found.threshold, missing=found.missing))
     if found.threshold is not None:
         blocks.append(Paragraph(threshold_sentence(found.threshold)))

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.regression import Slope, clustered_mean
+from mmrare_judge.calibration.regression import Slope, clustered_mean, cut
 from mmrare_judge.calibration.vectors import Floats, cluster_codes, floats
 from mmrare_judge.errors import InputError
 
@@ -73,14 +73,14 @@ def retest(repeats: ArrayLike, *, clusters: ArrayLike | None = None, level: floa
     used = (~np.isnan(table)).sum(axis=1) >= 2
     rows, missing = table[used], int((~used).sum())
 
-    def mean(name: str, values: Floats) -> Estimate:
+    def mean(name: str, values: Floats, high: float = 1.0) -> Estimate:
         estimate = clustered_mean(name, values, codes[used], level=level).estimate
-        return estimate.model_copy(update={"missing": missing})
+        return cut(estimate, low=0, high=high).model_copy(update={"missing": missing})
 
     return Retest(
         agreement=mean("test_retest", _pair_agreement(rows)),
         flipped=mean("flipped", (np.nanmax(rows, axis=1) > np.nanmin(rows, axis=1)).astype(float)),
-        spread=mean("spread", np.nanstd(rows, axis=1, ddof=1)),
+        spread=mean("spread", np.nanstd(rows, axis=1, ddof=1), np.inf),
     )
 
 
@@ -116,10 +116,10 @@ def compare_judges(
 
     gain = mean("accuracy_gain", right_one.astype(float) - right_two.astype(float))
     return JudgeComparison(
-        same=mean("same", (one == two)[used].astype(float)).estimate,
+        same=cut(mean("same", (one == two)[used].astype(float)).estimate, low=0, high=1),
         only_first=int((right_one & ~right_two).sum()),
         only_second=int((right_two & ~right_one).sum()),
-        accuracy_gain=gain.estimate,
+        accuracy_gain=cut(gain.estimate, low=-1, high=1),
         error_gain=mean("error_gain", errors).estimate,
         p_value=gain.p_value,
     )

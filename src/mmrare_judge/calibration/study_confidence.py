@@ -13,6 +13,7 @@ from mmrare_judge.calibration.confidence import (
     log_loss,
     reliability_diagram,
 )
+from mmrare_judge.calibration.recalibrate import recalibrate
 from mmrare_judge.calibration.report_findings import ConfidenceFindings
 from mmrare_judge.calibration.study_options import StudyOptions
 from mmrare_judge.calibration.study_table import Table
@@ -47,6 +48,7 @@ def confidence_findings(tables: Sequence[Table], options: StudyOptions) -> Confi
         threshold=guaranteed_threshold(
             p, y, max_risk=options.max_risk, clusters=clusters, level=level, seed=seed
         ),
+        recalibration=recalibrate(p, y, clusters=clusters, seed=seed, level=level),
     )
 
 

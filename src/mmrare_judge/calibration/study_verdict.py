@@ -92,7 +92,7 @@ def _answer(
         verdict: [
             o.name for o in tested if o.non_inferiority and o.non_inferiority.verdict == verdict
         ]
-        for verdict in ("non-inferior", "inferior", "inconclusive")
+        for verdict in _WORDS
     }
     if tone == "good":
         return (
@@ -110,6 +110,7 @@ def _answer(
 _WORDS = {
     "inferior": "inferior to a clinician on",
     "inconclusive": "not decided by these labels on",
+    "undefined": "not measurable on",
     "non-inferior": "non-inferior on",
 }
 _HEADS = {
@@ -180,5 +181,9 @@ def _mended(score: CorrectedScore) -> str:
     if score.with_gold == score.graded:
         return "which is the clinicians' own mean, since every prediction has gold"
     if not any(score.lam.values()):
-        return f"which is that of {score.with_gold} gold labels alone: the judge does not help"
-    return f"corrected by {score.with_gold} gold labels"
+        return f"which is that of {_gold(score)} alone: the judge does not help"
+    return f"corrected by {_gold(score)}"
+
+
+def _gold(score: CorrectedScore) -> str:
+    return f"gold on {score.with_gold:,} of {score.graded:,} predictions"
