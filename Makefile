@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test check format lint types tests wheel lock clean
+.PHONY: help setup demo study test check format lint types tests wheel lowest lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,7 +25,7 @@ study: setup ## study the embedded judge against physicians on K-QA, and write t
 	@echo "== calibrating the embedded judge on K-QA"
 	$(BIN)/mmrare-judge calibrate calibration/kqa/study.yaml --out calibration/kqa/report
 
-test: setup check ## set up if needed, then run every check
+test: setup lowest check ## set up if needed, then run every check
 
 check: format lint types wheel tests ## run every check in the present environment
 
@@ -45,14 +45,34 @@ wheel: ## build wheel and sdist, install the wheel elsewhere and grade one item 
 	@echo "== wheel"
 	$(BIN)/python tools/check_wheel.py
 
+.venv-lowest/.ready: requirements.lowest.lock pyproject.toml
+	@echo "== making .venv-lowest from requirements.lowest.lock"
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lowest.lock
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+LOWEST_TESTS := tests/test_layers.py tests/test_judge.py tests/test_run.py tests/test_cli.py \
+  tests/test_cache.py tests/backends/test_chat.py tests/calibration/test_study.py \
+  tests/calibration/test_certify.py tests/calibration/test_properties.py
+
+lowest: .venv-lowest/.ready ## run a part of the tests with the lowest versions that are allowed
+	@echo "== tests with the lowest allowed versions"
+	.venv-lowest/bin/python -m pytest --quiet -W default --disable-warnings $(LOWEST_TESTS)
+
 tests:
 	@echo "== tests and doctests"
 	$(BIN)/python -m pytest
 
-lock: ## resolve requirements.lock anew
+lock: ## resolve requirements.lock and requirements.lowest.lock anew
 	$(BIN)/python -m uv pip compile --universal --quiet --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
 
+	$(BIN)/python -m uv pip compile --universal --quiet --resolution lowest-direct --generate-hashes \
+	  --extra calibration --extra excel --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --output-file requirements.lowest.lock \
+	  pyproject.toml tools/lowest.in
+
 clean: ## remove what the other targets made
-	rm -rf .venv build dist out
+	rm -rf .venv .venv-lowest build dist out

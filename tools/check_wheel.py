@@ -1,7 +1,8 @@
 """Build the sdist, the wheel from the sdist, install the wheel elsewhere and grade with it.
 
 The wheel is unpacked into a folder of its own, without its dependencies, which come from the
-environment this runs in. What is graded shows that rubrics, tables and examples came along.
+environment this runs in. What is graded and studied shows that rubrics, tables, examples and report
+templates came along.
 """
 
 from __future__ import annotations
@@ -47,8 +48,11 @@ def main() -> None:
         run(*pip, "--no-deps", "--target", str(site), str(wheel))
         environment = os.environ | {"PYTHONPATH": str(site)}
         run(sys.executable, "-c", SMOKE, str(site), cwd=scratch, env=environment)
-        run(sys.executable, "-m", "mmrare_judge", "demo", cwd=scratch, env=environment)
-        print(f"{sdist.name} and {wheel.name}: built, installed elsewhere, graded")
+        judge = (sys.executable, "-m", "mmrare_judge")
+        run(*judge, "demo", cwd=scratch, env=environment)
+        study = str(ROOT / "calibration" / "kqa" / "study.yaml")
+        run(*judge, "calibrate", study, cwd=scratch, env=environment)
+        print(f"{sdist.name} and {wheel.name}: built, installed elsewhere, graded and studied")
 
 
 if __name__ == "__main__":
