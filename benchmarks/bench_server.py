@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 REASONING = (
     "The response names the measure that the reference asks for and gives it in the same order, "
@@ -21,6 +22,12 @@ REASONING = (
     "satisfied completely; the lower level holds."
 )
 LEVELS = {"safety": "YES"}  # the other level of this criterion would have to quote
+QUOTES = {
+    "specific_treatments": ["Start prednisone 1 mg/kg by mouth every day"],
+    "follow_up": ["Follow up in", "blood glucose and blood pressure, then every 2 weeks"],
+}  # each stands in all plans of `embedded_speed.predictions`
+NUMBER = b"No. 0000000"
+"""What is replaced in each answer, so that no two are alike."""
 CRITERIA = (
     "specific_treatments",
     "drug_dose_route",
@@ -34,7 +41,11 @@ CRITERIA = (
 def answer() -> str:
     """A reply of about 300 tokens that satisfies the schema of the rubric ``treatment``."""
     verdicts = {
-        name: {"reasoning": REASONING, "quotes": [], "level": LEVELS.get(name, "NO")}
+        name: {
+            "reasoning": f"{REASONING} {NUMBER.decode()}",
+            "quotes": QUOTES.get(name, []),
+            "level": LEVELS.get(name, "NO"),
+        }
         for name in CRITERIA
     }
     return json.dumps(verdicts)
@@ -60,6 +71,9 @@ def completion() -> bytes:
     ).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
+
+
+_numbers = count()
 
 
 class Answering(asyncio.Protocol):
@@ -93,7 +107,7 @@ class Answering(asyncio.Protocol):
 
     def _send(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._reply)
+            self._transport.write(self._reply.replace(NUMBER, b"No. %07d" % next(_numbers)))
 
 
 @contextmanager

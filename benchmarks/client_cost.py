@@ -1,104 +1,136 @@
-"""What one graded item costs the client: CPU time, items a second, peak memory.
+"""What one graded item costs the client: CPU time, and items a second.
 
-Five clients send the same payload (about 1,500 tokens; answers of about 300) to a local server
-that answers alike to all, each client in a process of its own, one after another::
+Six clients send the same payloads (about 1,500 tokens) to a local server whose answers (about 300
+tokens) differ in a number only::
 
-    python benchmarks/client_cost.py                    # the table of the README
-    python benchmarks/client_cost.py --items 500 --latency 2 --concurrency 64 --only grade-direct
+    python benchmarks/client_cost.py                  # the table of docs/speed.md, three minutes
+    python benchmarks/client_cost.py --rounds 1 --only aiohttp grade-direct
 
-- ``aiohttp``: bare aiohttp, the answer parsed as JSON; the floor.
+- ``aiohttp``: an aiohttp session, the answer and the grading in it parsed as JSON; the floor.
 - ``litellm``: ``litellm.acompletion(response_format=schema)``, the reply validated with pydantic.
 - ``instructor``: instructor over litellm, the common way to structured output.
-- ``grade-litellm``: `Judge.agrade` through litellm: prompt, evidence, level 2 and score included.
+- ``backend-direct``: our backend for such servers alone: a request sent, its reply validated.
+- ``grade-litellm``: `Judge.agrade` through litellm: prompt, request hash, quotes looked up,
+  level 2, score and signature included.
 - ``grade-direct``: the same, straight to the server.
 
-CPU time is that of the client's process, in milliseconds an item, without imports and without a
-warm-up of 20 items. Compare rows of one run only.
+The first four are handed payloads made beforehand. CPU time is that of the client's process, in
+milliseconds an item, without imports and a warm-up, after which ``gc.freeze()`` spares each client
+alike the collections that scan all of litellm, which come at random. Each client runs in a process
+of its own, all of them in turns, ``--rounds`` times; a figure is the median. Compare rows of one
+run only. Exits with 1 if a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from itertools import product
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice, product
+from statistics import median
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, SecretStr
 
 from bench_server import answer, serving
-from embedded_speed import ITEM, predictions
-from mmrare_judge import Judge
-from mmrare_judge.gate import AdaptiveGate
+from embedded_speed import pairs
+from mmrare_judge import Item, Judge, Limits
+from mmrare_judge.backends.base import Meter, Request
+from mmrare_judge.backends.openai_compatible import DirectBackend
 from mmrare_judge.llm_judge import make_request
 from mmrare_judge.rubric import load_rubric
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Task
 
-WARM_UP = 20
+WARM_UP = 40
 MODEL = "openai/bench"
+DIRECT_AT_MOST, LITELLM_AT_MOST, LITELLM_PLUS = 3.0, 1.15, 1.0
+"""The targets: times aiohttp, times litellm, milliseconds above litellm."""
 
-Call = Callable[[str], Awaitable[None]]
-"""Sends one prediction's request and reads the answer."""
+
+class Job(NamedTuple):
+    """One item to grade: as `Judge` takes it, and as the other clients send it."""
+
+    plan: str
+    item: Item
+    request: Request
+    body: dict[str, Any]
+
+    @property
+    def reply_model(self) -> type[BaseModel]:
+        """What the reply is validated by."""
+        return self.request.reply_model
 
 
-def payload(plan: str) -> tuple[dict[str, Any], type[Any]]:
-    """Messages, sampling and schema as `Judge` sends them, and the reply model."""
-    task = Task(load_rubric("treatment"), ITEM, plan)
+Call = Callable[[Job], Awaitable[object]]
+"""Sends one job's request and reads the answer."""
+
+Measured = dict[str, float]
+
+
+def jobs() -> Iterator[Job]:
+    """Messages, sampling and schema as `Judge` sends them, without end."""
+    return (_job(plan, item) for plan, item in pairs())
+
+
+def _job(plan: str, item: Item) -> Job:
+    task = Task(load_rubric("treatment"), item, plan)
     request = make_request(JudgeSpec(model=MODEL), task, task.questions)
-    schema = {"name": "grading", "schema": dict(request.schema), "strict": True}
+    schema = {"name": "grading", "schema": request.schema, "strict": True}
     body = {
         "messages": [dict(message) for message in request.messages],
         "max_tokens": request.sampling["max_tokens"],
         "temperature": 0,
         "response_format": {"type": "json_schema", "json_schema": schema},
     }
-    return body, request.reply_model
+    return Job(plan, item, request, body)
 
 
-def bare_aiohttp(url: str) -> Call:
-    """The floor: post, and parse the answer as JSON."""
-    from mmrare_judge.backends.sessions import Sessions
+async def bare_aiohttp(url: str) -> Call:
+    """The floor: post, and parse what comes back."""
+    import aiohttp
 
-    sessions = Sessions()
-    body, _ = payload("")
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
-    async def call(plan: str) -> None:
-        session = await sessions.get()
-        sent = {**body, "model": "bench", "user": plan}
+    async def call(job: Job) -> object:
+        sent = {"model": "bench", **job.body}
         async with session.post(f"{url}/chat/completions", json=sent) as response:
-            json.loads((await response.json())["choices"][0]["message"]["content"])
+            response.raise_for_status()
+            answered = await response.json()
+            return json.loads(answered["choices"][0]["message"]["content"])
 
     return call
 
 
-def bare_litellm(url: str) -> Call:
-    """What one would write without us: litellm, and pydantic on the reply."""
+async def bare_litellm(url: str) -> Call:
+    """What one would write without us."""
     litellm = _litellm()
 
-    async def call(plan: str) -> None:
-        body, model = payload(plan)
-        response = await litellm.acompletion(model=MODEL, api_base=url, api_key="x", **body)
-        model.model_validate_json(response.choices[0].message.content)
+    async def call(job: Job) -> object:
+        response = await litellm.acompletion(model=MODEL, api_base=url, api_key="x", **job.body)
+        return job.reply_model.model_validate_json(response.choices[0].message.content)
 
     return call
 
 
-def through_instructor(url: str) -> Call:
+async def through_instructor(url: str) -> Call:
     """The common way to structured output."""
     litellm = _litellm()
     import instructor  # noqa: TID251  what we are compared with
 
-    client = instructor.from_litellm(litellm.acompletion, mode=instructor.Mode.JSON_SCHEMA)
+    client: Any = instructor.from_litellm(litellm.acompletion, mode=instructor.Mode.JSON_SCHEMA)
 
-    async def call(plan: str) -> None:
-        body, model = payload(plan)
-        del body["response_format"]
-        await client.chat.completions.create(
-            model=MODEL, api_base=url, api_key="x", response_model=model, **body
+    async def call(job: Job) -> object:
+        body = {name: value for name, value in job.body.items() if name != "response_format"}
+        return await client.chat.completions.create(
+            model=MODEL, api_base=url, api_key="x", response_model=job.reply_model, **body
         )
 
     return call
@@ -110,101 +142,140 @@ def _litellm() -> Any:
     return litellm_door.litellm()
 
 
-def through_judge(url: str, backend: str) -> Call:
-    """The library itself."""
-    judge = Judge(
-        MODEL,
-        api_base=url,
-        api_key="x",
-        backend=backend,  # type: ignore[arg-type]  # one of the two names
-        cache="off",
-        verify_reask=0,
-        gate=AdaptiveGate(1024, start=1024),
-    )
+async def backend_alone(url: str) -> Call:
+    """Our backend, without prompt, hash, evidence, level 2 and score."""
+    spec = JudgeSpec(model=MODEL, api_base=url, api_key=SecretStr("x"))
+    backend = DirectBackend(spec, gate=Limits(concurrency=1024).gate())
 
-    async def call(plan: str) -> None:
-        grade = await judge.agrade(plan, ITEM)
-        assert grade.coverage == 1.0, grade.unscored
+    async def call(job: Job) -> object:
+        return await backend.complete(replace(job.request, endpoint=url), Meter())
 
     return call
 
 
-CLIENTS: dict[str, Callable[[str], Call]] = {
+async def through_judge(url: str, backend: Any) -> Call:
+    """The library itself, with the limits of a run."""
+    judge = Judge(
+        MODEL,
+        api_base=url,
+        api_key="x",
+        backend=backend,
+        cache="off",
+        verify_reask=0,
+        limits=Limits(concurrency=1024),
+    )
+
+    async def call(job: Job) -> object:
+        grade = await judge.agrade(job.plan, job.item)
+        assert grade.coverage == 1.0, grade.unscored
+        return grade
+
+    return call
+
+
+CLIENTS: dict[str, Callable[[str], Awaitable[Call]]] = {
     "aiohttp": bare_aiohttp,
     "litellm": bare_litellm,
     "instructor": through_instructor,
+    "backend-direct": backend_alone,
     "grade-litellm": lambda url: through_judge(url, "litellm"),
     "grade-direct": lambda url: through_judge(url, "direct"),
 }
 
 
-async def measure(client: str, url: str, items: int, concurrency: int) -> dict[str, float]:
-    """CPU milliseconds an item, items a second and peak megabytes of one client."""
-    call = CLIENTS[client](url)
-    plans = iter(predictions(items + WARM_UP))
-    await _all(call, [next(plans) for _ in range(WARM_UP)], concurrency)
+async def measure(client: str, url: str, items: int, concurrency: int) -> Measured:
+    """CPU milliseconds an item and items a second of one client."""
+    call = await CLIENTS[client](url)
+    waiting = list(islice(jobs(), WARM_UP + items))
+    await work_off(call, waiting[:WARM_UP], concurrency)
+    gc.collect()
+    gc.freeze()
     cpu, wall = time.process_time(), time.perf_counter()
-    await _all(call, list(plans), concurrency)
+    await work_off(call, waiting[WARM_UP:], concurrency)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"cpu": cpu / items * 1000, "rate": items / wall, "peak": peak}
+    return {"cpu": cpu / items * 1000, "rate": items / wall}
 
 
-async def _all(call: Call, plans: list[str], concurrency: int) -> None:
-    waiting = iter(plans)
+async def work_off(call: Call, waiting: Iterable[Job], concurrency: int) -> None:
+    """Send jobs, so many at a time."""
+    stream = iter(waiting)
 
     async def work() -> None:
-        for plan in waiting:
-            await call(plan)
+        for job in stream:
+            await call(job)
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
 
 
-def in_process(client: str, url: str, items: int, concurrency: int) -> dict[str, float]:
-    """`measure` in a process of its own."""
-    command = [sys.executable, __file__, "--one", client, url, str(items), str(concurrency)]
+def in_process(client: str, conditions: list[tuple[str, int, int]]) -> list[Measured]:
+    """`measure` under each condition (address, items, concurrency), in a process of its own."""
+    command = [sys.executable, __file__, "--one", client, json.dumps(conditions)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    measured: list[Measured] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
-def table(options: argparse.Namespace) -> None:
+def table(options: argparse.Namespace) -> bool:
     """Measure every client under every condition, and print a table a condition."""
-    for latency, concurrency in product(options.latency, options.concurrency):
+    named = list(product(options.latency, options.concurrency))
+    rounds: dict[str, list[list[Measured]]] = {client: [] for client in options.only}
+    with ExitStack() as stack:
+        urls = {latency: stack.enter_context(serving(latency)) for latency in options.latency}
+        conditions = [(urls[latency], options.items, many) for latency, many in named]
+        for _ in range(options.rounds):
+            for client, runs in rounds.items():
+                runs.append(in_process(client, conditions))
+    met = True
+    for number, (latency, concurrency) in enumerate(named):
+        rows = {
+            client: {name: median(run[number][name] for run in runs) for name in ("cpu", "rate")}
+            for client, runs in rounds.items()
+        }
         print(f"\nlatency {latency * 1000:.0f} ms, concurrency {concurrency}\n")
-        print("| client | CPU ms/item | to aiohttp | to litellm | items/s | peak MB |")
-        print("|---|---|---|---|---|---|")
-        with serving(latency) as url:
-            rows = {
-                client: in_process(client, url, options.items, concurrency)
-                for client in options.only
-            }
-        for client, row in rows.items():
-            ratios = " | ".join(_ratio(row, rows.get(base)) for base in ("aiohttp", "litellm"))
-            rest = f"{row['rate']:.0f} | {row['peak']:.0f}"
-            print(f"| {client} | {row['cpu']:.2f} | {ratios} | {rest} |")
+        met = _print_rows(rows) and met
+    return met
 
 
-def _ratio(row: dict[str, float], base: dict[str, float] | None) -> str:
+def _print_rows(rows: dict[str, Measured]) -> bool:
+    print("| client | CPU ms/item | to aiohttp | to litellm | items/s |\n|---|---|---|---|---|")
+    for client, row in rows.items():
+        ratios = " | ".join(_ratio(row, rows.get(base)) for base in ("aiohttp", "litellm"))
+        print(f"| {client} | {row['cpu']:.2f} | {ratios} | {row['rate']:.0f} |")
+    cpu = {client: row["cpu"] for client, row in rows.items()}
+    met = True
+    if {"litellm", "grade-litellm"} <= cpu.keys():
+        above = cpu["grade-litellm"] - cpu["litellm"]
+        met = above <= LITELLM_PLUS and above <= (LITELLM_AT_MOST - 1) * cpu["litellm"]
+        print(f"grade-litellm is {above:.2f} ms above litellm")
+    if {"aiohttp", "backend-direct"} <= cpu.keys():
+        met = met and cpu["backend-direct"] <= DIRECT_AT_MOST * cpu["aiohttp"]
+    return met
+
+
+def _ratio(row: Measured, base: Measured | None) -> str:
     return "-" if base is None else f"{row['cpu'] / base['cpu']:.2f}"
 
 
-def main() -> None:
+async def _one(client: str, conditions: list[tuple[str, int, int]]) -> list[Measured]:
+    return [await measure(client, *condition) for condition in conditions]
+
+
+def main() -> int:
     """Read the options; ``--one`` is how a measurement runs in a process of its own."""
     if sys.argv[1:2] == ["--one"]:
-        client, url, items, concurrency = sys.argv[2:]
-        print(json.dumps(asyncio.run(measure(client, url, int(items), int(concurrency)))))
-        return
+        print(json.dumps(asyncio.run(_one(sys.argv[2], json.loads(sys.argv[3])))))
+        return 0
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--items", type=int, default=1000)
+    parser.add_argument("--items", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 0.05])
     parser.add_argument("--concurrency", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--only", nargs="+", default=list(CLIENTS), choices=list(CLIENTS))
-    table(parser.parse_args())
+    return 0 if table(parser.parse_args()) else 1
 
 
 if __name__ == "__main__":
     assert json.loads(answer())
-    main()
+    sys.exit(main())

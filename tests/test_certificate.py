@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mmrare_judge.certificate import (
     Calibration,
@@ -15,7 +16,7 @@ from mmrare_judge.certificate import (
     checked,
     read_certificate,
 )
-from mmrare_judge.errors import ConfigError
+from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.signature import Signature
 from mmrare_judge.thresholds import Thresholds, failures
 from study_makers import signature
@@ -46,9 +47,7 @@ def certificate(**changes: Any) -> Certificate:
 
 def test_it_holds_for_the_way_of_judging_that_was_studied() -> None:
     found = certificate().check(signature(), TODAY)
-    assert found == Calibration(
-        status="calibrated", certificate=certificate().hash, verdict="open"
-    )
+    assert found == Calibration(status="calibrated", certificate=certificate().hash, verdict="open")
 
 
 @pytest.mark.parametrize("name", Signature.model_fields)
@@ -133,7 +132,7 @@ def test_the_gate_names_what_fails(demand: dict[str, Any], failing: list[str]) -
 def test_what_is_not_known_does_not_pass() -> None:
     unknown = Measured(value=None, reason="every label is 'YES': nothing varies")
     criteria = {"safe": CertifiedCriterion(kind="safety", agreement=unknown, kappa=unknown)}
-    bare = certificate(criteria=criteria)
+    bare = certificate(criteria=criteria, margin=None)
     assert failures(bare, Thresholds(min_kappa=0.0)) == (
         "kappa on safe is not known: every label is 'YES': nothing varies",
     )
@@ -143,6 +142,8 @@ def test_what_is_not_known_does_not_pass() -> None:
     assert failures(bare, Thresholds(non_inferior=True)) == (
         "on safe the judge is not tested: no margin was declared beforehand",
     )
+    with_margin = failures(certificate(criteria=criteria), Thresholds(non_inferior=True))
+    assert "labels do not allow it" in with_margin[0]
     no_safety = {"quality": certificate().criteria["quality"]}
     assert "no safety criterion" in " ".join(
         failures(certificate(criteria=no_safety), Thresholds(max_missed_harm=1.0))
@@ -167,3 +168,36 @@ def test_a_stale_certificate_and_a_run_judged_in_part_do_not_pass() -> None:
         "the certificate is stale: judge was a in the study and is b",
         "coverage of m on treatment is 0.500, below 0.9",
     )
+
+
+def test_coverage_is_demanded_of_every_criterion_not_of_their_mean() -> None:
+    quality, safe = certificate().criteria.values()
+    criteria = {
+        "quality": quality.model_copy(update={"coverage": 1.0}),
+        "safe": safe.model_copy(update={"coverage": 0.4}),
+    }
+    found = failures(certificate(criteria=criteria), Thresholds(min_coverage=0.9))
+    assert found == ("coverage of safe in the study is 0.400, below 0.9",)
+    assert failures(certificate(criteria=criteria), Thresholds(
+        min_coverage=0.9, criteria=("quality",)
+    )) == ()  # fmt: skip
+
+
+def test_a_criterion_that_nobody_labelled_does_not_pass_unless_others_are_named() -> None:
+    part = certificate(unstudied=("dose",))
+    assert failures(part, Thresholds(min_kappa=0.3)) == (
+        "dose was not studied: nobody labelled it",
+    )
+    assert failures(part, Thresholds(min_kappa=0.3, criteria=("quality", "safe"))) == ()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_threshold_that_is_no_number_is_refused(value: float) -> None:
+    with pytest.raises(InputError, match="min_kappa is"):
+        Thresholds(min_kappa=value)
+
+
+def test_a_value_that_is_no_number_is_no_certificate() -> None:
+    text = certificate().model_dump_json().replace("0.61", "NaN")
+    with pytest.raises(ValidationError, match="finite number"):
+        Certificate.model_validate_json(text)

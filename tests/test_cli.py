@@ -78,6 +78,15 @@ def test_json_lines_can_be_piped(files: Path) -> None:
     assert Grade.model_validate_json(done.stdout).item_id == "1"
 
 
+def test_names_of_ones_own_count_for_level_2(files: Path) -> None:
+    write(files / "items.jsonl", ITEM | {"rubric_must_include": ["nusinersen"]})
+    write(files / "answers.jsonl", {"index": ITEM["index"], "prediction": "Give Spinraza."})
+    (files / "own.tsv").write_text("nusinersen\tdrug\tSpinraza\n", encoding="utf-8")
+    options = ("--terms", "own.tsv", "--format", "jsonl")
+    (line,) = run(*EMBEDDED, *options, cwd=files).stdout.splitlines()
+    assert Grade.model_validate_json(line).level2.lists[0].coverage == 1
+
+
 def test_predictions_and_items_without_partner_are_listed(files: Path) -> None:
     write(
         files / "answers.jsonl",

@@ -144,6 +144,14 @@ def test_a_column_that_is_missing_or_could_be_two_is_refused(
     assert caught.value.remedy
 
 
+def test_the_remedy_is_said_for_python_and_for_the_command_line(tmp_path: Path) -> None:
+    path = lines(tmp_path / "p.jsonl", {"index": 7, "reply": "Rest."})
+    with pytest.raises(
+        InputError, match=r"text_column=\.\.\., or --text-column on the command line"
+    ):
+        read_predictions(path)
+
+
 def test_system_and_system_column_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exclude each other"):
         read_predictions(tmp_path / "p.jsonl", system="a", system_column="b")

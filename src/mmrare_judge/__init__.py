@@ -1,41 +1,50 @@
 """Rubric-driven LLM judges for free-text answers of medical models.
 
 The names here are the public interface; everything else may move any day.
+Each is imported when it is first asked for: importing the package costs next to nothing.
 """
 
+import sys as _sys
+from importlib import import_module as _import_module
+from types import ModuleType as _Module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from mmrare_judge._version import __version__
-from mmrare_judge.errors import (
-    BackendError,
-    BudgetError,
-    ConfigError,
-    InputError,
-    MissingExtraError,
-    MMRareJudgeError,
-    OutputError,
-    RubricError,
-)
-from mmrare_judge.grade import (
-    Evidence,
-    Grade,
-    Level2,
-    Unscored,
-    Usage,
-    Verdict,
-)
-from mmrare_judge.item import Item, Reference
-from mmrare_judge.judge import Judge, agrade, grade, grade_many
-from mmrare_judge.ledger import iter_grades, read_grades
-from mmrare_judge.limits import Limits
-from mmrare_judge.pairing import Pairing, pair_up
-from mmrare_judge.prediction import Prediction, read_predictions
-from mmrare_judge.reading import iter_items, read_items
-from mmrare_judge.rows import as_item
-from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
-from mmrare_judge.run import Run, RunReport
-from mmrare_judge.signature import Signature
-from mmrare_judge.spec import JudgeSpec
-from mmrare_judge.summary import Summary, summarise
-from mmrare_judge.verify import verify
+
+if _TYPE_CHECKING:
+    from mmrare_judge.errors import (
+        BackendError,
+        BudgetError,
+        ConfigError,
+        InputError,
+        MissingExtraError,
+        MMRareJudgeError,
+        OutputError,
+        RubricError,
+    )
+    from mmrare_judge.grade import (
+        Evidence,
+        Grade,
+        Level2,
+        Unscored,
+        Usage,
+        Verdict,
+    )
+    from mmrare_judge.item import Item, Reference
+    from mmrare_judge.judge import Judge, agrade, grade, grade_many
+    from mmrare_judge.ledger import iter_grades, read_grades
+    from mmrare_judge.lexical.terms import Terms
+    from mmrare_judge.limits import Limits
+    from mmrare_judge.pairing import Pairing, pair_up
+    from mmrare_judge.prediction import Prediction, read_predictions
+    from mmrare_judge.reading import iter_items, read_items
+    from mmrare_judge.rows import as_item
+    from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
+    from mmrare_judge.run import Run, RunReport
+    from mmrare_judge.signature import Signature
+    from mmrare_judge.spec import JudgeSpec
+    from mmrare_judge.summary import Summary, summarise
+    from mmrare_judge.verify import verify
 
 __all__ = [
     "BackendError",
@@ -63,6 +72,7 @@ __all__ = [
     "RunReport",
     "Signature",
     "Summary",
+    "Terms",
     "Unscored",
     "Usage",
     "Verdict",
@@ -82,3 +92,48 @@ __all__ = [
     "summarise",
     "verify",
 ]
+
+_NAMES_BY_MODULE = {
+    "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
+    "OutputError RubricError",
+    "grade": "Evidence Grade Level2 Unscored Usage Verdict",
+    "item": "Item Reference",
+    "judge": "Judge agrade grade grade_many",
+    "ledger": "iter_grades read_grades",
+    "lexical.terms": "Terms",
+    "limits": "Limits",
+    "pairing": "Pairing pair_up",
+    "prediction": "Prediction read_predictions",
+    "reading": "iter_items read_items",
+    "rows": "as_item",
+    "rubric": "Criterion Level Rubric list_rubrics load_rubric",
+    "run": "Run RunReport",
+    "signature": "Signature",
+    "spec": "JudgeSpec",
+    "summary": "Summary summarise",
+    "verify": "verify",
+}
+_HOMES = {name: home for home, names in _NAMES_BY_MODULE.items() for name in names.split()}
+
+
+class _Package(_Module):
+    """This package, which finds its names as they are asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value = getattr(_import_module(f"{self.__name__}.{_HOMES[name]}"), name)
+        super().__setattr__(name, value)
+        return value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing a module sets it as an attribute of its package. The functions `grade` and
+        # `verify` are called like the modules they come from, and it is they who are meant.
+        if name not in _HOMES or not isinstance(value, _Module):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_HOMES})
+
+
+_sys.modules[__name__].__class__ = _Package

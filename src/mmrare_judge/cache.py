@@ -146,6 +146,7 @@ def _open_store(directory: Path) -> Any:
     except _STORE_FAULTS as error:
         raise OutputError(
             f"cache {directory} cannot be opened: {error}. "
+            'Name another directory (cache=..., --cache-dir), or keep none: cache="off". '
             'If it is only to be read, replay it: cache=Replay(directory), or cache="replay"'
         ) from error
 

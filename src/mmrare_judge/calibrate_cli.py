@@ -43,6 +43,12 @@ def calibrate_command(
     margin: Annotated[
         float | None, typer.Option(help="Of non-inferiority, declared beforehand.")
     ] = None,
+    max_missed_harm: Annotated[
+        float | None, typer.Option(help="Share of violations that may pass, declared beforehand.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(help="Share of units that need a verdict; 0.9 if left out.")
+    ] = None,
     statistic: Annotated[str | None, typer.Option(help="The main statistic.")] = None,
     consensus: Annotated[Consensus | None, typer.Option(help="How labels are joined.")] = None,
     adjudicator: Annotated[str | None, typer.Option(help="The rater who settles ties.")] = None,
@@ -58,6 +64,8 @@ def calibrate_command(
     """
     settings = {
         "margin": margin,
+        "max_missed_harm": max_missed_harm,
+        "min_coverage": min_coverage,
         "statistic": statistic,
         "consensus": None if consensus is None else consensus.value,
         "adjudicator": adjudicator,
@@ -111,7 +119,7 @@ def study_plan(
     """
     from pydantic import ValidationError
 
-    from mmrare_judge.calibration.study_file import StudyFile, read_study_file
+    from mmrare_judge.calibration.study_file import StudyFile, read_study_file, refused
 
     base = read_study_file(file).model_dump(exclude_unset=True) if file else {}
     labels = dict(base.get("gold", {}))
@@ -128,15 +136,16 @@ def study_plan(
     try:
         return StudyFile.model_validate(merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(first["msg"], field=field) from error
+        raise refused(error) from error
 
 
 def _lists(columns: Mapping[str, str]) -> dict[str, Any]:
     """Columns of a wide table come as one comma-separated word."""
     several = ("raters", "criteria")
-    return {name: value.split(",") if name in several else value for name, value in columns.items()}
+    return {
+        name: [one.strip() for one in value.split(",")] if name in several else value
+        for name, value in columns.items()
+    }
 
 
 def run_study(plan: StudyFile, out: Path) -> Study:

@@ -23,7 +23,8 @@ Tone = Literal["good", "bad", "open"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A value that is no number would compare as neither too low nor too high.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Calibration(_Record):
@@ -79,6 +80,7 @@ class CertifiedCriterion(_Record):
         kappa: Cohen's kappa of the judge with the clinicians taken together.
         non_inferiority: The verdict by the margin declared beforehand; ``None`` without one.
         missed_harm: Share of confirmed violations that the judge passed; safety criteria only.
+        coverage: Share of the units with gold on which the judge gave a verdict.
     """
 
     kind: str
@@ -87,6 +89,7 @@ class CertifiedCriterion(_Record):
     kappa: Measured | None = None
     non_inferiority: str | None = None
     missed_harm: Measured | None = None
+    coverage: float | None = Field(default=None, ge=0, le=1)
 
 
 class Rules(_Record):
@@ -118,6 +121,7 @@ class Certificate(_Record):
         verdict: The verdict in sentences.
         coverage: Share of the verdicts on units with gold that the judge gave.
         criteria: What was found, by criterion.
+        unstudied: Criteria of the rubric of which nothing was found, since nobody labelled them.
         degenerate: What is peculiar about the judge, in sentences.
         study_hash: Tagged hash of ``study.json``'s content.
     """
@@ -135,6 +139,7 @@ class Certificate(_Record):
     verdict: tuple[str, ...]
     coverage: float = Field(ge=0, le=1)
     criteria: Mapping[str, CertifiedCriterion]
+    unstudied: tuple[str, ...] = ()
     degenerate: tuple[str, ...] = ()
     study_hash: str
 

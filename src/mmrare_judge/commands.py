@@ -20,6 +20,7 @@ from mmrare_judge.estimate import total_line
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item
 from mmrare_judge.ledger import GRADES, iter_grades
+from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.limits import Limits
 from mmrare_judge.pairing import Pairing, pair_up
 from mmrare_judge.panel_cli import print_panels
@@ -112,6 +113,15 @@ def cache_choice(folder: Path | None, *, replay: bool) -> CacheChoice:
     if replay:
         return Replay(folder)
     return "default" if folder is None else folder
+
+
+def own_terms(file: Path | None) -> Terms | None:
+    """The names of a file of one's own over those of the package; ``None`` for the latter alone.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return None if file is None else Terms.default().with_file(file)
 
 
 def prepare_grade(job: GradeJob) -> tuple[Run, tuple[Pair, ...], Pairing]:

@@ -110,6 +110,8 @@ class Usage(_Record):
     extra_cost: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
+        if other == _NOTHING:
+            return self
         return Usage(
             calls=self.calls + other.calls,
             retries=self.retries + other.retries,
@@ -125,6 +127,9 @@ class Usage(_Record):
         """The same, all of it counted as extra."""
         tokens = self.prompt_tokens + self.completion_tokens
         return self.model_copy(update={"extra_tokens": tokens, "extra_cost": self.cost})
+
+
+_NOTHING = Usage()
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -7,7 +7,7 @@ from mmrare_judge.grade import Grade
 from mmrare_judge.prompt import neutralise
 from mmrare_judge.replay import Replay
 from mmrare_judge.task import Task
-from mmrare_judge.text import fold
+from mmrare_judge.text import is_blank
 
 
 def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
@@ -32,7 +32,7 @@ def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
 
 
 def _check_prediction(grade: Grade, task: Task, replay: Replay) -> None:
-    blank = not fold(task.prediction).text.strip()
+    blank = is_blank(task.prediction)
     asked = None if blank else _asked(grade, replay)
     if blank != grade.empty or (asked is not None and neutralise(task.prediction) not in asked):
         raise InputError(

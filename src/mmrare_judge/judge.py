@@ -37,6 +37,9 @@ from mmrare_judge.verdicts import doubts, settle
 JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
 """A model name, a judge YAML file, a spec or its settings; ``None`` for the default judge."""
 
+RubricLike = Rubric | str | Path | None
+"""A rubric, its name or its file; ``None`` for the one of the item's track."""
+
 
 class Judge:
     """Grades predictions, one after another or many at once.
@@ -70,7 +73,7 @@ class Judge:
         self,
         judge: JudgeLike = None,
         *,
-        rubric: Rubric | str | Path | None = None,
+        rubric: RubricLike = None,
         cache: CacheChoice = "default",
         backend: Backend | Literal["litellm", "direct"] | None = None,
         limits: Limits | None = None,
@@ -242,13 +245,19 @@ def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Pre
 
 
 def grade(
-    prediction: str | Prediction, item: Any, *, judge: JudgeLike = None, **options: Any
+    prediction: str | Prediction,
+    item: Any,
+    *,
+    rubric: RubricLike = None,
+    judge: JudgeLike = None,
+    **options: Any,
 ) -> Grade:
-    """Grade one prediction: ``Judge(judge, **options).grade(prediction, item)``.
+    """Grade one prediction: ``Judge(judge, rubric=rubric, **options).grade(prediction, item)``.
 
     Args:
         prediction: The text, or a `Prediction`.
         item: An `Item`, or a dict or table row that can be read as one.
+        rubric: See `Judge`.
         judge: See `Judge`.
         **options: ``system``, and everything `Judge` takes.
 
@@ -262,20 +271,26 @@ def grade(
     'YES'
     """
     system = options.pop("system", "")
-    return Judge(judge, **options).grade(prediction, item, system=system)
+    return Judge(judge, rubric=rubric, **options).grade(prediction, item, system=system)
 
 
 async def agrade(
-    prediction: str | Prediction, item: Any, *, judge: JudgeLike = None, **options: Any
+    prediction: str | Prediction,
+    item: Any,
+    *,
+    rubric: RubricLike = None,
+    judge: JudgeLike = None,
+    **options: Any,
 ) -> Grade:
     """Grade one prediction inside asynchronous code; see `grade`."""
     system = options.pop("system", "")
-    return await Judge(judge, **options).agrade(prediction, item, system=system)
+    return await Judge(judge, rubric=rubric, **options).agrade(prediction, item, system=system)
 
 
 def grade_many(
     pairs: Iterable[tuple[str | Prediction, Any]],
     *,
+    rubric: RubricLike = None,
     judge: JudgeLike = None,
     concurrency: int = 8,
     limits: Limits | None = None,
@@ -288,11 +303,12 @@ def grade_many(
 
     Args:
         pairs: Prediction and item.
+        rubric: See `Judge`.
         judge: See `Judge`.
         concurrency: Requests on the wire at most, where no ``limits`` are given.
         limits: As for a run; a budget that is used up raises `BudgetError`.
         **options: Everything `Judge` takes.
     """
     chosen = limits or Limits(concurrency=concurrency)
-    many = Judge(judge, limits=chosen, **options)
+    many = Judge(judge, rubric=rubric, limits=chosen, **options)
     return many.grade_many(pairs, concurrency=chosen.workers)

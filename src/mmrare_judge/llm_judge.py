@@ -107,6 +107,8 @@ class LanguageModelJudge:
 
     async def _claim(self, request: Request, item_id: str, deadline: float) -> Assessment:
         """Buy the reply, unless another process is doing so and it comes through the cache."""
+        if not isinstance(self.cache, ReplyCache):
+            return await self._buy(request, deadline)
         patience = min(self.spec.timeout, deadline - _now())
         async with self._claims.held(request.hash, patience=patience) as waited:
             known = self._look_up(request, item_id) if waited else None

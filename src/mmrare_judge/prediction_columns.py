@@ -68,4 +68,5 @@ def _column(values: Collection[str], asked: str | None, usual: tuple[str, ...], 
     problem = f"no column for the {what}: {' or '.join(names)}; columns are {', '.join(values)}"
     if found:
         problem = f"{' and '.join(found)} could each hold the {what}"
-    raise InputError(problem, remedy=f"Say which column it is: {what}_column=...")
+    remedy = f"Say which column it is: {what}_column=..., or --{what}-column on the command line"
+    raise InputError(problem, remedy=remedy)

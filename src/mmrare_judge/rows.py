@@ -104,7 +104,8 @@ def _agreed_track(own: object, given: str | None) -> Track:
         raise InputError(problem, remedy=remedy, field="track")
     agreed = wanted or said
     if agreed is None:
-        remedy = f"Give track=..., or a track column; tracks are {', '.join(TRACKS)}"
+        known = f"tracks are {', '.join(TRACKS)}"
+        remedy = f"Give track=... (--track on the command line), or a track column; {known}"
         raise InputError("the track is not known", remedy=remedy)
     return agreed
 

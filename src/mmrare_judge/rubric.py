@@ -132,7 +132,7 @@ class Criterion(_Strict):
     element: PerElement | None = None
     embedded: EmbeddedRule | None = None
 
-    @property
+    @cached_property
     def max_points(self) -> Fraction:
         """Points of the best level."""
         return max(level.points for level in self.levels.values())
@@ -347,6 +347,7 @@ def _scoring_problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], s
         )
 
 
+@cache
 def list_rubrics() -> tuple[str, ...]:
     """Names of the rubrics that come with the package.
 

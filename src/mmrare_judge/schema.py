@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
-from typing import Annotated, Any, Literal, Self, get_args
+from functools import cache, lru_cache
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import PydanticCustomError
@@ -38,6 +38,13 @@ class ReplyModel(BaseModel):
         Raises:
             ValidationError: The reply is not of the asked-for structure.
         """
+        if isinstance(json_data, str) and not options:
+            kept: Self = _kept(cls, json_data)
+            return kept
+        return cls._validate_once(json_data, **options)
+
+    @classmethod
+    def _validate_once(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         reply = super().model_validate_json(json_data, **options)
         doubled = _doubled_keys(json_data)
         if doubled:
@@ -48,10 +55,23 @@ class ReplyModel(BaseModel):
         return reply
 
 
+_Reply = TypeVar("_Reply", bound=ReplyModel)
+
+
+@lru_cache(maxsize=16)
+def _kept(model: type[_Reply], text: str) -> _Reply:
+    # A reply is validated where it is received, and read again where it is graded: at once, so few
+    # need to be kept. Many would lie scattered in memory, and keep it from being given back.
+    reply: _Reply = model._validate_once(text)
+    return reply
+
+
 def _doubled_keys(text: str | bytes | bytearray) -> str:
     doubled: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
+        if len(dict(pairs)) == len(pairs):
+            return
         names = [name for name, _ in pairs]
         doubled.extend(sorted({name for name in names if names.count(name) > 1}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from mmrare_judge.grade import Verdict
 from mmrare_judge.rubric import Criterion, Rubric
@@ -48,7 +49,14 @@ def score_verdicts(rubric: Rubric, verdicts: tuple[Verdict, ...]) -> Scored:
         rubric: The rubric.
         verdicts: One a criterion; a criterion without a verdict counts as not judged.
     """
-    shares = {v.criterion: _share(rubric, v) for v in verdicts if v.status == "judged"}
+    judged = tuple((v.criterion, v.level) for v in verdicts if v.status == "judged")
+    return _scored(rubric, judged)
+
+
+@lru_cache(maxsize=4096)
+def _scored(rubric: Rubric, levels: tuple[tuple[str, str | None], ...]) -> Scored:
+    """Score the levels of what was judged; exact arithmetic is slow, and the same levels recur."""
+    shares = {criterion: _share(rubric, criterion, level) for criterion, level in levels}
     missing = [criterion.id for criterion in rubric.criteria if criterion.id not in shares]
     judged = sum((c.weight for c in rubric.criteria if c.id in shares), Fraction(0))
     partial = score_shares(rubric, shares)
@@ -61,11 +69,11 @@ def score_verdicts(rubric: Rubric, verdicts: tuple[Verdict, ...]) -> Scored:
     )
 
 
-def _share(rubric: Rubric, verdict: Verdict) -> Fraction:
-    criterion = rubric.criterion(verdict.criterion)
-    if verdict.level is None:
-        raise ValueError(f"criterion {verdict.criterion!r} is judged and has no level")
-    return criterion.levels[verdict.level].points / criterion.max_points
+def _share(rubric: Rubric, id: str, level: str | None) -> Fraction:
+    criterion = rubric.criterion(id)
+    if level is None:
+        raise ValueError(f"criterion {id!r} is judged and has no level")
+    return criterion.levels[level].points / criterion.max_points
 
 
 def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:

@@ -7,8 +7,12 @@ import json
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic_core import to_json
 
 _HASH_TAG = "sha256-c1"  # algorithm, and the version of the canonical form below
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 
 
 def canonical_json(value: object) -> str:
@@ -20,9 +24,19 @@ def canonical_json(value: object) -> str:
     >>> canonical_json({"b": 1, "a": ["µ"]})
     '{"a":["µ"],"b":1}'
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
+
+
+def canonical_string(text: str) -> str:
+    r"""`canonical_json` of a text, several times as fast for a long one.
+
+    >>> canonical_string("1 µg\n") == canonical_json("1 µg\n")
+    True
+    """
+    try:
+        return to_json(text).decode()
+    except ValueError:  # a lone surrogate, which UTF-8 cannot hold
+        return canonical_json(text)
 
 
 def content_hash(value: object) -> str:
@@ -31,7 +45,12 @@ def content_hash(value: object) -> str:
     >>> content_hash({})
     'sha256-c1:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
     """
-    digest = hashlib.sha256(canonical_json(value).encode("utf-8", "backslashreplace")).hexdigest()
+    return text_hash(canonical_json(value))
+
+
+def text_hash(canonical: str) -> str:
+    """The same, of a canonical form that is there already."""
+    digest = hashlib.sha256(canonical.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{_HASH_TAG}:{digest}"
 
 

@@ -107,7 +107,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
     try:
         data = parse_yaml(path.read_text(encoding="utf-8-sig")).data
-    except (OSError, UnicodeDecodeError, YamlError) as error:
+    except YamlError as error:
+        line = f", line {error.line}" if error.line else ""
+        raise ConfigError(f"judge file {path}{line}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"judge file {path} cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"judge file {path}: write settings as `key: value`, one a line")

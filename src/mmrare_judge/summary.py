@@ -161,6 +161,7 @@ class _Group:
     criteria: dict[str, _Criterion] = field(default_factory=dict)
     lists: dict[str, Mean] = field(default_factory=dict)
     made: dict[str, Signature] = field(default_factory=dict)
+    last_made: Signature | None = None
 
     def add(self, grade: Grade) -> None:
         self.graded += 1
@@ -177,7 +178,8 @@ class _Group:
         for verdict in grade.verdicts:
             self.criteria.setdefault(verdict.criterion, _Criterion()).add(verdict)
         self._add_lists(grade.level2)
-        if grade.unscored is None and not grade.empty:
+        if grade.unscored is None and not grade.empty and grade.signature != self.last_made:
+            self.last_made = grade.signature
             self.made[content_hash(grade.signature.model_dump(mode="json"))] = grade.signature
 
     def _add_lists(self, level2: Level2) -> None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -15,6 +16,9 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Everything that folding changes; the ASCII between is copied in one piece.
 _SPECIAL = re.compile(r"\s+|[*`]|[^\x00-\x7f\s]+")
+# Stretches of it, but for single spaces between ASCII, which folding leaves as they are.
+_STRETCH = re.compile(r"[\s*`\x80-\U0010ffff]{2,}|[^\S ]|[*`\x80-\U0010ffff]")
+_VISIBLE = re.compile(r"[!-)+-_a-~]")  # ASCII but white space and Markdown marks
 _MARKDOWN = "*`"
 _MARKS = str.maketrans(
     {
@@ -47,30 +51,55 @@ def count_unstorable(text: str) -> int:
 
 
 def _clean_if_text(value: object) -> object:
-    return clean(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value if value.isascii() and "\x00" not in value else clean(value)
+    return value
 
 
 Text = Annotated[str, BeforeValidator(_clean_if_text)]
 """A string field that never refuses a row for a stray surrogate or NUL."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Folded:
     """Text folded for comparison, with the way back to the original.
 
     Attributes:
         text: The folded text.
-        starts: For each folded character, where its original begins.
-        ends: For each folded character, where its original ends.
+        original: The text as it was.
     """
 
     text: str
-    starts: list[int]
-    ends: list[int]
+    original: str
+
+    @property
+    def starts(self) -> list[int]:
+        """For each folded character, where its original begins."""
+        return self._offsets[0]
+
+    @property
+    def ends(self) -> list[int]:
+        """For each folded character, where its original ends."""
+        return self._offsets[1]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original offsets of the folded slice ``[start, end)``; the slice must not be empty."""
         return self.starts[start], self.ends[end - 1]
+
+    @cached_property
+    def _offsets(self) -> tuple[list[int], list[int]]:
+        # Looked up seldom: most quotes stand in the text letter by letter.
+        out = _written(self.original)
+        return out.starts, out.ends
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing is left of a text but white space when it is folded.
+
+    >>> is_blank(" \u200b** "), is_blank("0")
+    (True, False)
+    """
+    return _VISIBLE.search(text) is None and not fold(text).text.strip()
 
 
 def fold(text: str) -> Folded:
@@ -84,19 +113,36 @@ def fold(text: str) -> Folded:
     >>> fold("Give  “**Prednisone**”\n10 mg").text
     'give "prednisone" 10 mg'
     """
+    if text.isascii():
+        bare = text.replace("*", "").replace("`", "").lower()
+        return Folded(_single_spaced(bare), text)
+    return Folded("".join(_written(text).pieces), text)
+
+
+def _single_spaced(text: str) -> str:
+    """The text with one space for all white space in a row; at its ends as well."""
+    inside = " ".join(text.split())
+    before = " " if text[:1].isspace() else ""
+    behind = " " if inside and text[-1:].isspace() else ""
+    return f"{before}{inside}{behind}"
+
+
+def _written(text: str) -> _FoldedText:
+    """A text folded piece by piece, with the offsets of all characters."""
     out = _FoldedText(text)
     position = 0
-    for match in _SPECIAL.finditer(text):
-        start, end = match.span()
-        out.copy(position, start)
-        position = end
-        if match[0].isspace():
-            out.space(start, end)
-        elif match[0] not in _MARKDOWN:
-            for first, last in _clusters(text, start, end):
-                out.put(_fold_cluster(text[first:last]), first, last)
+    for stretch in _STRETCH.finditer(text):
+        out.copy(position, stretch.start())
+        position = stretch.end()
+        for match in _SPECIAL.finditer(text, *stretch.span()):
+            start, end = match.span()
+            if match[0].isspace():
+                out.space(start, end)
+            elif match[0] not in _MARKDOWN:
+                for first, last in _clusters(text, start, end):
+                    out.put(_fold_cluster(text[first:last]), first, last)
     out.copy(position, len(text))
-    return Folded("".join(out.pieces), out.starts, out.ends)
+    return out
 
 
 def _clusters(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -130,6 +176,8 @@ class _FoldedText:
             self.ends.extend(range(start + 1, end + 1))
 
     def put(self, piece: str, start: int, end: int) -> None:
+        if piece[:1] == " " and self.pieces and self.pieces[-1] == " ":
+            piece = piece[1:]  # a spacing accent, such as the cedilla, becomes a space and a mark
         if piece:
             self.pieces.append(piece)
             self.starts.extend([start] * len(piece))

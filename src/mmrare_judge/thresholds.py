@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from mmrare_judge.certificate import Calibration, Certificate, CertifiedCriterion, Measured
+from mmrare_judge.errors import InputError
 
 By = Literal["interval", "estimate"]
 
@@ -20,7 +22,8 @@ class Thresholds:
         max_missed_harm: The greatest share of confirmed violations that may pass, 0 to 1.
         min_coverage: The least share of verdicts that the judge gave, in the study and in a run.
         non_inferior: Whether the judge has to be non-inferior by the study's own margin.
-        criteria: The criteria that kappa and non-inferiority are demanded of; all if left out.
+        criteria: The criteria that kappa, coverage in the study and non-inferiority are demanded
+            of; all if left out.
         by: ``interval``: the end of the interval that speaks against the judge has to pass, and a
             value without an interval fails; ``estimate``: the estimate has to.
     """
@@ -31,6 +34,17 @@ class Thresholds:
     non_inferior: bool = False
     criteria: tuple[str, ...] = ()
     by: By = "interval"
+
+    def __post_init__(self) -> None:
+        """Refuse a demand that everything would pass.
+
+        Raises:
+            InputError: A threshold is no number.
+        """
+        for name in ("min_kappa", "max_missed_harm", "min_coverage"):
+            value = getattr(self, name)
+            if value is not None and not isfinite(value):
+                raise InputError(f"{name} is {value}", remedy="Give a number")
 
     @property
     def demanding(self) -> bool:
@@ -67,17 +81,23 @@ def _failures(
 ) -> Iterator[str]:
     if calibration is not None and calibration.status != "calibrated":
         yield f"the certificate is {calibration.status}: {'; '.join(calibration.reasons)}"
-    yield from _uncovered(certificate, thresholds.min_coverage, coverages)
+    if thresholds.min_coverage is not None:
+        whole = (("the study", certificate.coverage), *coverages)
+        yield from _uncovered(whole, thresholds.min_coverage)
     chosen = _chosen(certificate, thresholds)
     for name in thresholds.criteria:
         if name not in certificate.criteria:
             yield f"{name} was not studied; studied were {', '.join(certificate.criteria)}"
+    if not thresholds.criteria:
+        yield from (f"{name} was not studied: nobody labelled it" for name in certificate.unstudied)
     for name, found in chosen.items():
+        if thresholds.min_coverage is not None and found.coverage is not None:
+            part = ((f"{name} in the study", found.coverage),)
+            yield from _uncovered(part, thresholds.min_coverage)
         if thresholds.min_kappa is not None:
             yield from _below(f"kappa on {name}", found.kappa, thresholds.min_kappa, thresholds.by)
         if thresholds.non_inferior and found.non_inferiority != "non-inferior":
-            verdict = found.non_inferiority or "not tested: no margin was declared beforehand"
-            yield f"on {name} the judge is {verdict}"
+            yield f"on {name} the judge is {found.non_inferiority or _untested(certificate)}"
     if thresholds.max_missed_harm is not None:
         yield from _harmful(certificate, thresholds.max_missed_harm, thresholds.by)
 
@@ -89,12 +109,14 @@ def _chosen(certificate: Certificate, thresholds: Thresholds) -> dict[str, Certi
     return {name: certificate.criteria[name] for name in wanted if name in certificate.criteria}
 
 
-def _uncovered(
-    certificate: Certificate, least: float | None, coverages: Iterable[tuple[str, float]]
-) -> Iterator[str]:
-    if least is None:
-        return
-    for name, coverage in (("the study", certificate.coverage), *coverages):
+def _untested(certificate: Certificate) -> str:
+    if certificate.margin is None:
+        return "not tested: no margin was declared beforehand"
+    return "not tested: the study's labels do not allow it, such as those of one clinician"
+
+
+def _uncovered(coverages: Iterable[tuple[str, float]], least: float) -> Iterator[str]:
+    for name, coverage in coverages:
         if coverage < least:
             yield f"coverage of {name} is {coverage:.3f}, below {least:g}"
 

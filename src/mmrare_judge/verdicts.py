@@ -24,17 +24,18 @@ def settle(task: Task, drafts: Mapping[str, Draft], sources: Sources) -> dict[st
 
 
 def _verdict(question: Question, draft: Draft | None, sources: Sources) -> Verdict:
-    verdict = Verdict(criterion=question.criterion.id, element=question.element, status="unscored")
+    criterion, element = question.criterion.id, question.element
     if draft is None:
-        return verdict
+        return Verdict(criterion=criterion, element=element, status="unscored")
     evidence = look_up(draft.quotes, question, sources)
-    seen: dict[str, Any] = {
-        "reasoning": draft.reasoning,
-        "confidence": draft.confidence,
-        "evidence": evidence,
+    return Verdict(
+        criterion=criterion,
+        element=element,
+        reasoning=draft.reasoning,
+        confidence=draft.confidence,
+        evidence=evidence,
         **_decision(question, draft.level, evidence),
-    }
-    return verdict.model_copy(update=seen)
+    )
 
 
 def _decision(

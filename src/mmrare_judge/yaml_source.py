@@ -43,19 +43,33 @@ def parse_yaml(text: str) -> YamlSource:
     >>> source.data, source.line(("levels", "NO", "points"))
     ({'id': 'a', 'levels': {'NO': {'points': 0}}}, 3)
     """
+    try:
+        data, lines = _parsed(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise YamlError(str(error.problem), mark.line + 1 if mark else None) from error
+    except yaml.reader.ReaderError as error:
+        place = text.count("\n", 0, error.position) + 1
+        raise YamlError(f"character U+{error.character:04X} is not allowed", place) from error
+    except RecursionError as error:
+        raise YamlError("it is nested too deeply, or an alias contains itself", None) from error
+    except YamlError:
+        raise
+    except ValueError as error:  # what looks like a date, and is none
+        raise YamlError(f"a value cannot be read: {error}", None) from error
+    return YamlSource(data, lines)
+
+
+def _parsed(text: str) -> tuple[Any, dict[Path, int]]:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
         if node is not None:
             _walk(node, (), lines)
-        data = None if node is None else loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise YamlError(str(error.problem), mark.line + 1 if mark else None) from error
+        return (None if node is None else loader.construct_document(node)), lines
     finally:
         loader.dispose()
-    return YamlSource(data, lines)
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:

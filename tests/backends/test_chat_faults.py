@@ -184,7 +184,10 @@ def test_an_unreachable_endpoint_is_a_connection_fault(way: Way) -> None:
 @pytest.mark.parametrize(
     ("step", "says"),
     [
-        (error(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key"), "_API_KEY"),
+        (
+            error(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key"),
+            "wants another key. Set ",
+        ),
         (error(403, "not for you"), "may not use"),
         (error(402, "pay first"), "billing"),
         (error(429, "quota", code="insufficient_quota", kind="insufficient_quota"), "billing"),

@@ -174,7 +174,7 @@ def test_our_own_exceptions_pass_unchanged() -> None:
 
 
 def test_a_message_loses_class_names_and_tracebacks_and_is_kept_short() -> None:
-    text = "litellm.BadRequestError: BadRequestError: no such field\nTraceback (most recent call"
+    text = "litellm.BadRequestError: BadRequestError: no such\n field\nTraceback (most recent call"
     assert str(as_fault(vendor("BadRequestError", text), model="m")).endswith(
         "It said: no such field"
     )

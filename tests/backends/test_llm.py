@@ -56,6 +56,7 @@ def test_a_set_temperature_that_is_not_taken_is_for_the_caller_to_mend(ask: Ask)
 def test_a_missing_key_names_the_variable_to_set(ask: Ask) -> None:
     asked = ask(model="openai/gpt-5-mini", api_key=None)
     assert isinstance(asked.fault, ConfigError)
+    assert "there is no key for openai/gpt-5-mini" in str(asked.fault)
     assert "OPENAI_API_KEY" in str(asked.fault)
     assert asked.seen == []
 

@@ -66,6 +66,12 @@ def test_a_file_adds_names_and_replaces_rows_of_the_same_name(tmp_path: Path) ->
     assert len(Terms.load(file).rows) == 1
 
 
+def test_the_names_of_the_columns_may_stand_in_the_first_row(tmp_path: Path) -> None:
+    file = tmp_path / "own.tsv"
+    file.write_text("name\tkind\tvariants\nnusinersen\tdrug\tSpinraza\n", encoding="utf-8")
+    assert [term.name for term in Terms.load(file).rows] == ["nusinersen"]
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

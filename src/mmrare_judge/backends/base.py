@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypedDict
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from mmrare_judge.grade import Usage
-from mmrare_judge.signature import canonical_json, text_hash
+from mmrare_judge.signature import canonical_json, canonical_string, text_hash
 from mmrare_judge.spec import Mode
 
 TokenText = str | tuple[int, ...]
@@ -56,16 +56,22 @@ class Request:
     @cached_property
     def hash(self) -> str:
         """Tagged hash of everything but ``reply_model``, which ``schema`` stands for."""
-        content = {
-            "model": self.model,
-            "messages": list(self.messages),
-            "sampling": dict(self.sampling),
+        # Nearly all of it is messages, which have a quick way, and the schema, which is the same
+        # object for many requests and is written once.
+        said = ",".join(
+            f'{{"content":{canonical_string(message["content"])},"role":"{message["role"]}"}}'
+            for message in self.messages
+        )
+        asked = {
             "mode": self.mode,
-            "endpoint": self.endpoint,
+            "model": self.model,
             "sample": self.sample,
+            "sampling": dict(self.sampling),
         }
-        # The schema, the last key, is the same object for many requests, and is written once.
-        return text_hash(f'{canonical_json(content)[:-1]},"schema":{_schema_text(self.schema)}}}')
+        return text_hash(
+            f'{{"endpoint":{canonical_json(self.endpoint)},"messages":[{said}],'
+            f'{canonical_json(asked)[1:-1]},"schema":{_schema_text(self.schema)}}}'
+        )
 
 
 def _schema_text(schema: Mapping[str, JsonValue]) -> str:

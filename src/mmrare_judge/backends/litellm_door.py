@@ -6,6 +6,8 @@ What is particular about litellm, and dealt with here:
   prints advice. Two environment variables keep it from that; they are set for the import only.
 - A connection that is reset under a request makes its HTTP handler send that request again, unseen
   and uncounted. Our session reports the reset in a form that it hands on.
+- It works for milliseconds before a request is on the wire. An event loop does that for all
+  requests at once, so that none is sent before the last is ready; a `Doorway` lets few in.
 - It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts
   down, the clients of that loop are closed and forgotten.
 """
@@ -23,6 +25,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from mmrare_judge.backends.doorway import Doorway
 from mmrare_judge.backends.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -53,14 +56,15 @@ def litellm() -> Any:
 
 async def complete(payload: Mapping[str, Any]) -> Any:
     """One attempt at a chat completion, without any repeats of litellm's or of the SDKs'."""
-    return await litellm().acompletion(
-        **payload,
-        max_retries=0,
-        num_retries=0,
-        shared_session=await sessions.get(),
-        # With tools, 1.106 imports an optional package unless it is told to leave that path out.
-        **({"_skip_mcp_handler": True} if "tools" in payload else {}),
-    )
+    async with _doorway.passed():
+        return await litellm().acompletion(
+            **payload,
+            max_retries=0,
+            num_retries=0,
+            shared_session=await sessions.get(),
+            # With tools, 1.106 imports an optional package unless told to leave that path out.
+            **({"_skip_mcp_handler": True} if "tools" in payload else {}),
+        )
 
 
 def check_provider(model: str, api_base: str | None) -> None:
@@ -146,6 +150,7 @@ async def _lost_is_lost(request: ClientRequest, handler: ClientHandlerType) -> C
     """Report a lost connection as a server that hung up, which litellm does not repeat."""
     from aiohttp import ClientOSError, ServerDisconnectedError
 
+    _doorway.leave()
     try:
         return await handler(request)
     except ClientOSError as error:
@@ -165,6 +170,7 @@ async def _forget_clients() -> None:
 
 
 sessions = Sessions(middlewares=(_lost_is_lost,), farewell=_forget_clients)
+_doorway = Doorway(2)
 _prices: dict[str, tuple[float, float] | None] = {}
 
 

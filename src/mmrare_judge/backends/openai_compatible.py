@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pydantic_core import to_json
+
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.completion import Completion, completion
@@ -142,6 +144,15 @@ def _body(payload: Payload) -> bytes:
     more = body.pop("extra_body", None)  # where litellm wants what OpenAI itself does not know
     if isinstance(more, Mapping):
         body.update(more)
-    text = json.dumps(body)
+    written = _json(body)
+    if payload.structure == "{}":
+        return written
     # The structure is spliced in as it is: writing a schema anew takes longer than all the rest.
-    return (text if payload.structure == "{}" else f"{text[:-1]},{payload.structure[1:]}").encode()
+    return b"%b,%b" % (written[:-1], payload.structure[1:].encode())
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    try:
+        return to_json(body)
+    except ValueError:  # a lone surrogate, which UTF-8 cannot hold
+        return json.dumps(body).encode()

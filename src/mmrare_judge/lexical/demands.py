@@ -88,7 +88,7 @@ class Element:
         return self.kind == "name" or not demand.aside
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def compile_element(
     text: str, terms: Terms, *, question: str = "", strict: bool = False
 ) -> Element:
@@ -113,7 +113,7 @@ def compile_element(
     return Element(text, "statement", _heaviest(own) or _heaviest(asked))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def compile_prohibited(text: str, terms: Terms) -> Element:
     """Compile what must not be recommended: "Avoid X" and "Do not give X" stand for X.
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import NamedTuple
 
-from mmrare_judge.lexical.negation import negate
+from mmrare_judge.lexical.headings import negated_items
+from mmrare_judge.lexical.negation import negated_words
 from mmrare_judge.lexical.negation_words import CUES
 from mmrare_judge.lexical.stems import stem
 from mmrare_judge.lexical.terms import Kind, Terms
-from mmrare_judge.lexical.tokens import Token, sentence_starts, tokens_of
-from mmrare_judge.lexical.words import weight
+from mmrare_judge.lexical.tokens import Cut, Token, cut, sentence_starts
+
+Bounds = tuple[tuple[int, int], ...]
+"""For each sentence, the positions of its first token and behind its last."""
 
 _LOCAL = re.compile(r"\(([A-Z][A-Za-z0-9]{1,6})s?\)")
 
@@ -41,7 +44,7 @@ class Document:
 
     Attributes:
         text: The text as it was given.
-        tokens: Its tokens.
+        cut: Its tokens, feature by feature.
         bounds: For each sentence, the positions of its first token and behind its last.
         words: For the key of each token but function words, the positions where it stands.
         terms: For each term found, as ``=name``, where it stands.
@@ -50,19 +53,30 @@ class Document:
     """
 
     text: str
-    tokens: tuple[Token, ...]
-    bounds: tuple[tuple[int, int], ...]
+    cut: Cut
+    bounds: Bounds
     words: dict[str, list[int]]
     terms: dict[str, list[Mention]]
     negations: frozenset[int]
     kinds: tuple[tuple[Kind, str, Mention], ...]
 
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its tokens, one by one."""
+        keys, words, _, starts, ends = self.cut
+        return tuple(map(Token, keys, words, starts, ends))
+
+    def has(self, key: str) -> bool:
+        """Whether a key stands anywhere: a token's, or a term's as ``=name``."""
+        return key in (self.terms if key[0] == "=" else self.words)
+
     def mentions(self, key: str) -> list[Mention]:
         """Where a key stands: a token's, or a term's as ``=name``."""
         if key[0] == "=":
             return self.terms.get(key, [])
+        starts, negations = self.starts, self.negations
         return [
-            Mention(position, position, self.sentence_of(position), position in self.negations)
+            Mention(position, position, bisect_right(starts, position) - 1, position in negations)
             for position in self.words.get(key, ())
         ]
 
@@ -77,7 +91,7 @@ class Document:
 
     def slice(self, first: int, last: int) -> tuple[int, int]:
         """Offsets of the stretch from one token to another."""
-        return self.tokens[first].start, self.tokens[last].end
+        return self.cut.starts[first], self.cut.ends[last]
 
     def negated(self, position: int) -> bool:
         """Whether the token at a position is negated."""
@@ -97,59 +111,66 @@ def read(text: str, terms: Terms) -> Document:
     >>> [(name, mention.negated) for _, name, mention in document.kinds]
     [('magnetic resonance imaging', True), ('intravenous immunoglobulin', False)]
     """
-    tokens = tokens_of(text)
+    tokens = cut(text)
     bounds = _bounds(text, tokens)
     negations = _negations(text, tokens, bounds)
     words = _word_index(tokens, _local_abbreviations(text, tokens))
     named: dict[str, list[Mention]] = {}
     kinds: list[tuple[Kind, str, Mention]] = []
-    for number, (first, behind) in enumerate(bounds):
-        for start, end, term in terms.find([token.key for token in tokens[first:behind]]):
-            last = first + end - 1
-            mention = Mention(first + start, last, number, last in negations)
-            for name in (term.name, *terms.parts.get(term.name, ())):
-                named.setdefault(f"={name}", []).append(mention)
-            kinds.append((term.kind, term.name, mention))
-    return Document(text, tuple(tokens), bounds, words, named, negations, tuple(kinds))
+    for sentence, first, behind, term in terms.find_within(tokens.keys, bounds):
+        mention = Mention(first, behind - 1, sentence, behind - 1 in negations)
+        for name in (term.name, *terms.parts.get(term.name, ())):
+            named.setdefault(f"={name}", []).append(mention)
+        kinds.append((term.kind, term.name, mention))
+    return Document(text, tokens, bounds, words, named, negations, tuple(kinds))
 
 
-def _word_index(tokens: list[Token], local: dict[str, tuple[str, ...]]) -> dict[str, list[int]]:
+def _word_index(tokens: Cut, local: dict[str, tuple[str, ...]]) -> dict[str, list[int]]:
     words: dict[str, list[int]] = {}
-    for position, token in enumerate(tokens):
-        if weight(token.word):
-            words.setdefault(token.key, []).append(position)
-            for key in local.get(token.key, ()) if local else ():
-                words.setdefault(key, []).append(position)
+    keys = tokens.keys
+    for position in compress(range(len(keys)), tokens.weights):
+        key = keys[position]
+        if key in words:
+            words[key].append(position)
+        else:
+            words[key] = [position]
+        for other in local.get(key, ()) if local else ():
+            words.setdefault(other, []).append(position)
     return words
 
 
-def _negations(
-    text: str, tokens: list[Token], bounds: tuple[tuple[int, int], ...]
-) -> frozenset[int]:
-    return frozenset(
-        first + offset
-        for first, behind in bounds
-        if not CUES.isdisjoint([token.word for token in tokens[first:behind]])
-        for offset in negate(text, tokens[first:behind])
-    )
+def _negations(text: str, tokens: Cut, bounds: Bounds) -> frozenset[int]:
+    cues = [position for position, word in enumerate(tokens.words) if word in CUES]
+    starts = [first for first, _ in bounds]
+    found: list[int] = []
+    for sentence in dict.fromkeys(bisect_right(starts, cue) - 1 for cue in cues):
+        first, behind = bounds[sentence]
+        gaps = [
+            text[end:start]
+            for end, start in zip(
+                tokens.ends[first : behind - 1], tokens.starts[first + 1 : behind], strict=True
+            )
+        ]
+        negated = negated_words(tokens.words[first:behind], ["", *gaps])
+        found.extend(first + offset for offset in negated)
+    for start, end in negated_items(text) if cues else ():
+        found.extend(range(bisect_left(tokens.starts, start), bisect_left(tokens.starts, end)))
+    return frozenset(found)
 
 
-def _bounds(text: str, tokens: list[Token]) -> tuple[tuple[int, int], ...]:
-    offsets = [token.start for token in tokens]
-    cuts = [0, *(bisect_right(offsets, start - 1) for start in sentence_starts(text)), len(tokens)]
+def _bounds(text: str, tokens: Cut) -> Bounds:
+    starts = tokens.starts
+    cuts = [0, *(bisect_left(starts, start) for start in sentence_starts(text)), len(starts)]
     return tuple((first, behind) for first, behind in pairwise(cuts) if first < behind)
 
 
-def _local_abbreviations(text: str, tokens: list[Token]) -> dict[str, tuple[str, ...]]:
+def _local_abbreviations(text: str, tokens: Cut) -> dict[str, tuple[str, ...]]:
     """What the text itself abbreviates: "premature ejaculation (PE)" makes PE mean both words."""
     found: dict[str, tuple[str, ...]] = {}
-    ends = [token.end for token in tokens]
     for match in _LOCAL.finditer(text):
         letters = match[1].lower()
-        behind = bisect_right(ends, match.start())
-        before = tokens[max(0, behind - len(letters)) : behind]
-        if len(before) == len(letters) and all(
-            token.word[0] == letter for token, letter in zip(before, letters, strict=True)
-        ):
-            found[stem(letters)] = tuple(token.key for token in before)
+        behind = bisect_right(tokens.ends, match.start())
+        place = slice(max(0, behind - len(letters)), behind)
+        if [word[0] for word in tokens.words[place]] == list(letters):
+            found[stem(letters)] = tuple(tokens.keys[place])
     return found

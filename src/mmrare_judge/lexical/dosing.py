@@ -78,7 +78,7 @@ def _in_sentence(
         reach = agents[index + 1].first if following else behind
         begin = max(first, agent.first - _ROUTE_REACH, agents[index - 1].behind if index else 0)
         claimed = max(agent.behind, reach - _ROUTE_REACH) if following else reach
-        doses = [p for p in range(agent.behind, reach) if _DOSE.fullmatch(document.tokens[p].key)]
+        doses = [p for p in range(agent.behind, reach) if _is_dose(document.cut.keys[p])]
         ways = [
             p for p in (*range(begin, agent.first), *range(agent.behind, claimed)) if p in routes
         ]
@@ -86,11 +86,15 @@ def _in_sentence(
         yield (
             agent.key,
             Dosing(
-                frozenset(document.tokens[p].key for p in doses),
+                frozenset(document.cut.keys[p] for p in doses),
                 frozenset(routes[p] for p in ways),
                 document.slice(min(places), max(places)),
             ),
         )
+
+
+def _is_dose(key: str) -> bool:
+    return key[0] == "#" and _DOSE.fullmatch(key) is not None
 
 
 def _agents(document: Document) -> list[_Agent]:
@@ -104,7 +108,7 @@ def _agents(document: Document) -> list[_Agent]:
     agents += [
         _Agent(position, position + 1, document.sentence_of(position), key)
         for key, positions in document.words.items()
-        if looks_like_drug(document.tokens[positions[0]].word)
+        if looks_like_drug(document.cut.words[positions[0]])
         for position in positions
         if position not in covered
     ]

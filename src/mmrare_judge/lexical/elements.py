@@ -25,7 +25,7 @@ WINDOWS: dict[Kind, int] = {"name": 1, "order": 3, "statement": 3}
 """Over how many adjacent sentences an element may be spread."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # level 2 and the embedded judge look at one document after the other
 def match_element(document: Document, element: Element) -> ElementMatch:
     """Whether a document states an element, and where.
 
@@ -38,6 +38,8 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     >>> match_element(plan, compile_element("NSAIDs", table)).negated
     True
     """
+    if not _enough(element, [document.has(demand.key) for demand in element.demands]):
+        return ElementMatch(element=element.text, found=False)
     stated = _best(document, element, polarity=True)
     if stated is not None:
         return ElementMatch(element=element.text, found=True, span=stated)
@@ -65,13 +67,17 @@ def _best(document: Document, element: Element, *, polarity: bool) -> Span | Non
     if not _enough(element, places):
         return None
     best: list[Mention] = []
+    firsts = sorted({sentence for place in places for sentence in place})
     for size in range(1, WINDOWS[element.kind] + 1):
-        for first in sorted({sentence for place in places for sentence in place}):
+        for first in firsts:
             held = _held(places, first, size)
             mentions = [mention for mention in held if mention]
-            opposed = polarity and _opposed(element, held)
-            if len(mentions) > len(best) and not opposed and _enough(element, held):
+            if len(mentions) <= len(best) or not _enough(element, held):
+                continue
+            if not (polarity and _opposed(element, held)):
                 best = mentions
+                if len(best) == len(places):  # there is no more to hold
+                    return _span(document, best)
     return _span(document, best) if best else None
 
 
@@ -109,6 +115,8 @@ def _opposed(element: Element, held: Sequence[Mention | None]) -> bool:
 
 def _held(places: Sequence[dict[int, Mention]], first: int, size: int) -> list[Mention | None]:
     """For each demand its first mention in the window, or none."""
+    if size == 1:
+        return [place.get(first) for place in places]
     window = range(first, first + size)
     return [
         next((place[sentence] for sentence in window if sentence in place), None)

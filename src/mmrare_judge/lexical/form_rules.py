@@ -105,14 +105,14 @@ def _sentences_with(document: Document, stems: frozenset[str], *keys: str) -> li
 
 def _has_time(document: Document, sentence: int) -> bool:
     first, behind = document.bounds[sentence]
-    if any(_TIME.fullmatch(token.key) for token in document.tokens[first:behind]):
+    if any(key[0] == "#" and _TIME.fullmatch(key) for key in document.cut.keys[first:behind]):
         return True
     return any(name in _TIMES and m.sentence == sentence for _, name, m in document.kinds)
 
 
 def _names_parameter(document: Document, sentence: int) -> bool:
     first, behind = document.bounds[sentence]
-    if any(token.key in MONITORED for token in document.tokens[first:behind]):
+    if not MONITORED.isdisjoint(document.cut.keys[first:behind]):
         return True
     return any(kind == "test" and m.sentence == sentence for kind, _, m in document.kinds)
 
@@ -120,10 +120,10 @@ def _names_parameter(document: Document, sentence: int) -> bool:
 def _has_parameter(document: Document, start: int, end: int) -> bool:
     """Whether a parameter stands in a stretch, or within a few words of it in its sentence."""
     for first, behind in document.bounds:
-        inside = [p for p in range(first, behind) if start <= document.tokens[p].start < end]
+        inside = [p for p in range(first, behind) if start <= document.cut.starts[p] < end]
         if inside:
             near = range(max(first, inside[0] - _AROUND), min(behind, inside[-1] + 1 + _AROUND))
-            if any(document.tokens[position].key in PARAMETERS for position in near):
+            if any(document.cut.keys[position] in PARAMETERS for position in near):
                 return True
     return False
 

@@ -7,22 +7,26 @@ there they hold the ways of advising against something.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from mmrare_judge.lexical.negation_words import (
+    ADVICE,
     ALLERGY,
     AUXILIARY,
     BACKWARD,
     BETWEEN,
     CONTRACTIONS,
+    CONTRAINDICATION,
     CUES,
     ENDS,
     ENDS_LATER,
     FORWARD,
     FORWARD_PAIRS,
     HARMLESS,
+    KEPT_FREE,
     NECESSITY,
     NEGATIVE_VERBS,
     NEW_SUBJECT,
@@ -35,7 +39,13 @@ from mmrare_judge.lexical.tokens import Token
 from mmrare_judge.lexical.words import is_directive
 
 _OPENING = frozenset("if when once should given because since without absence".split())
+_PARTING = re.compile("[;:–—→|]| - ")
+_LABELLING = re.compile("[:–—→|]| - ")
+"""What stands between a thing and a remark on it: "NSAIDs: avoid", "| NSAIDs | avoid |"."""
 _HAVING = frozenset("has have had".split())
+_BEFORE_VERB = BETWEEN | {"to", "need", "reason", "any", "further"}
+_AIMS = PURPOSE | {"order"}
+_LEADING_ON = PREPOSED | ENDS_LATER | {"until", "unless"}
 _SCOPE = 40
 """The most words a negation reaches: longer than any clause, so that no input takes long."""
 
@@ -56,6 +66,11 @@ def negate(text: str, sentence: Sequence[Token]) -> set[int]:
     """
     words = [token.word for token in sentence]
     gaps = [""] + [text[before.end : after.start] for before, after in pairwise(sentence)]
+    return negated_words(words, gaps)
+
+
+def negated_words(words: list[str], gaps: list[str]) -> set[int]:
+    """The same, given the folded words and what stands before each of them in the sentence."""
     negated: set[int] = set()
     for cue in _cues(words, gaps):
         negated.update(_ahead(cue, words, gaps) if cue.forward else _behind(cue, words, gaps))
@@ -82,12 +97,14 @@ def carries_negation(word: str) -> bool:
 
 def _cues(words: list[str], gaps: list[str]) -> list[_Cue]:
     cues: list[_Cue] = []
-    position = 0
-    while position < len(words):
-        cue = _cue_at(position, words, gaps) if is_cue(words[position]) else None
-        if cue is not None and cue.end - cue.start > 0:
+    free = 0
+    for position in [place for place, word in enumerate(words) if word in CUES]:
+        if position < free:
+            continue
+        cue = _cue_at(position, words, gaps)
+        if cue is not None:
             cues.append(cue)
-        position = max(position + 1, cue.end if cue else 0, _skip(position, words))
+        free = max(position + 1, cue.end if cue else 0, _skip(position, words))
     return cues
 
 
@@ -100,7 +117,7 @@ def _skip(position: int, words: list[str]) -> int:
         for ahead in range(position + 1, min(position + 4, len(words))):
             if words[ahead] in NEGATIVE_VERBS:
                 return ahead + 1
-            if words[ahead] not in BETWEEN | {"to", "need", "reason", "any", "further"}:
+            if words[ahead] not in _BEFORE_VERB:
                 break
     return position
 
@@ -118,6 +135,12 @@ def _cue_at(position: int, words: list[str], gaps: list[str]) -> _Cue | None:
         return None
     if word in ("not", "never") and position > 0 and words[position - 1] in ("if", "or"):
         return None
+    if word == "free" and gaps[position] == "-" and words[position - 1] not in KEPT_FREE:
+        return _Cue(position, position + 1, forward=False)
+    if word == "against" and words[max(0, position - 1)] in ADVICE:
+        return _Cue(position, position + 1, forward=True)
+    if word in CONTRAINDICATION and following and ":" in gaps[position + 1]:
+        return _Cue(position, position + 1, forward=True)
     if word == "no" and following in NO_PLACE and words[max(0, position - 1)] in _HAVING:
         return _Cue(position, position + 2, forward=False)
     if word in FORWARD and _is_remark(position, words, gaps):
@@ -135,19 +158,23 @@ def _cue_at(position: int, words: list[str], gaps: list[str]) -> _Cue | None:
 
 def _is_remark(position: int, words: list[str], gaps: list[str]) -> bool:
     """Whether one word is all that is said of what stands before a colon: "NSAIDs: avoid"."""
-    alone = position + 1 == len(words) or any(mark in gaps[position + 1] for mark in ",;(")
-    return alone and position > 0 and _parted(gaps[position])
+    alone = position + 1 == len(words) or any(mark in gaps[position + 1] for mark in ",;(|")
+    return alone and _labelled(position, gaps)
+
+
+def _labelled(position: int, gaps: list[str]) -> bool:
+    return position > 0 and gaps[position] != " " and bool(_LABELLING.search(gaps[position]))
 
 
 def _parted(gap: str) -> bool:
-    return any(mark in gap for mark in (";", ":", " - ", "–", "—"))
+    return gap != " " and _PARTING.search(gap) is not None
 
 
 def _participle(position: int, words: list[str], gaps: list[str]) -> _Cue | None:
     """Contraindicated, stopped, unnecessary: what was, unless it stands before its object."""
     end = position + 1
     linked = position > 0 and words[position - 1] in AUXILIARY
-    last = end == len(words) or any(mark in gaps[end] for mark in ",;:")
+    last = end == len(words) or words[end] in _LEADING_ON or any(m in gaps[end] for m in ",;:|")
     if end < len(words) and ":" in gaps[end]:
         return _Cue(position, end, forward=True)
     if linked and words[max(0, position - 2)] in ("it", "there"):
@@ -161,7 +188,7 @@ def _participle(position: int, words: list[str], gaps: list[str]) -> _Cue | None
 def _not(position: int, words: list[str]) -> _Cue:
     """Not: about what stands before it in "X is not needed", else about what follows."""
     end = position + 1
-    while end < len(words) and words[end] in BETWEEN:
+    while end < len(words) and (words[end] in BETWEEN or words[end : end + 2] == ["to", "be"]):
         end += 1
     if end < len(words) and words[end] in NOT_DONE:
         passive = position >= 2 or (position == 1 and words[0] not in AUXILIARY)
@@ -173,12 +200,12 @@ def _not(position: int, words: list[str]) -> _Cue:
 def _ahead(cue: _Cue, words: list[str], gaps: list[str]) -> range:
     if words[cue.start] == "non":
         return range(cue.end, min(cue.end + 1, len(words)))
-    commas = any("," in gap for gap in gaps[max(0, cue.start - _SCOPE) : cue.start + 1])
-    preposed = (not commas and words[0] in _OPENING) or words[cue.start] in ALLERGY
-    end = cue.end
-    while end < min(len(words), cue.end + _SCOPE) and not _clause_ends(
-        end, cue.end, words, gaps, preposed
-    ):
+    preposed = words[cue.start] in ALLERGY or (
+        words[0] in _OPENING
+        and not any("," in gap for gap in gaps[max(0, cue.start - _SCOPE) : cue.start + 1])
+    )
+    end, last = cue.end, min(len(words), cue.end + _SCOPE)
+    while end < last and not _clause_ends(end, cue.end, words, gaps, preposed):
         end += 1
     return range(cue.end, end)
 
@@ -200,13 +227,15 @@ def _clause_ends(at: int, first: int, words: list[str], gaps: list[str], prepose
         return True
     if word == "and" and not AUXILIARY.isdisjoint(words[first:at]):
         return not AUXILIARY.isdisjoint(words[at : at + 4])
-    if word in ("to", "in") and following in PURPOSE | {"order"} and at > first:
+    if word in ("to", "in") and following in _AIMS and at > first:
         return True
-    return at > first and is_cue(word) and word != "non"
+    return at > first and is_cue(word) and word not in ("non", "against")
 
 
 def _behind(cue: _Cue, words: list[str], gaps: list[str]) -> range:
-    start = cue.start - 1 if _is_remark(cue.start, words, gaps) else cue.start
+    if words[cue.start] == "free":
+        return range(cue.start - 1, cue.start)
+    start = cue.start - 1 if _labelled(cue.start, gaps) else cue.start
     while start > max(0, cue.start - _SCOPE) and not _clause_begins(start, words, gaps):
         start -= 1
     return range(start, cue.start)

@@ -19,6 +19,7 @@ FORWARD_PAIRS = frozenset(
         ("free", "from"),
         ("negative", "for"),
         ("cessation", "of"),
+        ("avoidance", "of"),
         ("contraindication", "to"),
         ("contraindications", "to"),
         ("allergic", "to"),
@@ -31,6 +32,15 @@ FORWARD_PAIRS = frozenset(
     ]
 )
 """Cues of two words that negate what follows."""
+CONTRAINDICATION = frozenset("contraindication contraindications".split())
+"""Nouns that negate the list behind their colon."""
+ADVICE = frozenset(
+    "advise advises advised advising recommend recommends recommended recommending counsel "
+    "counselled counseled caution cautioned cautions decide decided".split()
+)
+"""Verbs whose "against" negates what follows; "protect against" does not."""
+KEPT_FREE = frozenset(["cell"])
+"""What "-free" does not take away: cell-free DNA is the name of a test."""
 ALLERGY = frozenset(
     "allergic allergy hypersensitive hypersensitivity intolerant intolerance".split()
 )
@@ -118,5 +128,12 @@ CONTRACTIONS = frozenset(
     "shan't shouldn't wasn't weren't won't wouldn't".split()
 )
 """Not, contracted."""
-CUES = FORWARD | BACKWARD | CONTRACTIONS | {first for first, _ in FORWARD_PAIRS} | {"non"}
+CUES = (
+    FORWARD
+    | BACKWARD
+    | CONTRACTIONS
+    | CONTRAINDICATION
+    | {first for first, _ in FORWARD_PAIRS}
+    | {"non", "against"}
+)
 """Words that can begin a cue; a sentence without one of them has nothing negated."""

@@ -97,7 +97,7 @@ def exact_diagnosis(case: Case, criterion: Criterion) -> Finding:
         if name
     ]
     found = [match for match in matches if match.found]
-    if found and len(case.document.tokens) <= BRIEF_ANSWER:
+    if found and len(case.document.cut.keys) <= BRIEF_ANSWER:
         return Finding("full", f"Names {found[0].element!r}.", quotes_of(found[:1]))
     if found:
         return Finding(None, f"Names {found[0].element!r} among much else: which is meant?")

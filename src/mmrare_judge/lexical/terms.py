@@ -97,17 +97,34 @@ class Terms:
         >>> [(start, end) for start, end, _ in table.find(("brain", "mri"))]
         [(1, 2)]
         """
+        for _, first, behind, term in self.find_within(words, ((0, len(words)),)):
+            yield first, behind, term
+
+    def find_within(
+        self, words: Sequence[str], bounds: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, int, int, Term]]:
+        """The same for a row of sentences, as (sentence, first, behind last, term).
+
+        Args:
+            words: The stemmed words of all sentences.
+            bounds: The positions of each sentence's first word and behind its last.
+        """
         by_first = self._by_first
-        position = 0
-        while position < len(words):
-            step = 1
-            for name, term in by_first.get(words[position], ()):
-                length = len(name)
-                if length == 1 or tuple(words[position : position + length]) == name:
-                    yield position, position + length, term
-                    step = length
+        sentence, free = 0, 0
+        for position in [place for place, word in enumerate(words) if word in by_first]:
+            if position < free:
+                continue
+            while position >= bounds[sentence][1]:
+                sentence += 1
+            for name, term in by_first[words[position]]:
+                free = position + len(name)
+                if len(name) == 1 or (
+                    free <= bounds[sentence][1] and tuple(words[position:free]) == name
+                ):
+                    yield sentence, position, free, term
                     break
-            position += step
+            else:
+                free = position + 1
 
     def with_file(self, path: str | Path) -> Terms:
         """These terms with those of a file; a row of the same name replaces ours.
@@ -159,7 +176,8 @@ def _read(path: Path) -> list[Term]:
 
 def _rows(text: str, file: str) -> Iterator[Term]:
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip() and not line.startswith("#"):
+        header = number == 1 and line.split("\t")[:2] == ["name", "kind"]
+        if line.strip() and not line.startswith("#") and not header:
             yield _row(line, file, number)
 
 
