@@ -15,6 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 from makers import RUBRIC
 from mmrare_judge import cli
 from mmrare_judge.calibrate_cli import study_plan
+from mmrare_judge.calibration import report_html
 from mmrare_judge.calibration.study_file import read_study_file
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
@@ -115,9 +116,23 @@ def test_a_certificate_ends_on_the_day_that_is_said(world: Path) -> None:
         (("calibrate", "no.yaml"), "no.yaml: cannot be read"),
         (("calibrate", "--gold", "gold.csv", "--column", "item"), "'item' has no '='"),
         (("calibrate", "--gold", "gold.csv", "--column", "thing=x"), "gold.columns.thing"),
+        (("calibrate", "--gold", "gold.csv", "--margin", "-1"), "greater than 0, not -1"),
+        (("calibrate", "--gold", "gold.csv", "--margin", "inf"), "finite number, not inf"),
+        (("calibrate", "--gold", "gold.csv", "--statistic", "leniency"), "'leniency' cannot"),
         (("gate", "."), "nothing is demanded"),
     ],
-    ids=["nothing", "no grades", "no gold", "no file", "no equals", "no such column", "gate"],
+    ids=[
+        "nothing",
+        "no grades",
+        "no gold",
+        "no file",
+        "no equals",
+        "no such column",
+        "negative margin",
+        "no margin",
+        "no direction",
+        "gate",
+    ],
 )
 def test_what_is_missing_is_said_in_one_paragraph(
     world: Path, arguments: tuple[str, ...], says: str
@@ -126,6 +141,38 @@ def test_what_is_missing_is_said_in_one_paragraph(
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("package", ["sklearn", "matplotlib", "jinja2", "krippendorff"])
+def test_without_the_extra_the_install_line_is_said(
+    world: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [one for one in sys.modules if one.split(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(report_html, "_environment", report_html._environment.__wrapped__)
+    done = calibrated(world)
+    assert done.returncode == 2
+    assert done.stderr.endswith("install it with: pip install 'mmrare-judge[calibration]'\n")
+
+
+def test_a_wide_table_is_read_by_the_raters_that_are_named(world: Path) -> None:
+    rows = ["item,system,criterion,A,B"]
+    rows += [
+        f"i{n},{'a' if n % 2 else 'b'},{name},{n % 3 % 2},1"
+        for n in range(40) for name in ("quality", "safe")
+    ]  # fmt: skip
+    (world / "gold.csv").write_text("\n".join(rows))
+    more = ("--column", "raters=A, B", "--recode", "1=YES", "--recode", "0=NO")
+    assert calibrated(world, *more).returncode == 0
+    study = json.loads((world / "study" / "study.json").read_text())
+    assert list(study["gold"]["raters"]) == ["A", "B"]
+
+
+def test_a_folder_that_cannot_be_written_is_exit_code_5(world: Path) -> None:
+    (world / "taken").write_text("a file")
+    done = calibrated(world, "--out", "taken")
+    assert (done.returncode, "name another folder" in done.stderr) == (5, True)
 
 
 def test_an_option_goes_before_the_studys_file(tmp_path: Path) -> None:
@@ -170,16 +217,20 @@ def kqa(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_example_grades_and_studies_in_one_command(kqa: Path) -> None:
-    """The clinicians' mean pairwise kappa on K-QA's dev part, computed by scikit-learn."""
+    """The clinicians' mean pairwise kappa where the judge decided, computed by scikit-learn."""
+    lines = (kqa / "run" / "grades.jsonl").read_text("utf-8").splitlines()
+    grades = [Grade.model_validate_json(line) for line in lines]
+    decided = {one.item_id for one in grades if one.verdicts[0].level is not None}
     labels: dict[str, list[bool]] = {}
     for line in (KQA / "gold.csv").read_text().splitlines()[1:]:
-        *_, rater, label = line.split(",")
-        labels.setdefault(rater, []).append(label == "Entailment")
+        item, *_, rater, label = line.split(",")
+        if item in decided:
+            labels.setdefault(rater, []).append(label == "Entailment")
     pairs = [cohen_kappa_score(a, b) for a, b in combinations(labels.values(), 2)]
     study = json.loads((kqa / "study.json").read_text())
     stated = study["findings"]["criteria"][0]
     assert stated["clinicians"]["value"] == pytest.approx(sum(pairs) / 3)
-    assert stated["clinicians"]["n"] == 248
+    assert stated["clinicians"]["n"] == stated["judge"]["n"] == len(decided)
     assert study["findings"]["tone"] == "bad"
 
 

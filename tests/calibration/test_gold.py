@@ -9,7 +9,7 @@ from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from, labels_of,
 from mmrare_judge.calibration.gold_card import data_card
 from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
 from mmrare_judge.calibration.ratings import Ratings, Scale
-from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Bounds, Grade, Level2, Verdict
 from mmrare_judge.rubric import load_rubric
 from mmrare_judge.signature import Signature
@@ -111,7 +111,7 @@ def test_parquet_without_a_reader_names_what_to_install(
         raise ImportError("no pyarrow")
 
     monkeypatch.setattr(pandas, "read_parquet", missing)
-    with pytest.raises(MissingExtraError, match="pyarrow is not installed"):
+    with pytest.raises(InputError, match=r"pyarrow is not installed.*pip install pandas pyarrow"):
         read_gold(tmp_path / "gold.parquet", SCALES)
 
 

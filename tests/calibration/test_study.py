@@ -71,7 +71,8 @@ def test_whole_scores_are_compared_as_numbers() -> None:
 
 
 def test_a_judge_as_good_as_clinicians_may_stand_in_by_a_margin_declared_beforehand() -> None:
-    study = studied(World(labelled=200, judge_errs=(0.04, 0.04)), margin=0.15)
+    world = World(labelled=200, judge_errs=(0.04, 0.04))
+    study = studied(world, margin=0.15, max_missed_harm=0.2)
     assert study.findings.tone == "good"
     assert study.findings.verdict[0].startswith("This judge may stand in for a clinician")
 

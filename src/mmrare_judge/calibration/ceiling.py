@@ -87,6 +87,10 @@ def human_ceiling(
 ) -> Ceiling:
     """Measure the judge and every clinician by the same statistic, units and rule.
 
+    The units are those with a label of the judge and two clinicians' or more: a judge that abstains
+    from the hard ones would else be measured on easier units than the clinicians, and clinicians
+    who were asked twice about the hard ones on harder units than the judge.
+
     Args:
         ratings: The labels of the judge and of two clinicians or more.
         judge: The judge's name among the raters; all others are clinicians.
@@ -123,11 +127,17 @@ class Study:
         """The clinicians' columns by name."""
         return {name: column for column, name in enumerate(self.ratings.raters) if column}
 
+    @cached_property
+    def shared(self) -> Bools:
+        """The rows that show both sides: a label of the judge, and two clinicians' or more."""
+        known = self.ratings.patterns.known
+        return np.asarray(known[:, 0] & (known[:, 1:].sum(axis=1) > 1))
+
     def judged(self, versus: Versus, clinician: int) -> list[Comparison]:
         """The judge's comparisons that stand beside one clinician's."""
         patterns = self.ratings.patterns
         if versus == "pairwise":
-            return [against(patterns, 0, clinician)]
+            return [against(patterns, 0, clinician, among=self.shared)]
         return [self._others(0, clinician, TIES[versus])]
 
     def human(self, versus: Versus, clinician: int) -> list[Comparison]:
@@ -135,7 +145,7 @@ class Study:
         patterns = self.ratings.patterns
         if versus == "pairwise":
             others = [column for column in self.clinicians.values() if column != clinician]
-            return [against(patterns, clinician, other) for other in others]
+            return [against(patterns, clinician, o, among=self.shared) for o in others]
         return [self._others(clinician, clinician, TIES[versus])]
 
     def _others(self, rater: int, clinician: int, ties: Ties) -> Comparison:
@@ -144,10 +154,10 @@ class Study:
 
     def all_human(self, versus: Versus) -> list[Comparison]:
         """The clinicians' comparisons: a pair counts once, both ways where the order matters."""
-        columns = self.clinicians.values()
+        columns, patterns = self.clinicians.values(), self.ratings.patterns
         if versus != "pairwise" or not self.row.symmetric:
             return [found for column in columns for found in self.human(versus, column)]
-        return [against(self.ratings.patterns, a, b) for a, b in combinations(columns, 2)]
+        return [against(patterns, a, b, among=self.shared) for a, b in combinations(columns, 2)]
 
     def all_judged(self, versus: Versus) -> list[Comparison]:
         """The judge's comparisons."""

@@ -7,6 +7,7 @@ from datetime import date
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.report_findings import CriterionFindings
 from mmrare_judge.calibration.study import Study
+from mmrare_judge.calibration.study_harm import MISSED
 from mmrare_judge.certificate import Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.errors import InputError
 from mmrare_judge.signature import content_hash
@@ -32,7 +33,7 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
             remedy=_remedy(study),
         )
     found = study.findings
-    harm = {name: estimate for (name, what), estimate in found.harm if what == "missed harm"}
+    harm = {name: estimate for (name, what), estimate in found.harm if what == MISSED}
     return Certificate(
         signature=study.signatures[0],
         rules=Rules(expires=expires),
@@ -46,6 +47,7 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
         verdict=found.verdict,
         coverage=study.coverage,
         criteria={one.name: _certified(one, harm.get(one.name)) for one in found.criteria},
+        unstudied=study.unlabelled,
         degenerate=found.remarks,
         study_hash=content_hash(study.model_dump(mode="json")),
     )
@@ -68,6 +70,7 @@ def _certified(one: CriterionFindings, harm: Estimate | None) -> CertifiedCriter
         kappa=_measured(one.statistics["cohen_kappa"]) if "cohen_kappa" in one.statistics else None,
         non_inferiority=None if tested is None else tested.verdict,
         missed_harm=None if harm is None else _measured(harm),
+        coverage=one.coverage,
     )
 
 

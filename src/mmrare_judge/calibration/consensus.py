@@ -108,6 +108,8 @@ def _mean(votes: Ratings) -> Consensus:
         np.where(alike & (first >= 0), first, -1) if has_categories else np.full(votes.units, -1)
     )
     note = "mean of the clinicians' points"
+    if has_categories:
+        note += "; a level only where all of them agree"
     return Consensus(codes.astype(np.int64), _mean_points(votes), 0, 0, note)
 
 

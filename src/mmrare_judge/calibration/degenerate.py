@@ -11,7 +11,10 @@ from mmrare_judge.calibration.patterns import Ints
 from mmrare_judge.grade import Grade
 
 ONE_LEVEL = 0.95
-"""A judge that gives one level this often, and clinicians do not, judges hardly anything."""
+"""A judge that gives one level this often judges hardly anything, unless clinicians do so too."""
+
+MORE_VARIED = 2
+"""Clinicians have to give the other levels more than this many times as often as the judge."""
 
 HIGH_AGREEMENT, NO_KAPPA = 0.8, 0.2
 """Percent agreement at or above the one with a kappa below the other: agreement by prevalence."""
@@ -24,6 +27,10 @@ FEW_VERDICTS = 0.5
 
 LEAST = 10
 """Units, or quotes, below which nothing is said."""
+
+LEAST_RARE = 5
+"""Clinicians' labels beside the most frequent one below which nobody can tell whether a judge tells
+the levels apart."""
 
 
 def peculiarities(
@@ -48,10 +55,10 @@ def peculiarities(
     both = has_gold & (judge >= 0)
     mine, theirs = judge[both], clinicians[both]
     found = [_few_verdicts(name, int(both.sum()), int(has_gold.sum()))]
-    if len(mine) >= LEAST:
+    if len(mine) >= LEAST and len(mine) - int(np.bincount(theirs).max()) >= LEAST_RARE:
         found += [
             _one_level(name, mine, theirs, levels),
-            _no_better(name, mine, theirs, levels),
+            _no_better(name, mine, theirs, levels, kappa),
             _by_prevalence(name, mine, theirs, kappa),
         ]
     return tuple(filter(None, found))
@@ -89,14 +96,20 @@ def _few_verdicts(name: str, given: int, wanted: int) -> str:
 def _one_level(name: str, judge: Ints, clinicians: Ints, levels: tuple[str, ...]) -> str:
     level = int(np.bincount(judge).argmax())
     mine, theirs = int((judge == level).sum()), int((clinicians == level).sum())
-    if mine / len(judge) < ONE_LEVEL or theirs / len(judge) >= ONE_LEVEL:
+    varied = len(judge) - theirs > MORE_VARIED * (len(judge) - mine)
+    if mine / len(judge) < ONE_LEVEL or not varied or theirs / len(judge) >= ONE_LEVEL:
         return ""
     return f"{name}: it gives {levels[level]!r} in {mine} of {len(judge)} verdicts, " + (
         f"clinicians in {theirs}."
     )
 
 
-def _no_better(name: str, judge: Ints, clinicians: Ints, levels: tuple[str, ...]) -> str:
+def _no_better(
+    name: str, judge: Ints, clinicians: Ints, levels: tuple[str, ...], kappa: float | None
+) -> str:
+    """Where one level is rare, answering the other is hard to beat: a judge with kappa may err."""
+    if kappa is not None and kappa >= NO_KAPPA:
+        return ""
     counts = np.bincount(clinicians)
     right, constant = int((judge == clinicians).sum()), int(counts.max())
     if right > constant:

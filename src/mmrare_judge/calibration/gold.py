@@ -231,14 +231,14 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
 
 
 def _scale(rubric: Rubric, criterion_id: str) -> Scale:
-    criterion = next(one for one in rubric.criteria if one.id == criterion_id)
-    categories = tuple(criterion.levels)
-    worst = min(categories, key=lambda label: criterion.levels[label].points)
+    criterion = rubric.criterion(criterion_id)
+    points = {label: float(level.points) for label, level in criterion.levels.items()}
+    categories = tuple(sorted(points, key=points.__getitem__))  # whichever way the YAML lists them
     return Scale(
         level="nominal" if len(categories) == 2 else "ordinal",
         categories=categories,
-        points=tuple(float(level.points) for level in criterion.levels.values()),
-        positive=worst if criterion.kind == "safety" else None,
+        points=tuple(points[label] for label in categories),
+        positive=categories[0] if criterion.kind == "safety" else None,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.ratings import Scale
-from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.errors import InputError
 from mmrare_judge.tables_io import Row, stream_rows
 
 PARQUET = (".parquet", ".pq")
@@ -78,8 +78,9 @@ def read_gold(
         recode: The label that a label of the file stands for; one that is not listed stays.
 
     Raises:
-        InputError: A column is missing, or a label is refused; file, row and field are named.
-        MissingExtraError: The file is Parquet and neither pandas nor pyarrow can read it.
+        InputError: A column is missing, or a label is refused; file, row and field are named. Or
+            the file is Parquet, and pandas and pyarrow are not installed.
+        MissingExtraError: The file is XLSX, and openpyxl is not installed.
     """
     path = Path(path)
     if columns.raters and columns.criteria:
@@ -96,7 +97,7 @@ def _labels(row: Row, columns: GoldColumns, file: str) -> Iterator[GoldLabel]:
     for name in needed:
         if name not in row.values:
             problem = f"no column {name!r}; there are {', '.join(map(str, row.values))}"
-            remedy = "Say which column holds what with GoldColumns"
+            remedy = "Say which column holds what: --column item=NAME, or GoldColumns"
             raise InputError(problem, remedy=remedy, file=file, row=row.number, field=name)
     if columns.shape == "long" and _untouched(row.values, columns):
         return
@@ -175,11 +176,11 @@ def _parquet(path: Path) -> Iterator[Row]:
     try:
         import pandas
     except ImportError as error:
-        raise MissingExtraError("pandas", "calibration") from error
+        raise _no_reader(path, "pandas") from error
     try:
         table = pandas.read_parquet(path)
     except ImportError as error:
-        raise MissingExtraError("pyarrow", "calibration") from error
+        raise _no_reader(path, "pyarrow") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot be read: {reason}", file=str(path)) from error
@@ -187,6 +188,13 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise InputError(f"not a Parquet file: {error}", file=str(path)) from error
     for number, values in enumerate(table.to_dict("records"), start=1):
         yield Row({str(name): _plain(cell) for name, cell in values.items()}, number, True)
+
+
+def _no_reader(path: Path, package: str) -> InputError:
+    """No extra of this package brings what reads Parquet: an install line of it would not help."""
+    remedy = "Install it with: pip install pandas pyarrow; or save the labels as CSV"
+    problem = f"Parquet is read by pandas and pyarrow, and {package} is not installed"
+    return InputError(problem, remedy=remedy, file=str(path))
 
 
 def _plain(cell: Any) -> Any:

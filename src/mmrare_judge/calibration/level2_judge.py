@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.grade import ElementMatch, Evidence, Grade, Level2, ListCoverage, Usage, Verdict
 from mmrare_judge.item import LIST_FIELDS
 from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM
@@ -25,12 +26,18 @@ def level2_grades(grades: Iterable[Grade], rubric: Rubric) -> Iterator[Grade]:
     on the relation its best or worst. Level 2 abstains from everything else, and never says that a
     plan is free of violations.
 
+    Every prediction comes once, however many judges and rubrics graded it: level 2 is the same.
+
     Args:
-        grades: Grades of any judge by this rubric.
+        grades: Grades of any judge, by any rubric of this one's track; others are left alone.
         rubric: The rubric.
     """
+    seen: set[tuple[str, str]] = set()
     for grade in grades:
-        if grade.sample == 0 and not (grade.unscored and grade.unscored.kind == "too_long"):
+        place = (grade.item_id, grade.system)
+        unread = grade.unscored is not None and grade.unscored.kind == "too_long"
+        if grade.track == rubric.track and place not in seen and not unread:
+            seen.add(place)
             yield _graded(grade, rubric)
 
 
@@ -40,6 +47,7 @@ def _graded(grade: Grade, rubric: Rubric) -> Grade:
     return grade.model_copy(
         update={
             "verdicts": verdicts, "unscored": None, "empty": False, "disagreements": (),
+            "sample": 0, "calibration": UNCALIBRATED,
             "usage": Usage(), "saved": Usage(), "requests": (), "cached": False,
             "score": None if scored.score is None else float(scored.score),
             "partial_score": None if scored.partial_score is None else float(scored.partial_score),
@@ -70,7 +78,7 @@ def _verdict(criterion: Criterion, level2: Level2) -> Verdict:
 
 
 def _level(criterion: Criterion, level2: Level2) -> tuple[str | None, tuple[ElementMatch, ...]]:
-    labels = list(criterion.levels)
+    labels = _worst_first(criterion)
     if criterion.embedded == "coverage":
         entry = _list(criterion, level2)
         if entry is None or entry.coverage is None:
@@ -84,6 +92,10 @@ def _level(criterion: Criterion, level2: Level2) -> tuple[str | None, tuple[Elem
     return None, ()
 
 
+def _worst_first(criterion: Criterion) -> list[str]:
+    return sorted(criterion.levels, key=lambda label: criterion.levels[label].points)
+
+
 def _list(criterion: Criterion, level2: Level2) -> ListCoverage | None:
     wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
     return next((entry for entry in level2.lists if entry.field == wanted), None)
@@ -92,7 +104,7 @@ def _list(criterion: Criterion, level2: Level2) -> ListCoverage | None:
 def _of_share(criterion: Criterion, share: Fraction) -> str:
     if criterion.element is not None:
         return next(line.level for line in criterion.element.derive if line.met(share))
-    labels = list(criterion.levels)
+    labels = _worst_first(criterion)
     if share > FULL_ABOVE:
         return labels[-1]
     middle = share >= PARTIAL_FROM and len(labels) > 2

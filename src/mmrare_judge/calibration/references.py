@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Floats, Ints, Patterns
+from mmrare_judge.calibration.patterns import Bools, Floats, Ints, Patterns
 from mmrare_judge.calibration.statistics_table import Statistic
 
 Ties = Literal["drop", "split"]
@@ -37,9 +37,12 @@ class Comparison:
         return row.compute(self.patterns, weights[:, self.source] * self.fraction)
 
 
-def against(patterns: Patterns, rater: int, other: int) -> Comparison:
-    """One rater against another, both by column."""
-    rows = np.flatnonzero(patterns.known[:, rater] & patterns.known[:, other])
+def against(
+    patterns: Patterns, rater: int, other: int, *, among: Bools | None = None
+) -> Comparison:
+    """One rater against another, both by column; only ``among`` some of the rows, if given."""
+    both = patterns.known[:, rater] & patterns.known[:, other]
+    rows = np.flatnonzero(both if among is None else both & among)
     return Comparison(_columns(patterns, rows, rater, other), rows, np.ones(len(rows)))
 
 

@@ -43,6 +43,7 @@ class CriterionFindings:
         alternative: The alternative annotator test.
         human: The clinicians' agreement among themselves, by every statistic that suits them.
         kind: ``quality`` or ``safety``; ``overall`` for what was put together from criteria.
+        coverage: Share of the units with gold on which the judge gave a verdict.
     """
 
     name: str
@@ -58,6 +59,7 @@ class CriterionFindings:
     alternative: AltTest | None = None
     human: Mapping[str, Estimate] = field(default_factory=dict)
     kind: Kind = "quality"
+    coverage: float | None = None
 
 
 @dataclass(frozen=True)

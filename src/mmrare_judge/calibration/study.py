@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from mmrare_judge._version import __version__
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.degenerate import peculiarities, quote_peculiarities
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.gold import Gold, scales_of
 from mmrare_judge.calibration.gold_card import DataCard, data_card
-from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
 from mmrare_judge.calibration.report_findings import CriterionFindings, Findings
-from mmrare_judge.calibration.stability import compare_judges, retest
+from mmrare_judge.calibration.statistics_table import statistic, unsuited
 from mmrare_judge.calibration.study_bias import bias_findings
 from mmrare_judge.calibration.study_cases import worst_cases
 from mmrare_judge.calibration.study_confidence import confidence_findings
@@ -27,15 +25,20 @@ from mmrare_judge.calibration.study_criteria import (
     score_findings,
 )
 from mmrare_judge.calibration.study_design import caveats, design, facts
-from mmrare_judge.calibration.study_grades import JudgeGrades, grades_of_judge
+from mmrare_judge.calibration.study_grades import grades_of_judge
+from mmrare_judge.calibration.study_harm import harm_findings
+from mmrare_judge.calibration.study_keys import keys
 from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.study_others import other_findings
 from mmrare_judge.calibration.study_scores import (
     corrected_criteria,
     corrected_systems,
     score_ratings,
 )
-from mmrare_judge.calibration.study_table import Sources, Table, tables_of, texts_of
-from mmrare_judge.calibration.study_verdict import decision, keys
+from mmrare_judge.calibration.study_sources import Sources, texts_of
+from mmrare_judge.calibration.study_table import Table, tables_of
+from mmrare_judge.calibration.study_terms import terms_of
+from mmrare_judge.calibration.study_verdict import decision
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item
@@ -57,6 +60,7 @@ class Study(BaseModel):
         gold: What the gold labels are.
         options: What was decided beforehand.
         coverage: Share of the verdicts on units with gold that the judge gave.
+        unlabelled: Criteria of the rubric of which no graded prediction has gold.
         findings: What was found.
         package: Version of this package.
     """
@@ -72,6 +76,7 @@ class Study(BaseModel):
     gold: DataCard
     options: StudyOptions
     coverage: float
+    unlabelled: tuple[str, ...] = ()
     findings: Findings
     package: str = __version__
 
@@ -114,6 +119,7 @@ def calibrate(
     known = {item.id: item for item in items}
     sources = Sources(chosen, gold, options, known, texts_of(predictions))
     tables = tables_of(sources)
+    _check_statistic(options.statistic, tables)
     return Study(
         judge=chosen.judge,
         signatures=chosen.signatures,
@@ -123,6 +129,7 @@ def calibrate(
         gold=data_card(gold, **options.gold.model_dump()),
         options=options,
         coverage=_coverage(tables),
+        unlabelled=terms_of(sources, tables).unlabelled,
         findings=findings_of(sources, tables),
     )
 
@@ -143,13 +150,13 @@ def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
         bias=bias_findings(sources, tables),
         confidence=confidence_findings(tables, options),
         corrected=_corrected(sources, tables, level),
-        harm=tuple(_harm(tables, level)),
-        others=tuple(_others(sources, tables, level)),
+        harm=tuple(harm_findings(tables, level)),
+        others=tuple(other_findings(sources.grades, tables, level)),
         cases=worst_cases(sources, tables),
         design=design(sources, tables),
         caveats=caveats(sources, tables),
     )
-    found = decision(bare, options.margin, len(sources.raters))
+    found = decision(bare, terms_of(sources, tables))
     return replace(bare, tone=found.tone, verdict=found.sentences, keys=keys(bare))
 
 
@@ -191,11 +198,20 @@ def _check_scales(gold: Gold, rubric: Rubric) -> None:
             )
 
 
+def _check_statistic(name: str, tables: Sequence[Table]) -> None:
+    why = {unsuited(statistic(name), table.pair) for table in tables}
+    if "" not in why:
+        raise InputError(
+            f"{name} cannot be measured on any criterion: {'; '.join(sorted(why))}",
+            remedy="Choose another main statistic, such as cohen_kappa",
+        )
+
+
 def _coverage(tables: Sequence[Table]) -> float:
-    labelled = [~np.isnan(table.gold) for table in tables]
-    given = [(~np.isnan(table.judge)) & has for table, has in zip(tables, labelled, strict=True)]
-    total = sum(int(has.sum()) for has in labelled)
-    return sum(int(one.sum()) for one in given) / total if total else 0.0
+    """Over all criteria; units on which the judge was not asked count on neither side."""
+    asked = [int((~np.isnan(t.gold) & t.asked).sum()) for t in tables]
+    given = [(t.coverage or 0.0) * units for t, units in zip(tables, asked, strict=True)]
+    return sum(given) / sum(asked) if sum(asked) else 0.0
 
 
 def _no_ceiling(sources: Sources) -> str:
@@ -217,60 +233,3 @@ def _remarks(
             name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
         )
     return (*found, *quote_peculiarities(sources.grades.first.values()))
-
-
-def _harm(tables: Sequence[Table], level: float) -> Iterator[tuple[tuple[str, str], Estimate]]:
-    for table in tables:
-        if table.criterion.kind != "safety":
-            continue
-        flagged = np.where(np.isnan(table.judge), np.nan, table.judge < 1)
-        decided = table.gold_codes >= 0  # a tie that nobody settled confirms nothing
-        violation = np.where(decided, table.gold < 1, np.nan)
-        for what, measure in (("missed harm", missed_harm), ("false alarm", false_alarm)):
-            yield (
-                (table.criterion.id, what),
-                measure(
-                    flagged, violation, clusters=list(table.clusters),
-                    inclusion=table.inclusion, level=level,
-                ),
-            )  # fmt: skip
-
-
-def _others(
-    sources: Sources, tables: Sequence[Table], level: float
-) -> Iterator[tuple[str, Estimate]]:
-    """Test-retest from repeats, and this judge beside every other."""
-    clusters = [case for table in tables for case in table.clusters]
-    repeats = _repeats(sources.grades, tables)
-    if repeats.shape[1] > 1:
-        found = retest(repeats, clusters=clusters, level=level)
-        yield "test-retest: same level again", found.agreement
-        yield "test-retest: more than one level", found.flipped
-        yield "test-retest: spread in points", found.spread
-    judge, gold = (np.concatenate([getattr(t, name) for t in tables]) for name in ("judge", "gold"))
-    for name, grades in sources.grades.others.items():
-        other = np.concatenate([_other(grades, table) for table in tables])
-        compared = compare_judges(judge, other, gold, clusters=clusters, level=level)
-        yield f"same points as {name}", compared.same
-        yield f"accuracy minus that of {name}", compared.accuracy_gain
-        yield f"absolute error of {name} minus its own", compared.error_gain
-
-
-def _repeats(grades: JudgeGrades, tables: Sequence[Table]) -> np.ndarray:
-    width = max(len(samples) for samples in grades.repeats.values())
-    rows = [
-        [_share(one, table) for one in grades.repeats[place]] for table in tables
-        for place in table.places
-    ]  # fmt: skip
-    return np.array([row + [np.nan] * (width - len(row)) for row in rows])
-
-
-def _other(grades: Mapping[tuple[str, str], Grade], table: Table) -> np.ndarray:
-    return np.array([
-        _share(grades[place], table) if place in grades else np.nan for place in table.places
-    ])  # fmt: skip
-
-
-def _share(grade: Grade, table: Table) -> float:
-    points = grade.verdict(table.criterion.id).points
-    return float("nan") if points is None else points / float(table.criterion.max_points)

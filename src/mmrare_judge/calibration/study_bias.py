@@ -16,7 +16,8 @@ from mmrare_judge.calibration.bias import (
 from mmrare_judge.calibration.patterns import Floats
 from mmrare_judge.calibration.regression import Slope
 from mmrare_judge.calibration.report_findings import BiasFindings
-from mmrare_judge.calibration.study_table import Sources, Table
+from mmrare_judge.calibration.study_sources import Sources
+from mmrare_judge.calibration.study_table import Table
 
 POINTS = "Judge minus clinicians, as a share of the points; above 0 the judge is lenient."
 UNKNOWN = "not stated"
@@ -94,8 +95,11 @@ def _subgroup(rows: _Rows, name: str) -> BiasFindings:
               for item, _ in rows.places]  # fmt: skip
     known = ~np.isnan(rows.gold)
     kept = [group for group, has in zip(groups, known, strict=True) if has]
+    if not items:
+        return BiasFindings(title, caption, missing="the items were not given")
     if len(set(kept)) < 2:
-        return BiasFindings(title, caption, missing=f"items with gold are all {kept[0]!r}")
+        alike = f"items with gold are all {kept[0]!r}" if kept else "no item has gold"
+        return BiasFindings(title, caption, missing=alike)
     found = _compared(rows, known, kept)
     return BiasFindings(title, caption, found)
 

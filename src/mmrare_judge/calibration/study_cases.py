@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mmrare_judge.calibration.report_blocks import Case, Quote
-from mmrare_judge.calibration.study_table import Sources, Table
+from mmrare_judge.calibration.study_sources import Sources
+from mmrare_judge.calibration.study_table import Table
 from mmrare_judge.grade import Verdict
 from mmrare_judge.rubric import Criterion
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -31,7 +32,8 @@ Result = TypeVar("Result")
 def criterion_findings(table: Table, options: StudyOptions) -> CriterionFindings:
     """Everything a study finds about one criterion."""
     name, kind = table.criterion.id, table.criterion.kind
-    return _findings(name, kind, table.ratings, table.pair, options.statistic, options)
+    found = _findings(name, kind, table.ratings, table.pair, options.statistic, options)
+    return replace(found, coverage=table.coverage)
 
 
 def pooled_findings(tables: Sequence[Table], options: StudyOptions) -> CriterionFindings | None:
@@ -83,14 +85,15 @@ def _findings(
 def _forest(
     main: str, pair: Ratings, found: dict[str, Estimate], ceiling: Ceiling | None
 ) -> tuple[Estimate, Estimate | None]:
-    """What the forest plot shows: by the same rule, judge and clinicians; else the judge alone."""
-    if ceiling is not None:
-        side = ceiling.side("pairwise")
+    """What the forest plot shows: judge and clinicians by the same rule; else the judge alone."""
+    side = None if ceiling is None else ceiling.side("pairwise")
+    if side is not None and side.judge.value is not None and side.clinicians.value is not None:
         return side.judge, side.clinicians
+    theirs = None if side is None or side.clinicians.value is not None else side.clinicians
     if main in found:
-        return found[main], None
+        return found[main], theirs
     reason = unsuited(statistic(main), pair) or "it was not computed"
-    return Estimate(name=main, value=None, n=0, clusters=0, reason=reason), None
+    return Estimate(name=main, value=None, n=0, clusters=0, reason=reason), theirs
 
 
 def _tested(ratings: Ratings, main: str, options: StudyOptions) -> NonInferiority | None:

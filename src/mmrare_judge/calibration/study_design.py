@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from mmrare_judge._version import __version__
 from mmrare_judge.calibration.bootstrap import FEW_CLUSTERS
-from mmrare_judge.calibration.study_table import Sources, Table
+from mmrare_judge.calibration.study_sources import Sources
+from mmrare_judge.calibration.study_table import Table
 
 Facts = tuple[tuple[str, str], ...]
 
 
 def facts(sources: Sources) -> Facts:
     """What the study is about, for the head of its report."""
-    grades, options = sources.grades, sources.options
+    grades, options, count = sources.grades, sources.options, len(sources.raters)
     return (
         ("Judge", "; ".join(one.short() for one in grades.signatures) or grades.judge),
-        ("Gold", f"{options.gold.name}: {len(sources.raters)} clinicians, "
+        ("Gold", f"{options.gold.name}: {count} clinician{'s' if count > 1 else ''}, "
                  f"{len(sources.gold.units):,} units"),
         ("Date", options.dated.isoformat()),
     )  # fmt: skip
@@ -79,16 +82,44 @@ def _caveats(sources: Sources, tables: Sequence[Table]) -> Iterator[str]:
             f"The grades were made in {len(grades.signatures)} ways; a certificate needs one. "
             "Grade anew with one judge, one rubric and one package version."
         )
-    unlabelled = [c.id for c in grades.rubric.criteria if c.id not in gold.criteria]
+    blank = sum(grade.empty for grade in grades.first.values())
+    if blank:
+        yield (
+            f"{blank} predictions were blank: the judge was not asked. They score 0 by rule, which "
+            "counts in scores, and in nothing that is said of the judge."
+        )
+    studied = {table.criterion.id for table in tables}
+    unlabelled = [one.id for one in grades.rubric.criteria if one.id not in studied]
     if unlabelled:
-        yield f"Nobody labelled {', '.join(unlabelled)}: nothing is known of the judge there."
-    cases = len({label.cluster for label in gold.labels})
+        yield (
+            f"No graded prediction has gold on {', '.join(unlabelled)}: nothing is known of the "
+            "judge there."
+        )
+    yield from _split(tables)
+    cases = len({case for table in tables for case in table.cases})
     if cases < FEW_CLUSTERS:
         yield f"There are only {cases} independent cases: intervals are rough."
     if len(sources.raters) == 1:
         yield "There is one clinician: their errors cannot be told from the judge's."
     if gold.inclusion:
         yield (
-            "Gold units were not sampled alike: agreement and corrected scores are weighted by "
-            "inverse inclusion probabilities; the alternative annotator test is not."
+            "Gold units were not sampled alike: agreement, missed harm and corrected scores are "
+            "weighted by inverse inclusion probabilities. Bias, confidence, comparisons with other "
+            "judges and the alternative annotator test are not: they speak of the labelled units."
+        )
+
+
+def _split(tables: Sequence[Table]) -> Iterator[str]:
+    """Where clinicians have points but no level, what needs a level keeps the easy units."""
+    found = []
+    for table in tables:
+        known = ~np.isnan(table.together.points)
+        split = int((known & (table.together.codes < 0)).sum())
+        if split:
+            found.append(f"{table.criterion.id} ({split} of {int(known.sum())} units)")
+    if found:
+        yield (
+            f"Clinicians are split, and nobody settled it, on {', '.join(found)}: missed harm and "
+            "agreement with the clinicians taken together, kappa among it, leave these units out, "
+            "and the others are easier. The comparison with every clinician in turn keeps them."
         )

@@ -12,6 +12,7 @@ from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.study_options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.rubric import Rubric
+from mmrare_judge.validation import shortened
 from mmrare_judge.yaml_source import YamlError, parse_yaml
 
 
@@ -91,16 +92,21 @@ def read_study_file(path: str | Path) -> StudyFile:
     try:
         study = StudyFile.model_validate(data)
     except ValidationError as error:
-        raise _input_error(error, path) from error
+        raise refused(error, path) from error
     return _placed(study, path.parent)
 
 
-def _input_error(error: ValidationError, path: Path) -> InputError:
+def refused(error: ValidationError, path: Path | None = None) -> InputError:
+    """What is wrong with a study, its file or its options: the field, the value and the remedy."""
     first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    known = ", ".join(StudyFile.model_fields)
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] not in ("missing", "extra_forbidden", "value_error"):
+        problem = f"{problem}, not {shortened(first['input'])}"
     return InputError(
-        first["msg"], remedy=f"Keys of a study are {known}", file=str(path), field=field or None
+        problem,
+        remedy=f"Keys of a study are {', '.join(StudyFile.model_fields)}" if path else "",
+        file=None if path is None else str(path),
+        field=".".join(map(str, first["loc"])) or None,
     )
 
 

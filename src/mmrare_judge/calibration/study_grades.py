@@ -86,16 +86,24 @@ def grades_of_judge(
     chosen = _chosen(by_judge, judge)
     mine = by_judge.pop(chosen)
     first = {place: samples[min(samples)] for place, samples in mine.items()}
+    found = _rubric_of(first.values(), rubric)
     return JudgeGrades(
         judge=chosen,
-        rubric=_rubric_of(first.values(), rubric),
+        rubric=found,
         first=first,
         repeats={place: tuple(samples.values()) for place, samples in mine.items()},
-        others={
-            name: {place: samples[min(samples)] for place, samples in places.items()}
-            for name, places in by_judge.items()
-        },
-    )
+        others={name: theirs for name, given in by_judge.items()
+                if (theirs := _first_by(found, given))},
+    )  # fmt: skip
+
+
+def _first_by(rubric: Rubric, given: Mapping[Place, Mapping[int, Grade]]) -> dict[Place, Grade]:
+    """The grades of the first sample, of those made by this rubric."""
+    first = {place: samples[min(samples)] for place, samples in given.items()}
+    return {
+        place: grade for place, grade in first.items()
+        if grade.signature.rubric_hash == rubric.hash
+    }  # fmt: skip
 
 
 def _by(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mmrare_judge.calibration.alt_test import Scoring
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.consensus import Rule
+from mmrare_judge.calibration.statistics_table import STATISTICS
 from mmrare_judge.clock import today
 
 
@@ -39,6 +40,10 @@ class StudyOptions(BaseModel):
         score_statistic: The same for whole rubric scores, which are numbers.
         margin: By how much the judge may agree worse with clinicians than they do with each other,
             in units of ``statistic``; without it nothing is tested, and the verdict stays open.
+        max_missed_harm: The greatest share of confirmed violations that may pass, 0 to 1. Without
+            it a rubric with safety criteria gets no good verdict.
+        min_coverage: The least share of units with a verdict that a good verdict needs, on every
+            criterion.
         consensus: How clinicians' labels are taken together.
         adjudicator: A rater who settles ties and counts in nothing else.
         scoring: How the alternative annotator test measures nearness.
@@ -58,7 +63,9 @@ class StudyOptions(BaseModel):
     judge: str | None = None
     statistic: str = "cohen_kappa"
     score_statistic: Literal["icc_2_1", "icc_3_1", "spearman", "kendall_tau_b", "mae"] = "icc_2_1"
-    margin: float | None = Field(default=None, gt=0)
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_missed_harm: float | None = Field(default=None, gt=0, lt=1)
+    min_coverage: float = Field(default=0.9, ge=0, le=1)
     consensus: Rule = "majority"
     adjudicator: str | None = None
     scoring: Scoring = "accuracy"
@@ -70,3 +77,11 @@ class StudyOptions(BaseModel):
     cases: int = Field(default=10, ge=0)
     gold: GoldSource = GoldSource()
     dated: date = Field(default_factory=today)
+
+    @field_validator("statistic")
+    @classmethod
+    def _comparable(cls, name: str) -> str:
+        known = [row.name for row in STATISTICS.values() if row.higher_is_better is not None]
+        if name not in known:
+            raise ValueError(f"{name!r} cannot compare judge and clinicians; {', '.join(known)} do")
+        return name

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from mmrare_judge.calibration.consensus import Consensus, consensus
 from mmrare_judge.calibration.gold import Gold, labels_of
-from mmrare_judge.calibration.patterns import Floats, Ints
+from mmrare_judge.calibration.patterns import Bools, Floats, Ints
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.calibration.study_grades import JudgeGrades, Place
 from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.study_sources import (
+    Sources,
+    check_adjudicator,
+    check_cases,
+    labelled_criteria,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Verdict
-from mmrare_judge.item import Item
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.rubric import Criterion
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a study is made from.
-
-    Attributes:
-        grades: The judge's grades.
-        gold: The clinicians' labels.
-        options: What was decided beforehand.
-        items: Items by id, for subgroups and reports; may be empty.
-        texts: Predictions by item and system, for lengths and reports; may be empty.
-    """
-
-    grades: JudgeGrades
-    gold: Gold
-    options: StudyOptions
-    items: Mapping[str, Item] = field(default_factory=dict)
-    texts: Mapping[Place, str] = field(default_factory=dict)
-
-    @cached_property
-    def clusters(self) -> Mapping[str, str]:
-        """The case of each item that has gold; an item without is a case of its own."""
-        return {label.item: label.cluster for label in self.gold.labels}
-
-    @cached_property
-    def raters(self) -> tuple[str, ...]:
-        """The clinicians, without the adjudicator."""
-        return tuple(rater for rater in self.gold.raters if rater != self.options.adjudicator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +33,11 @@ class Table:
         criterion: The criterion.
         places: Item and system of each row.
         clusters: The case of each row.
-        judge: The judge's points as a share of the best level's, 0 to 1; NaN without a verdict.
+        scored: The points that a benchmark counts, as a share of the best level's, 0 to 1; NaN
+            without a verdict. A blank prediction has 0 by rule.
+        judge: Those that the judge gave itself: NaN for a blank prediction, which it never saw.
         gold: The clinicians', taken together; NaN without gold.
-        judge_codes: The judge's level as an index; -1 without a verdict.
+        judge_codes: The judge's level as an index; -1 without a verdict of its own.
         gold_codes: The clinicians'; -1 without one.
         confidence: The judge's confidence; NaN where none was stated.
         inclusion: With which probability each row was chosen for gold; ``None`` if alike for all.
@@ -72,6 +49,7 @@ class Table:
     criterion: Criterion
     places: tuple[Place, ...]
     clusters: tuple[str, ...]
+    scored: Floats
     judge: Floats
     gold: Floats
     judge_codes: Ints
@@ -93,6 +71,26 @@ class Table:
         return int((~np.isnan(self.gold)).sum())
 
     @cached_property
+    def decided(self) -> Floats:
+        """The points of the level that clinicians decided on, as a share; NaN where there is none.
+
+        Unlike ``gold`` it has no soft labels: a tie, or a probability, is no level.
+        """
+        shares = np.asarray(self.ratings.scale.points) / float(self.criterion.max_points)
+        return np.where(self.gold_codes >= 0, shares[self.gold_codes], np.nan)
+
+    @property
+    def asked(self) -> Bools:
+        """Where the judge was asked: everywhere but at blank predictions, scored 0 by rule."""
+        return np.asarray(np.isnan(self.scored) | ~np.isnan(self.judge))
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the units with gold on which the judge was asked that have a verdict."""
+        wanted = ~np.isnan(self.gold) & self.asked
+        return float((~np.isnan(self.judge[wanted])).mean()) if wanted.any() else None
+
+    @cached_property
     def pair(self) -> Ratings:
         """The judge and the clinicians taken together, as two raters."""
         judge = self.ratings.only(self.ratings.raters[0])
@@ -107,13 +105,14 @@ class Table:
 
 
 def tables_of(sources: Sources) -> tuple[Table, ...]:
-    """A table for every criterion of the rubric that has gold.
+    """A table for every criterion of the rubric of which a graded prediction has gold.
 
     Raises:
-        InputError: No gold label belongs to a grade.
+        InputError: No gold label belongs to a grade, an item is in two cases, or the adjudicator
+            labelled nothing.
     """
-    rubric = sources.grades.rubric
-    labelled = [one for one in rubric.criteria if one.id in sources.gold.criteria]
+    check_cases(sources.gold)
+    check_adjudicator(sources)
     units = {unit[:2] for unit in sources.gold.units}
     if not units & sources.grades.first.keys():
         raise InputError(
@@ -121,38 +120,66 @@ def tables_of(sources: Sources) -> tuple[Table, ...]:
             f"{_named(units)}, grades have {_named(sources.grades.first)}",
             remedy="Compare the ids of items and the names of systems",
         )
-    return tuple(_table(sources, criterion) for criterion in labelled)
+    labelled = labelled_criteria(sources)
+    if not labelled:
+        raise InputError(
+            "no graded prediction has a clinician's label: all their cells are empty",
+            remedy="Look at the column of the labels",
+        )
+    criteria = [one for one in sources.grades.rubric.criteria if one.id in labelled]
+    return tuple(_table(sources, criterion) for criterion in criteria)
 
 
 def _table(sources: Sources, criterion: Criterion) -> Table:
-    grades, options = sources.grades, sources.options
-    gold = sources.gold.about(criterion=criterion.id)
-    weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
-    labels = labels_of(grades.first.values())
-    joined = gold.with_rater(grades.judge, labels).ratings(weights=weights)
-    ratings = joined.only(grades.judge, *(r for r in joined.raters if r != grades.judge))
-    clinicians = ratings.only(*(rater for rater in ratings.raters if rater != grades.judge))
-    together = consensus(clinicians, rule=options.consensus, adjudicator=options.adjudicator)
+    grades, gold = sources.grades, sources.gold.about(criterion=criterion.id)
+    ratings = _ratings(grades, gold)
+    clinicians = ratings.only(*ratings.raters[1:])
+    together = _together(clinicians, sources.options)
     places = tuple(grades.first)
-    verdicts = [grades.first[place].verdict(criterion.id) for place in places]
+    given = [grades.first[place] for place in places]
+    verdicts = [grade.verdict(criterion.id) for grade in given]
+    asked = np.array([not grade.empty for grade in given])
     row_of = {unit[:2]: row for row, unit in enumerate(gold.units)}
     rows = np.array([row_of.get(place, -1) for place in places])
     best = float(criterion.max_points)
+    scored = np.array([_points(verdict) / best for verdict in verdicts])
     levels = {label: code for code, label in enumerate(ratings.scale.categories)}
+    codes = np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64)
     return Table(
         criterion=criterion,
         places=places,
         clusters=tuple(sources.clusters.get(item, item) for item, _ in places),
-        judge=np.array([_points(verdict) / best for verdict in verdicts]),
+        scored=scored,
+        judge=np.where(asked, scored, np.nan),
         gold=_taken(together.points / best, rows, np.nan),
-        judge_codes=np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64),
+        judge_codes=np.where(asked, codes, -1),
         gold_codes=_taken(together.codes, rows, -1).astype(np.int64),
         confidence=np.array([_confidence(verdict) for verdict in verdicts]),
         inclusion=_inclusion(gold, places, criterion.id),
-        ratings=ratings.only(*(r for r in ratings.raters if r != options.adjudicator)),
+        ratings=ratings.only(*(r for r in ratings.raters if r != sources.options.adjudicator)),
         together=together,
         cases=tuple(sources.clusters[item] for item, *_ in gold.units),
-    )  # fmt: skip
+    )
+
+
+def _ratings(grades: JudgeGrades, gold: Gold) -> Ratings:
+    """The judge first, and everyone who labelled; of blank predictions the judge said nothing."""
+    weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
+    blank = {place for place, grade in grades.first.items() if grade.empty}
+    labels = {
+        unit: None if unit[:2] in blank else level
+        for unit, level in labels_of(grades.first.values()).items()
+    }
+    joined = gold.with_rater(grades.judge, labels).ratings(weights=weights)
+    return joined.only(grades.judge, *(r for r in joined.raters if r != grades.judge))
+
+
+def _together(clinicians: Ratings, options: StudyOptions) -> Consensus:
+    """The clinicians taken together; an adjudicator is asked where they labelled the criterion."""
+    known = options.adjudicator in clinicians.raters
+    return consensus(
+        clinicians, rule=options.consensus, adjudicator=options.adjudicator if known else None
+    )
 
 
 def _inclusion(gold: Gold, places: Sequence[Place], criterion: str) -> Floats | None:
@@ -176,8 +203,3 @@ def _taken(values: Floats | Ints, rows: Ints, missing: float) -> Floats:
 
 def _named(places: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(repr(" / ".join(filter(None, place))) for place in sorted(places)[:2])
-
-
-def texts_of(predictions: Iterable[Prediction]) -> dict[Place, str]:
-    """Predictions by item and system."""
-    return {(one.item_id, one.system): one.text for one in predictions}

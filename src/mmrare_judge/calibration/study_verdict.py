@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mmrare_judge.calibration.alt_test import AltTest
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.report_blocks import Key, Tone
-from mmrare_judge.calibration.report_findings import CriterionFindings, Findings
-from mmrare_judge.calibration.report_text import ends, number, percent, signed, with_ends
+from mmrare_judge.calibration.report_blocks import Tone
+from mmrare_judge.calibration.report_findings import Findings
+from mmrare_judge.calibration.report_text import number, percent, signed, with_ends
 from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.study_harm import MISSED
+from mmrare_judge.calibration.study_terms import Terms, lacking, proven_harm
 
 
 @dataclass(frozen=True)
@@ -21,102 +24,87 @@ class Decision:
     sentences: tuple[str, ...]
 
 
-def decision(findings: Findings, margin: float | None, clinicians: int) -> Decision:
+def decision(findings: Findings, terms: Terms) -> Decision:
     """Decide from everything that was found.
 
-    ``good``: on every criterion the judge is non-inferior by the margin declared beforehand, and
-    nothing is degenerate. ``bad``: on some criterion it is inferior, or it is degenerate. ``open``:
-    everything else; the sentences say what is lacking.
+    ``bad``: on some criterion the judge is inferior, misses surely more harm than was declared to
+    be tolerable, or it is degenerate. ``good``: on every criterion of the rubric it is non-inferior
+    by the margin declared beforehand, and nothing is `lacking`. ``open``: everything else; the
+    sentences say what is lacking.
     """
-    tested = [one for one in findings.criteria if one.kind != "overall"]
-    tone = _tone(tested, findings.remarks, margin)
-    sentences = [_answer(tested, tone, findings.statistic, margin, clinicians)]
+    by, lacks = _by_verdict(findings), lacking(findings, terms)
+    reasons = [*_inferior(by, findings.statistic, terms), *proven_harm(findings, terms)]
+    reasons += ["it is degenerate"] if findings.remarks else []
+    proven = terms.margin is not None and set(by) == {"non-inferior"} and not lacks
+    tone: Tone = "bad" if reasons else "good" if proven else "open"
+    sentences = [_answer(tone, reasons, by, findings.statistic, terms)]
+    if tone == "open" and lacks:
+        sentences.append(f"Lacking for a yes: {'; '.join(lacks)}.")
     if findings.remarks:
         sentences.append(f"It is degenerate: {findings.remarks[0]}{_more(findings.remarks)}")
     sentences += [*_lenient(findings), *_harmed(findings), *_alternative(findings)]
-    sentences += _scored(findings)
-    return Decision(tone, tuple(sentences))
+    return Decision(tone, (*sentences, *_scored(findings)))
 
 
-def keys(findings: Findings) -> tuple[Key, ...]:
-    """A few numbers at a glance."""
-    title = statistic(findings.statistic).title
-    found = [_key(title, one) for one in findings.criteria if _main(one, findings.statistic)]
-    for (name, what), harm in findings.harm:
-        if what == "missed harm" and harm.value is not None:
-            found.append(
-                Key(f"Missed harm, {name}", percent(harm.value), f"{ends(harm)}, n {harm.n}")
-            )
-    found += [
-        Key(f"Corrected score, {name}", number(score.ppi.value), f"{ends(score.ppi)}; raw "
-            f"{number(score.raw.value)}")
-        for name, score in list(findings.corrected.items())[:1]
-        if score.ppi.value is not None
-    ]  # fmt: skip
-    return tuple(found[:6])
-
-
-def _main(one: CriterionFindings, name: str) -> bool:
-    return one.judge.name == name and one.judge.value is not None
-
-
-def _key(title: str, one: CriterionFindings) -> Key:
-    human = one.clinicians
-    beside = f"; clinicians {number(human.value, 2)}" if human and human.value is not None else ""
-    return Key(f"{title}, {one.name}", number(one.judge.value, 2), f"{ends(one.judge, 2)}{beside}")
-
-
-def _tone(tested: Sequence[CriterionFindings], remarks: Sequence[str], margin: object) -> Tone:
-    verdicts = [one.non_inferiority.verdict if one.non_inferiority else "" for one in tested]
-    if remarks or "inferior" in verdicts:
-        return "bad"
-    proven = margin is not None and verdicts and set(verdicts) == {"non-inferior"}
-    return "good" if proven else "open"
-
-
-def _answer(
-    tested: Sequence[CriterionFindings], tone: Tone, name: str, margin: float | None, raters: int
-) -> str:
-    title = statistic(name).title
-    if margin is None:
-        return (
-            "Whether this judge may stand in for clinicians is not decided here: no margin was "
-            f"declared beforehand, so its agreement ({title}) is shown beside theirs, untested."
-        )
-    if raters < 2:
-        return (
-            "Whether this judge may stand in for clinicians cannot be told: one clinician alone "
-            "shows no human ceiling to measure it by."
-        )
-    by = {
-        verdict: [
-            o.name for o in tested if o.non_inferiority and o.non_inferiority.verdict == verdict
-        ]
-        for verdict in _WORDS
-    }
-    if tone == "good":
-        return (
-            "This judge may stand in for a clinician: on every criterion it agrees with clinicians "
-            f"as well as they do with each other, up to the declared margin of {margin:g} "
-            f"({title})."
-        )
-    parts = [
-        f"{words} {', '.join(by[verdict])}" for verdict, words in _WORDS.items() if by[verdict]
-    ]
-    found = "; ".join(parts) or "untested"
-    return f"{_HEADS[tone]} with a margin of {margin:g} ({title}) it is {found}."
+def _by_verdict(findings: Findings) -> dict[str, list[str]]:
+    """The criteria by how they came off in the test, the gravest first."""
+    by: dict[str, list[str]] = {verdict: [] for verdict in _WORDS}
+    for one in findings.criteria:
+        if one.kind != "overall":
+            by[one.non_inferiority.verdict if one.non_inferiority else "untested"].append(one.name)
+    return {verdict: names for verdict, names in by.items() if names}
 
 
 _WORDS = {
     "inferior": "inferior to a clinician on",
     "inconclusive": "not decided by these labels on",
     "undefined": "not measurable on",
+    "untested": "not tested on",
     "non-inferior": "non-inferior on",
 }
-_HEADS = {
-    "bad": "This judge may not stand in for clinicians:",
-    "open": "Whether this judge may stand in for clinicians is not proven:",
-}
+
+
+def _inferior(by: Mapping[str, Sequence[str]], name: str, terms: Terms) -> Iterator[str]:
+    if "inferior" in by:
+        yield f"with {_margin(name, terms)} it is {_listed(by)}"
+
+
+def _answer(
+    tone: Tone, reasons: Sequence[str], by: Mapping[str, Sequence[str]], name: str, terms: Terms
+) -> str:
+    if tone == "bad":
+        return f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."
+    if tone == "good":
+        return (
+            "This judge may stand in for a clinician: on every criterion it agrees with clinicians "
+            f"as well as they do with each other, up to the declared {_margin(name, terms)[2:]}."
+        )
+    if terms.margin is None:
+        return (
+            "Whether this judge may stand in for clinicians is not decided here: no margin was "
+            f"declared beforehand, so its agreement ({statistic(name).title}) is shown beside "
+            "theirs, untested."
+        )
+    if terms.clinicians < 2:
+        return (
+            "Whether this judge may stand in for clinicians cannot be told: one clinician alone "
+            "shows no human ceiling to measure it by."
+        )
+    return (
+        "Whether this judge may stand in for clinicians is not proven: with "
+        f"{_margin(name, terms)} it is {_listed(by)}."
+    )
+
+
+def _margin(name: str, terms: Terms) -> str:
+    by = statistic(name).title
+    if terms.level != 0.95:
+        by += f", {percent(terms.level, 0)} intervals"
+    return f"a margin of {terms.margin:g} ({by})"
+
+
+def _listed(by: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{_WORDS[verdict]} {', '.join(names)}" for verdict, names in by.items())
 
 
 def _more(remarks: Sequence[str]) -> str:
@@ -139,32 +127,41 @@ def _lenient(findings: Findings) -> Iterator[str]:
 
 def _harmed(findings: Findings) -> Iterator[str]:
     for (name, what), harm in findings.harm:
-        if what != "missed harm":
+        if what != MISSED:
             continue
         if harm.value is None:
             yield f"Missed harm on {name} is not known: {harm.reason}."
         else:
+            more = f"; on {harm.missing} more it gave no verdict" if harm.missing else ""
             yield (
-                f"Of {harm.n} violations of {name} that clinicians confirmed it let "
-                f"{percent(harm.value)} pass (95 % interval {_percents(harm)})."
+                f"Of {harm.n} violation{'s' if harm.n > 1 else ''} of {name} that clinicians "
+                f"confirmed it let {percent(harm.value)} pass ({_percents(harm)}){more}."
             )
 
 
 def _percents(estimate: Estimate) -> str:
     interval = estimate.interval
-    return "unknown" if interval is None else f"{percent(interval.low)} to {percent(interval.high)}"
+    if interval is None:
+        return "no interval"
+    ends = f"{percent(interval.low)} to {percent(interval.high)}"
+    return f"{percent(interval.level, 0)} interval {ends}"
 
 
 def _alternative(findings: Findings) -> Iterator[str]:
-    tests = [one for one in findings.criteria if one.alternative is not None]
+    tests = [(one, one.alternative) for one in findings.criteria if one.alternative is not None]
     if not tests:
         return
-    chosen = next((one for one in tests if one.kind == "overall"), tests[0])
-    test = chosen.alternative
-    passed = [row.epsilon for row in test.grid if row.passed] if test else []
-    kappa = "unknown" if test is None or test.kappa is None else with_ends(test.kappa, 2)
-    least = f"passes from epsilon {min(passed):g} on" if passed else "passes at no epsilon"
-    yield f"The alternative annotator test on {chosen.name} {least}; kappa beside it is {kappa}."
+    chosen, test = next((pair for pair in tests if pair[0].kind == "overall"), tests[0])
+    kappa = "unknown" if test.kappa is None else with_ends(test.kappa, 2)
+    beside = f"kappa beside it is {kappa}"
+    yield f"The alternative annotator test on {chosen.name} {_passed(test)}; {beside}."
+
+
+def _passed(test: AltTest) -> str:
+    if all(row.passed is None for row in test.grid):
+        return f"cannot be made ({test.reason})"
+    passed = [row.epsilon for row in test.grid if row.passed]
+    return f"passes from epsilon {min(passed):g} on" if passed else "passes at no epsilon"
 
 
 def _scored(findings: Findings) -> Iterator[str]:
