@@ -1,15 +1,18 @@
 """Gold labels out of files, checked against the declared scales."""
 
 import json
+import sys
 from pathlib import Path
 
+import pyarrow  # noqa: TID251  a file to read is written with it
 import pytest
+from pyarrow.parquet import write_table  # noqa: TID251
 
 from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from, labels_of, scales_of
 from mmrare_judge.calibration.gold_card import data_card
 from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
 from mmrare_judge.calibration.ratings import Ratings, Scale
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.grade import Bounds, Grade, Level2, Verdict
 from mmrare_judge.rubric import load_rubric
 from mmrare_judge.signature import Signature
@@ -91,27 +94,37 @@ def test_a_file_about_one_criterion_need_not_name_it(tmp_path: Path) -> None:
     assert gold.labels[0].cluster == "c1"
 
 
-def test_parquet_is_read_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # pyarrow is not among the test dependencies: pandas' reader is replaced by what it returns.
-    pandas = pytest.importorskip("pandas")
-    table = pandas.DataFrame([{"item": 7, "criterion": "coverage", "rater": "a", "label": 2.0}])
-    table.loc[1] = [8, "coverage", "a", float("nan")]
-    monkeypatch.setattr(pandas, "read_parquet", lambda path: table)
+def test_parquet_is_read_with_its_gaps(tmp_path: Path) -> None:
+    table = pyarrow.table(
+        {
+            "item": [7, 8], "criterion": ["coverage"] * 2, "rater": ["a", "a"],
+            "label": [2.0, None],
+        }
+    )  # fmt: skip
+    write_table(table, tmp_path / "gold.parquet")
     gold = read_gold(tmp_path / "gold.parquet", SCALES)
     assert [unit[0] for unit in gold.units] == ["7", "8"]
     assert gold.ratings().codes.tolist() == [[2], [-1]]
 
 
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"item,label", "not a Parquet file"), (None, "cannot be read")]
+)
+def test_what_is_no_parquet_file_is_refused(
+    tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    path = tmp_path / "gold.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read_gold(path, SCALES)
+
+
 def test_parquet_without_a_reader_names_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pandas = pytest.importorskip("pandas")
-
-    def missing(path: Path) -> None:
-        raise ImportError("no pyarrow")
-
-    monkeypatch.setattr(pandas, "read_parquet", missing)
-    with pytest.raises(InputError, match=r"pyarrow is not installed.*pip install pandas pyarrow"):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"mmrare-judge\[parquet\]"):
         read_gold(tmp_path / "gold.parquet", SCALES)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.ratings import Scale
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.tables_io import Row, stream_rows
 
 PARQUET = (".parquet", ".pq")
@@ -80,7 +80,7 @@ def read_gold(
     Raises:
         InputError: A column is missing, or a label is refused; file, row and field are named. Or
             the file is Parquet, and pandas and pyarrow are not installed.
-        MissingExtraError: The file is XLSX, and openpyxl is not installed.
+        MissingExtraError: The file is XLSX or Parquet, and openpyxl or pyarrow is not installed.
     """
     path = Path(path)
     if columns.raters and columns.criteria:
@@ -174,29 +174,16 @@ def _label(cell: object) -> str | float | None:
 
 def _parquet(path: Path) -> Iterator[Row]:
     try:
-        import pandas
+        from pyarrow import ArrowException  # noqa: TID251  this is the door
+        from pyarrow.parquet import read_table  # noqa: TID251
     except ImportError as error:
-        raise _no_reader(path, "pandas") from error
+        raise MissingExtraError("pyarrow", "parquet") from error
     try:
-        table = pandas.read_parquet(path)
-    except ImportError as error:
-        raise _no_reader(path, "pyarrow") from error
+        rows = read_table(path).to_pylist()
+    except ArrowException as error:
+        raise InputError(f"not a Parquet file: {error}", file=str(path)) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot be read: {reason}", file=str(path)) from error
-    except ValueError as error:
-        raise InputError(f"not a Parquet file: {error}", file=str(path)) from error
-    for number, values in enumerate(table.to_dict("records"), start=1):
-        yield Row({str(name): _plain(cell) for name, cell in values.items()}, number, True)
-
-
-def _no_reader(path: Path, package: str) -> InputError:
-    """No extra of this package brings what reads Parquet: an install line of it would not help."""
-    remedy = "Install it with: pip install pandas pyarrow; or save the labels as CSV"
-    problem = f"Parquet is read by pandas and pyarrow, and {package} is not installed"
-    return InputError(problem, remedy=remedy, file=str(path))
-
-
-def _plain(cell: Any) -> Any:
-    """Scalars of numpy as Python's own."""
-    return cell.item() if hasattr(cell, "item") else cell
+    for number, values in enumerate(rows, start=1):
+        yield Row(values, number, True)
