@@ -23,10 +23,10 @@ from mmrare_judge.calibration.correct import corrected_score
 from mmrare_judge.calibration.homogeneity import marginal_homogeneity
 from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
 from mmrare_judge.calibration.noninferiority import non_inferiority
-from mmrare_judge.calibration.plots_bland_altman import Limits
+from mmrare_judge.calibration.plots.bland_altman import Limits
 from mmrare_judge.calibration.ratings import Ratings, Scale
-from mmrare_judge.calibration.report_blocks import Case, Key, Quote
-from mmrare_judge.calibration.report_findings import (
+from mmrare_judge.calibration.report.blocks import Case, Key, Quote
+from mmrare_judge.calibration.report.findings import (
     BiasFindings,
     ConfidenceFindings,
     CriterionFindings,

@@ -4,11 +4,9 @@ The names here are the public interface; everything else may move any day.
 Each is imported when it is first asked for: importing the package costs next to nothing.
 """
 
-import sys as _sys
-from importlib import import_module as _import_module
-from types import ModuleType as _Module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge._version import __version__
 
 if _TYPE_CHECKING:
@@ -113,27 +111,5 @@ _NAMES_BY_MODULE = {
     "summary": "Summary summarise",
     "verify": "verify",
 }
-_HOMES = {name: home for home, names in _NAMES_BY_MODULE.items() for name in names.split()}
-
-
-class _Package(_Module):
-    """This package, which finds its names as they are asked for."""
-
-    def __getattr__(self, name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        value = getattr(_import_module(f"{self.__name__}.{_HOMES[name]}"), name)
-        super().__setattr__(name, value)
-        return value
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing a module sets it as an attribute of its package. The functions `grade` and
-        # `verify` are called like the modules they come from, and it is they who are meant.
-        if name not in _HOMES or not isinstance(value, _Module):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_HOMES})
-
-
-_sys.modules[__name__].__class__ = _Package
+_HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
+_lazy_names.find_when_asked(__name__, _HOMES)

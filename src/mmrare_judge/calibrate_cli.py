@@ -14,8 +14,8 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.spec import EMBEDDED
 
 if TYPE_CHECKING:
-    from mmrare_judge.calibration.study import Study
-    from mmrare_judge.calibration.study_file import StudyFile
+    from mmrare_judge.calibration.study.file import StudyFile
+    from mmrare_judge.calibration.study.study import Study
 
 Consensus = StrEnum("Consensus", ["majority", "dawid_skene", "mean"])
 
@@ -119,7 +119,7 @@ def study_plan(
     """
     from pydantic import ValidationError
 
-    from mmrare_judge.calibration.study_file import StudyFile, read_study_file, refused
+    from mmrare_judge.calibration.study.file import StudyFile, read_study_file, refused
 
     base = read_study_file(file).model_dump(exclude_unset=True) if file else {}
     labels = dict(base.get("gold", {}))
@@ -157,7 +157,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         MissingExtraError: The extra ``calibration`` is not installed.
     """
     from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
-    from mmrare_judge.calibration.study import calibrate
+    from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.ledger import iter_grades
     from mmrare_judge.prediction import read_predictions
     from mmrare_judge.reading import read_items
@@ -216,7 +216,7 @@ def _graders(judge: str | None) -> tuple[str, ...]:
 
 def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
     """Write a study's files, and say what it found and where it is."""
-    from mmrare_judge.calibration.study_files import why_uncertified, write_study
+    from mmrare_judge.calibration.study.files import why_uncertified, write_study
 
     files = write_study(study, out, expires=expires)
     yield from study.findings.verdict

@@ -11,8 +11,8 @@ import typer  # noqa: TID251  the command is written in the command line's own t
 from mmrare_judge.errors import InputError
 
 if TYPE_CHECKING:
-    from mmrare_judge.calibration import label_design
-    from mmrare_judge.calibration.planning_parts import Plan
+    from mmrare_judge.calibration.planning import design as label_design
+    from mmrare_judge.calibration.planning.parts import Plan
 
 plan_app = typer.Typer(
     no_args_is_help=True, help="How many labels a calibration study needs, and which ones."
@@ -42,7 +42,7 @@ def kappa_command(
     as_json: Json = False,
 ) -> None:
     """Tell how many units to label for an interval of kappa."""
-    from mmrare_judge.calibration.planning import design_effect, labels_for_kappa
+    from mmrare_judge.calibration import design_effect, labels_for_kappa
 
     shares = prevalence if second_prevalence is None else (prevalence, second_prevalence)
     effect = design_effect(cluster_size, icc)
@@ -64,7 +64,7 @@ def score_command(
     as_json: Json = False,
 ) -> None:
     """Tell how many units to label for an interval of the corrected score."""
-    from mmrare_judge.calibration.planning import design_effect, labels_for_corrected_mean
+    from mmrare_judge.calibration import design_effect, labels_for_corrected_mean
 
     effect = design_effect(cluster_size, icc)
     _say(
@@ -86,7 +86,7 @@ def harm_command(
     as_json: Json = False,
 ) -> None:
     """Tell how many confirmed violations show that a judge misses few of them."""
-    from mmrare_judge.calibration.planning import labels_for_missed_harm
+    from mmrare_judge.calibration import labels_for_missed_harm
 
     plan = labels_for_missed_harm(
         max_share, level=level, missed=missed, violations_share=violations_share
@@ -126,9 +126,9 @@ def next_command(
     ] = None,
 ) -> None:
     """Draw what to label next, and write a sheet that shows nothing of the judge."""
-    from mmrare_judge.calibration.label_frame import candidates_of
-    from mmrare_judge.calibration.label_next import label_next
-    from mmrare_judge.calibration.label_sheet import labelled_units, write_sheet
+    from mmrare_judge.calibration.planning.draw import label_next
+    from mmrare_judge.calibration.planning.frame import candidates_of
+    from mmrare_judge.calibration.planning.sheet import labelled_units, write_sheet
     from mmrare_judge.ledger import iter_grades
     from mmrare_judge.rubric import load_rubric
 
@@ -159,7 +159,7 @@ def join_command(
     out: Annotated[Path, typer.Option(help="The gold file to write: a new CSV file.")],
 ) -> None:
     """Join labelled sheets with the probabilities in their key, into one gold file."""
-    from mmrare_judge.calibration.label_sheet import join_labels
+    from mmrare_judge.calibration.planning.sheet import join_labels
 
     typer.echo(f"{join_labels(sheets, key, out)} labels written to {out}")
 

@@ -15,8 +15,8 @@ from sklearn.metrics import cohen_kappa_score
 from makers import RUBRIC
 from mmrare_judge import cli
 from mmrare_judge.calibrate_cli import study_plan
-from mmrare_judge.calibration import report_html
-from mmrare_judge.calibration.study_file import read_study_file
+from mmrare_judge.calibration.report import html as report_html
+from mmrare_judge.calibration.study.file import read_study_file
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from study_makers import World, signature

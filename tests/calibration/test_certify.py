@@ -10,9 +10,9 @@ from makers import make_item
 from mmrare_judge import grade
 from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.certify import certify
-from mmrare_judge.calibration.study import Study, calibrate
-from mmrare_judge.calibration.study_files import why_uncertified
-from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.study.files import why_uncertified
+from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.prediction import Prediction

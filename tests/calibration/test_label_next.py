@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrare_judge.calibration.allocation import allocate
 from mmrare_judge.calibration.gold import Unit
-from mmrare_judge.calibration.label_design import By, label_design
-from mmrare_judge.calibration.label_frame import Candidate
-from mmrare_judge.calibration.label_next import drawn, label_next
+from mmrare_judge.calibration.planning.allocation import allocate
+from mmrare_judge.calibration.planning.design import By, label_design
+from mmrare_judge.calibration.planning.draw import drawn, label_next
+from mmrare_judge.calibration.planning.frame import Candidate
 from mmrare_judge.calibration.ppi import ppi_mean
 from mmrare_judge.errors import InputError
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner  # noqa: TID251  to run the command line in 
 
 from mmrare_judge.calibration.gold import scales_of
 from mmrare_judge.calibration.gold_reading import read_gold
-from mmrare_judge.calibration.label_frame import candidates_of
-from mmrare_judge.calibration.label_next import LabelSample, label_next
-from mmrare_judge.calibration.label_sheet import join_labels, labelled_units, write_sheet
 from mmrare_judge.calibration.missed_harm import missed_harm
+from mmrare_judge.calibration.planning.draw import LabelSample, label_next
+from mmrare_judge.calibration.planning.frame import candidates_of
+from mmrare_judge.calibration.planning.sheet import join_labels, labelled_units, write_sheet
 from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.grade import Bounds, Disagreement, Grade, Level2, Verdict
 from mmrare_judge.plan_cli import plan_app

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.calibration.agreement import estimate
-from mmrare_judge.calibration.kappa_variance import binary_table, kappa_variance, table_variance
-from mmrare_judge.calibration.planning import (
+from mmrare_judge.calibration import (
     design_effect,
     labels_for_corrected_mean,
     labels_for_kappa,
     labels_for_missed_harm,
+)
+from mmrare_judge.calibration.agreement import estimate
+from mmrare_judge.calibration.planning.kappa_variance import (
+    binary_table,
+    kappa_variance,
+    table_variance,
 )
 from mmrare_judge.calibration.ppi import ppi_mean
 from mmrare_judge.calibration.ratings import Ratings, Scale

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from mmrare_judge.calibration.report_blocks import (
+from mmrare_judge.calibration.report.blocks import (
     Block,
     Bullets,
     Case,
@@ -22,9 +22,9 @@ from mmrare_judge.calibration.report_blocks import (
     Section,
     Table,
 )
-from mmrare_judge.calibration.report_html import html_of, policy
-from mmrare_judge.calibration.report_markdown import escaped, markdown_of
-from mmrare_judge.calibration.report_text import shown
+from mmrare_judge.calibration.report.html import html_of, policy
+from mmrare_judge.calibration.report.markdown import escaped, markdown_of
+from mmrare_judge.calibration.report.text import shown
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",

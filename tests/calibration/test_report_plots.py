@@ -11,16 +11,16 @@ from xml.etree import ElementTree as Tree
 import matplotlib as mpl
 import pytest
 
-from mmrare_judge.calibration.plots_bias import bias_plot
-from mmrare_judge.calibration.plots_bland_altman import Limits, bland_altman_plot
-from mmrare_judge.calibration.plots_confusion import confusion_plot
-from mmrare_judge.calibration.plots_corrected import CorrectedRow, corrected_plot
-from mmrare_judge.calibration.plots_epsilon import epsilon_plot
-from mmrare_judge.calibration.plots_forest import ForestRow, forest_plot
-from mmrare_judge.calibration.plots_intervals import Mark
-from mmrare_judge.calibration.plots_reliability import ReliabilityPoint, reliability_plot
-from mmrare_judge.calibration.plots_risk_coverage import Operating, risk_coverage_plot
-from mmrare_judge.calibration.plots_svg import inline
+from mmrare_judge.calibration.plots.bias import bias_plot
+from mmrare_judge.calibration.plots.bland_altman import Limits, bland_altman_plot
+from mmrare_judge.calibration.plots.confusion import confusion_plot
+from mmrare_judge.calibration.plots.corrected import CorrectedRow, corrected_plot
+from mmrare_judge.calibration.plots.epsilon import epsilon_plot
+from mmrare_judge.calibration.plots.forest import ForestRow, forest_plot
+from mmrare_judge.calibration.plots.intervals import Mark
+from mmrare_judge.calibration.plots.reliability import ReliabilityPoint, reliability_plot
+from mmrare_judge.calibration.plots.risk_coverage import Operating, risk_coverage_plot
+from mmrare_judge.calibration.plots.svg import inline
 
 HALF, LOW = Mark(0.5, 0.25, 0.75), Mark(0.125)
 

@@ -11,18 +11,18 @@ from mmrare_judge.calibration.classify import Confusion
 from mmrare_judge.calibration.confidence import reliability_diagram
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.estimate import Estimate, Interval
-from mmrare_judge.calibration.report_agreement import confusion_figure, forest_figure
-from mmrare_judge.calibration.report_alternative import clinicians_table, epsilon_figure
-from mmrare_judge.calibration.report_bias import bias_figure
-from mmrare_judge.calibration.report_blocks import Table
-from mmrare_judge.calibration.report_confidence import (
+from mmrare_judge.calibration.report.agreement import confusion_figure, forest_figure
+from mmrare_judge.calibration.report.alternative import clinicians_table, epsilon_figure
+from mmrare_judge.calibration.report.bias import bias_figure
+from mmrare_judge.calibration.report.blocks import Table
+from mmrare_judge.calibration.report.confidence import (
     reliability_figure,
     risk_coverage_figure,
     thinned,
     threshold_sentence,
 )
-from mmrare_judge.calibration.report_corrected import corrected_figure, sample_table
-from mmrare_judge.calibration.report_estimates import cells
+from mmrare_judge.calibration.report.corrected import corrected_figure, sample_table
+from mmrare_judge.calibration.report.estimates import cells
 
 
 def estimate(

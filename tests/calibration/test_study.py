@@ -11,9 +11,9 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.gold import gold_from
-from mmrare_judge.calibration.report_findings import CriterionFindings
-from mmrare_judge.calibration.study import Study, calibrate
-from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError, RubricError
 from mmrare_judge.item import Item, Reference
 from mmrare_judge.prediction import Prediction

@@ -9,9 +9,9 @@ from makers import RUBRIC
 from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from, scales_of
 from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
-from mmrare_judge.calibration.report_findings import CriterionFindings
-from mmrare_judge.calibration.study import Study, calibrate
-from mmrare_judge.calibration.study_options import StudyOptions
+from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.rubric import load_rubric, parse_rubric

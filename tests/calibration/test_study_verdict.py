@@ -10,11 +10,11 @@ import pytest
 from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.degenerate import peculiarities
 from mmrare_judge.calibration.estimate import Estimate, Interval
-from mmrare_judge.calibration.report_findings import Findings
-from mmrare_judge.calibration.study import Study, calibrate
-from mmrare_judge.calibration.study_options import StudyOptions
-from mmrare_judge.calibration.study_terms import Terms, lacking
-from mmrare_judge.calibration.study_verdict import Decision, decision
+from mmrare_judge.calibration.report.findings import Findings
+from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.calibration.study.terms import Terms, lacking
+from mmrare_judge.calibration.study.verdict import Decision, decision
 from mmrare_judge.signature import Signature
 from study_makers import SMALL, World, gold_of, graded, signature
 

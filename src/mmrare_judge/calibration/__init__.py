@@ -1,12 +1,206 @@
 """How far a judge agrees with clinicians, and what its scores are worth.
 
-Needs the extra ``calibration``: numpy, scipy, scikit-learn, krippendorff and matplotlib. Only numpy
-is loaded on import; the others are where they are used.
+The names here are the public interface; everything else may move any day. Needs the extra
+``calibration``: numpy, scipy, scikit-learn, krippendorff and matplotlib, each loaded where it is
+used.
 """
 
-from mmrare_judge.errors import MissingExtraError
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from mmrare_judge import lazy_names as _lazy_names
+from mmrare_judge.errors import MissingExtraError as _MissingExtraError
 
 try:
-    import numpy  # noqa: F401  every module below needs it
+    import numpy as _numpy  # noqa: F401  every module below needs it
 except ImportError as error:
-    raise MissingExtraError("numpy", "calibration") from error
+    raise _MissingExtraError("numpy", "calibration") from error
+
+if _TYPE_CHECKING:
+    from mmrare_judge.calibration.abstention import (
+        RiskCoverage,
+        Threshold,
+        guaranteed_threshold,
+        risk_coverage,
+    )
+    from mmrare_judge.calibration.agreement import estimate, estimates
+    from mmrare_judge.calibration.alt_test import AltTest, alt_test
+    from mmrare_judge.calibration.bias import (
+        GroupBias,
+        family_preference,
+        leniency,
+        leniency_by_group,
+        subgroup_bias,
+        verbosity_slope,
+    )
+    from mmrare_judge.calibration.bootstrap import Resampling
+    from mmrare_judge.calibration.ceiling import Ceiling, human_ceiling
+    from mmrare_judge.calibration.certify import certify
+    from mmrare_judge.calibration.classify import Confusion, confusion
+    from mmrare_judge.calibration.confidence import (
+        BrierScore,
+        brier_score,
+        expected_calibration_error,
+        log_loss,
+        reliability_diagram,
+    )
+    from mmrare_judge.calibration.consensus import Consensus, consensus
+    from mmrare_judge.calibration.correct import (
+        CorrectedScore,
+        corrected_rubric_score,
+        corrected_score,
+    )
+    from mmrare_judge.calibration.dawid_skene import DawidSkene, dawid_skene, majority
+    from mmrare_judge.calibration.estimate import Estimate, Interval
+    from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from, labels_of, scales_of
+    from mmrare_judge.calibration.gold_card import DataCard, data_card
+    from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
+    from mmrare_judge.calibration.homogeneity import HomogeneityTest, marginal_homogeneity
+    from mmrare_judge.calibration.level2_judge import level2_grades
+    from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
+    from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
+    from mmrare_judge.calibration.planning.draw import label_next
+    from mmrare_judge.calibration.planning.frame import candidates_of
+    from mmrare_judge.calibration.planning.harm import HarmPlan, labels_for_missed_harm
+    from mmrare_judge.calibration.planning.kappa import KappaPlan, labels_for_kappa
+    from mmrare_judge.calibration.planning.parts import design_effect
+    from mmrare_judge.calibration.planning.score import ScorePlan, labels_for_corrected_mean
+    from mmrare_judge.calibration.planning.sheet import write_sheet
+    from mmrare_judge.calibration.ppi import ppi_mean
+    from mmrare_judge.calibration.ratings import Ratings, Scale
+    from mmrare_judge.calibration.recalibrate import Recalibration, recalibrate
+    from mmrare_judge.calibration.recalibrator import Recalibrator
+    from mmrare_judge.calibration.report.files import write_reports
+    from mmrare_judge.calibration.rogan_gladen import rogan_gladen
+    from mmrare_judge.calibration.stability import compare_judges, retest
+    from mmrare_judge.calibration.statistics_table import STATISTICS, Statistic
+    from mmrare_judge.calibration.study.file import StudyFile, read_study_file
+    from mmrare_judge.calibration.study.files import write_study
+    from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
+    from mmrare_judge.calibration.study.study import Study, calibrate
+
+__all__ = [
+    "STATISTICS",
+    "AltTest",
+    "BrierScore",
+    "Ceiling",
+    "Confusion",
+    "Consensus",
+    "CorrectedScore",
+    "DataCard",
+    "DawidSkene",
+    "Estimate",
+    "Gold",
+    "GoldColumns",
+    "GoldLabel",
+    "GoldSource",
+    "GroupBias",
+    "HarmPlan",
+    "HomogeneityTest",
+    "Interval",
+    "KappaPlan",
+    "NonInferiority",
+    "Ratings",
+    "Recalibration",
+    "Recalibrator",
+    "Resampling",
+    "RiskCoverage",
+    "Scale",
+    "ScorePlan",
+    "Statistic",
+    "Study",
+    "StudyFile",
+    "StudyOptions",
+    "Threshold",
+    "alt_test",
+    "brier_score",
+    "calibrate",
+    "candidates_of",
+    "certify",
+    "compare_judges",
+    "confusion",
+    "consensus",
+    "corrected_rubric_score",
+    "corrected_score",
+    "data_card",
+    "dawid_skene",
+    "design_effect",
+    "estimate",
+    "estimates",
+    "expected_calibration_error",
+    "false_alarm",
+    "family_preference",
+    "gold_from",
+    "guaranteed_threshold",
+    "human_ceiling",
+    "label_next",
+    "labels_for_corrected_mean",
+    "labels_for_kappa",
+    "labels_for_missed_harm",
+    "labels_of",
+    "leniency",
+    "leniency_by_group",
+    "level2_grades",
+    "log_loss",
+    "majority",
+    "marginal_homogeneity",
+    "missed_harm",
+    "non_inferiority",
+    "ppi_mean",
+    "read_gold",
+    "read_study_file",
+    "recalibrate",
+    "reliability_diagram",
+    "retest",
+    "risk_coverage",
+    "rogan_gladen",
+    "scales_of",
+    "subgroup_bias",
+    "verbosity_slope",
+    "write_reports",
+    "write_sheet",
+    "write_study",
+]
+
+_NAMES_BY_MODULE = {
+    "abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
+    "agreement": "estimate estimates",
+    "alt_test": "AltTest alt_test",
+    "bias": "GroupBias family_preference leniency leniency_by_group subgroup_bias verbosity_slope",
+    "bootstrap": "Resampling",
+    "ceiling": "Ceiling human_ceiling",
+    "certify": "certify",
+    "classify": "Confusion confusion",
+    "confidence": "BrierScore brier_score expected_calibration_error log_loss reliability_diagram",
+    "consensus": "Consensus consensus",
+    "correct": "CorrectedScore corrected_rubric_score corrected_score",
+    "dawid_skene": "DawidSkene dawid_skene majority",
+    "estimate": "Estimate Interval",
+    "gold": "Gold GoldLabel gold_from labels_of scales_of",
+    "gold_card": "DataCard data_card",
+    "gold_reading": "GoldColumns read_gold",
+    "homogeneity": "HomogeneityTest marginal_homogeneity",
+    "level2_judge": "level2_grades",
+    "missed_harm": "false_alarm missed_harm",
+    "noninferiority": "NonInferiority non_inferiority",
+    "planning.draw": "label_next",
+    "planning.frame": "candidates_of",
+    "planning.harm": "HarmPlan labels_for_missed_harm",
+    "planning.kappa": "KappaPlan labels_for_kappa",
+    "planning.parts": "design_effect",
+    "planning.score": "ScorePlan labels_for_corrected_mean",
+    "planning.sheet": "write_sheet",
+    "ppi": "ppi_mean",
+    "ratings": "Ratings Scale",
+    "recalibrate": "Recalibration recalibrate",
+    "recalibrator": "Recalibrator",
+    "report.files": "write_reports",
+    "rogan_gladen": "rogan_gladen",
+    "stability": "compare_judges retest",
+    "statistics_table": "STATISTICS Statistic",
+    "study.file": "StudyFile read_study_file",
+    "study.files": "write_study",
+    "study.options": "GoldSource StudyOptions",
+    "study.study": "Study calibrate",
+}
+_HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
+_lazy_names.find_when_asked(__name__, _HOMES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.report_findings import CriterionFindings
-from mmrare_judge.calibration.study import Study
-from mmrare_judge.calibration.study_harm import MISSED
+from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.study.harm import MISSED
+from mmrare_judge.calibration.study.study import Study
 from mmrare_judge.certificate import Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.errors import InputError
 from mmrare_judge.signature import content_hash

@@ -1,0 +1,1 @@
+"""How many labels a study needs, and which ones."""

@@ -1,0 +1,1 @@
+"""Plots as inline SVG, readable in print and by colour-blind readers."""

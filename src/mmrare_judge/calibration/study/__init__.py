@@ -1,0 +1,1 @@
+"""A calibration study: grades and gold joined, everything measured, a verdict on it."""

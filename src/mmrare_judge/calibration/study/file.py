@@ -1,0 +1,131 @@
+"""A study as a file: what is studied, which gold, and what was decided beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmrare_judge.calibration.gold import Gold, scales_of
+from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
+from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
+from mmrare_judge.errors import InputError
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.validation import shortened
+from mmrare_judge.yaml_source import YamlError, parse_yaml
+
+
+class GoldFile(GoldSource):
+    """The gold labels of a study.
+
+    Attributes:
+        path: Their file.
+        columns: Which column holds what.
+        recode: What a label of the file is called in the rubric, such as ``Entailment: "YES"``;
+            a label that is not listed stays as it is, and has to be a level of the rubric.
+    """
+
+    path: str
+    columns: GoldColumns = LONG
+    recode: Mapping[str, str] = {}
+
+    def source_card(self) -> GoldSource:
+        """Name, source and licence alone."""
+        return GoldSource(name=self.name, source=self.source, licence=self.licence)
+
+
+class StudyFile(BaseModel):
+    """A study; paths are relative to its file.
+
+    Attributes:
+        gold: The gold labels.
+        grades: The judge's grades, a run's folder or ``grades.jsonl``; without them the
+            predictions are graded first.
+        judge: The judge: who grades, or whose grades are studied.
+        items: The items.
+        predictions: The predictions.
+        track: The items' track, where the file does not say it.
+        rubric: The rubric's name or file.
+        options: What was decided beforehand.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gold: GoldFile
+    grades: str | None = None
+    judge: str | None = None
+    items: str | None = None
+    predictions: str | None = None
+    track: str | None = None
+    rubric: str | None = None
+    options: StudyOptions = Field(default_factory=StudyOptions)
+
+    def read_gold(self, rubric: Rubric) -> Gold:
+        """The gold labels, on the rubric's scales.
+
+        Raises:
+            InputError: They cannot be read, or a label is no level of the rubric.
+        """
+        gold = self.gold
+        return read_gold(gold.path, scales_of(rubric), columns=gold.columns, recode=gold.recode)
+
+    def study_options(self) -> StudyOptions:
+        """The options, with the judge and the gold's source in them."""
+        changes = {"gold": self.gold.source_card(), "judge": self.options.judge or self.judge}
+        return self.options.model_copy(update=changes)
+
+
+def read_study_file(path: str | Path) -> StudyFile:
+    """Read a study from YAML; its paths become relative to where we are.
+
+    Raises:
+        InputError: The file cannot be read, or a key is unknown or missing.
+    """
+    path = Path(path)
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8-sig")).data
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", file=str(path)) from error
+    except YamlError as error:
+        raise InputError(str(error), file=str(path), row=error.line) from error
+    try:
+        study = StudyFile.model_validate(data)
+    except ValidationError as error:
+        raise refused(error, path) from error
+    return _placed(study, path.parent)
+
+
+def refused(error: ValidationError, path: Path | None = None) -> InputError:
+    """What is wrong with a study, its file or its options: the field, the value and the remedy."""
+    first = error.errors()[0]
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] not in ("missing", "extra_forbidden", "value_error"):
+        problem = f"{problem}, not {shortened(first['input'])}"
+    return InputError(
+        problem,
+        remedy=f"Keys of a study are {', '.join(StudyFile.model_fields)}" if path else "",
+        file=None if path is None else str(path),
+        field=".".join(map(str, first["loc"])) or None,
+    )
+
+
+def _placed(study: StudyFile, folder: Path) -> StudyFile:
+    names = ("grades", "items", "predictions")
+    paths = {name: _beside(folder, getattr(study, name)) for name in names}
+    gold = study.gold.model_copy(update={"path": _beside(folder, study.gold.path)})
+    return study.model_copy(
+        update={**paths, "gold": gold, "rubric": _file_beside(folder, study.rubric),
+                "judge": _file_beside(folder, study.judge)}
+    )  # fmt: skip
+
+
+def _beside(folder: Path, name: str | None) -> str | None:
+    return None if name is None else str(folder / name)
+
+
+def _file_beside(folder: Path, name: str | None) -> str | None:
+    """A rubric or a judge may be a name or a file."""
+    if name is None or not name.endswith((".yaml", ".yml")):
+        return name
+    return str(folder / name)
