@@ -36,7 +36,7 @@ LAYERS = (
     # one prediction, then many
     {"judge", "regrade"},
     {"estimate"},
-    {"run_record", "ledger"},
+    {"run_record", "run_report", "ledger"},
     {"run_differences", "panels"},
     {"run_folder"},
     {"run"},

@@ -38,7 +38,8 @@ if _TYPE_CHECKING:
     from mmrare_judge.reading import iter_items, read_items
     from mmrare_judge.rows import as_item
     from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
-    from mmrare_judge.run import Run, RunReport
+    from mmrare_judge.run import Run
+    from mmrare_judge.run_report import RunReport
     from mmrare_judge.signature import Signature
     from mmrare_judge.spec import JudgeSpec
     from mmrare_judge.summary import Summary, summarise
@@ -105,7 +106,8 @@ _NAMES_BY_MODULE = {
     "reading": "iter_items read_items",
     "rows": "as_item",
     "rubric": "Criterion Level Rubric list_rubrics load_rubric",
-    "run": "Run RunReport",
+    "run": "Run",
+    "run_report": "RunReport",
     "signature": "Signature",
     "spec": "JudgeSpec",
     "summary": "Summary summarise",

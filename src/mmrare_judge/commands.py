@@ -31,9 +31,10 @@ from mmrare_judge.progress import cost_line, shown
 from mmrare_judge.reading import read_items
 from mmrare_judge.replay import Replay
 from mmrare_judge.rubric import Rubric, load_rubric
-from mmrare_judge.run import Run, RunReport
+from mmrare_judge.run import Run
 from mmrare_judge.run_folder import SUMMARY
 from mmrare_judge.run_record import RUN, input_file
+from mmrare_judge.run_report import RunReport
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 
 Pair = tuple[Prediction, Item]

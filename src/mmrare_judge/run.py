@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mmrare_judge.assessors import CacheChoice
-from mmrare_judge.certificate import UNCALIBRATED, Calibration, checked
+from mmrare_judge.certificate import Calibration, checked
 from mmrare_judge.clock import today
 from mmrare_judge.errors import BudgetError, InputError, OutputError
 from mmrare_judge.gate import AdaptiveGate, Piece, piece_of_work
-from mmrare_judge.grade import Grade, Usage
+from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading
 from mmrare_judge.item import TRACKS, Item
 from mmrare_judge.judge import Judge, JudgeLike
@@ -27,7 +25,8 @@ from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.rubric import load_rubric
 from mmrare_judge.run_folder import RunFolder, Standing
 from mmrare_judge.run_record import InputFile, RunRecord
-from mmrare_judge.summary import Summary, Tally
+from mmrare_judge.run_report import Progress, RunReport
+from mmrare_judge.summary import Tally
 
 if TYPE_CHECKING:
     from mmrare_judge.estimate import JudgeEstimate
@@ -35,55 +34,6 @@ if TYPE_CHECKING:
     from mmrare_judge.panel_summary import PanelFigures
 
 Pair = tuple[Prediction, Item]
-Stopped = Literal["budget", "interrupted"]
-
-
-@dataclass
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        graded: Grades made by this start.
-        resumed: Grades that were there already.
-        faults: Grades in which the judge could not be asked, by kind.
-        usage: What the grades made by this start cost.
-        lost: What it spent on predictions that it was stopped before it could grade.
-        saved: What the cache spared it.
-        stopped: Why it ended before the end.
-    """
-
-    graded: int = 0
-    resumed: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
-    lost: Usage = field(default_factory=Usage)
-    saved: Usage = field(default_factory=Usage)
-    stopped: Stopped | None = None
-
-    def add(self, grade: Grade) -> None:
-        """Count a grade that was just made."""
-        self.graded += 1
-        self.usage = self.usage + grade.usage
-        self.saved = self.saved + grade.saved
-        if grade.unscored is not None:
-            self.faults[grade.unscored.kind] += 1
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """How a start of a run ended.
-
-    Attributes:
-        progress: What was done.
-        summaries: All grades of the folder, earlier ones included.
-        calibration: What the certificate says of all of them.
-        panel: What several judges or repeats decided together; ``None`` for a single grading.
-    """
-
-    progress: Progress
-    summaries: tuple[Summary, ...]
-    calibration: Calibration = UNCALIBRATED
-    panel: PanelFigures | None = None
 
 
 class Run:
