@@ -164,5 +164,7 @@ def _print_orders(folder: Path) -> None:
 
 if __name__ == "__main__":
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED
+    if not (data / "kqa").is_dir():
+        sys.exit(f"{data} holds no kqa; name the folder of the data that kqa and medrbench are in")
     _print_kqa(data)
     _print_orders(data)

@@ -158,6 +158,14 @@ def test_a_value_without_an_interval_passes_only_as_an_estimate() -> None:
     assert failures(bare, Thresholds(min_kappa=0.5, by="estimate")) == ()
 
 
+def test_of_sampling_and_policy_only_what_differs_is_named() -> None:
+    studied = certificate(signature=signature(policy={"backend": "litellm", "reask": 2}))
+    other = signature(policy={"backend": "direct", "reask": 2})
+    assert studied.check(other, TODAY).reasons == (
+        'policy was {"backend":"litellm"} in the study and is {"backend":"direct"}',
+    )
+
+
 def test_a_stale_certificate_and_a_run_judged_in_part_do_not_pass() -> None:
     stale = Calibration(status="stale", reasons=("judge was a in the study and is b",))
     found = failures(

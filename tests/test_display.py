@@ -24,7 +24,7 @@ def test_an_unscored_grade_is_shown_as_such() -> None:
     assert score_text(grade) == "unscored"
     assert not_judged_text(grade) == "everything: truncated"
     (line,) = summary_lines(summarise([grade]))
-    assert "0% of the weight judged" in line
+    assert "1 graded, 0 judged in full, 0% of the weight judged" in line
     assert "between 0.000 and 1.000" in line
 
 

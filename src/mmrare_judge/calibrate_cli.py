@@ -30,12 +30,15 @@ def calibrate_command(
     rubric: Annotated[str | None, typer.Option(help="Rubric name or YAML file.")] = None,
     judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
     items: Annotated[Path | None, typer.Option(help="Items, for subgroups and cases.")] = None,
+    track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Predictions, for lengths and cases.")
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="item=ID, label=SCORE, raters=A,B: which column of the gold holds what."),
+        typer.Option(
+            help="item=ID, cluster=CASE, raters=A,B, ...: which column of the gold holds what."
+        ),
     ] = None,
     recode: Annotated[
         list[str] | None, typer.Option(help="Entailment=YES: a label, and the level it stands for.")
@@ -74,7 +77,7 @@ def calibrate_command(
     }
     paths = {"grades": grades, "items": items, "predictions": predictions}
     given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
-    given |= {"rubric": rubric, "judge": judge}
+    given |= {"rubric": rubric, "judge": judge, "track": track}
     plan = study_plan(
         study,
         gold=gold,

@@ -169,7 +169,18 @@ class Certificate(_Record):
         for name in self.rules.fields:
             was, now = getattr(self.signature, name), getattr(signature, name)
             if was != now:
-                yield f"{name} was {_plain(was)} in the study and is {_plain(now)}"
+                before, after = _apart(was, now)
+                yield f"{name} was {_plain(before)} in the study and is {_plain(after)}"
+
+
+def _apart(was: object, now: object) -> tuple[object, object]:
+    """Of two mappings what differs; anything else as it is."""
+    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+        return was, now
+    return (
+        {name: value for name, value in was.items() if name not in now or now[name] != value},
+        {name: value for name, value in now.items() if name not in was or was[name] != value},
+    )
 
 
 def _plain(value: object) -> str:

@@ -1,9 +1,10 @@
 """The command line: `mmrare-judge`; the one door to typer.
 
-Exit codes: 0 all graded; 1 a fault of this package; 2 a wrong option, input or rubric; 3 finished,
-but some predictions have no grading or no partner, or entries of a cache or bundle are bad; 4 the
-judge cannot work (key, model, setting, a reply the replayed cache does not hold); 5 a result could
-not be written; 6 a judge does not pass the gate; 130 interrupted.
+Exit codes: 0 all graded; 1 a fault of this package; 2 a wrong option, input or rubric, or an extra
+that is not installed; 3 finished, but some predictions have no grading or no partner, or entries of
+a cache or bundle are bad; 4 the judge cannot work (key, model, setting, a reply the replayed cache
+does not hold), or its certificate cannot be read; 5 a result could not be written, or the folder
+holds another run or is in use; 6 a judge does not pass the gate; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def grade(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Tell calls, tokens and cost; send nothing.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Grade only the first N.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Grade only the first N predictions.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Independent samples a judge.")] = 1,
     rule: Annotated[
         Rule, typer.Option(help="How several judges or repeats decide together.")

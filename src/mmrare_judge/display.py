@@ -89,7 +89,7 @@ def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:
     for summary in summaries:
         yield (
             f"{summary.system or '(no system named)'}, {summary.track}: {summary.graded} graded, "
-            f"{summary.scored} with a full score, {summary.coverage:.0%} of the weight judged. "
+            f"{summary.scored} judged in full, {summary.coverage:.0%} of the weight judged. "
             f"{_mean_text(summary)}"
         )
 

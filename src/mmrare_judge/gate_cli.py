@@ -21,9 +21,15 @@ def gate_command(
     grades: Annotated[
         Path | None, typer.Option(help="The run whose scores are to pass: its folder.")
     ] = None,
-    min_kappa: Annotated[float | None, typer.Option(min=-1, max=1)] = None,
-    max_missed_harm: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    min_coverage: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    min_kappa: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Cohen's, on every criterion.")
+    ] = None,
+    max_missed_harm: Annotated[
+        float | None, typer.Option(min=0, max=1, help="On every safety criterion.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of study, criteria and systems of the run.")
+    ] = None,
     non_inferior: Annotated[
         bool, typer.Option(help="By the margin that the study declared.")
     ] = False,

@@ -104,7 +104,7 @@ def next_command(
         typer.Option(help="Keep the probabilities in this file; `plan join` brings them back."),
     ] = None,
     by: Annotated[By, typer.Option(help="What is drawn as a whole.")] = By.prediction,
-    floor: Annotated[float, typer.Option(help="How much of an even sample is kept, to 1.")] = 0.5,
+    floor: Annotated[float, typer.Option(help="Share of an even sample that is kept, to 1.")] = 0.5,
     classes: Annotated[int, typer.Option(min=1, help="Strata a group is cut into.")] = 4,
     seed: Annotated[int, typer.Option(help="With the same, a larger budget goes on.")] = 0,
     rater: Annotated[str, typer.Option(help="Who labels; blank to be filled in.")] = "",

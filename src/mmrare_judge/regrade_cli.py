@@ -28,7 +28,7 @@ def regrade_command(
 ) -> None:
     """Score stored replies again under another rubric scoring or a newer version, without a call.
 
-    The rubric has to ask the same questions with the same labels as the one that was asked.
+    The rubric has to ask the same criteria and elements with the same labels as before.
     """
     from mmrare_judge.ledger import iter_grades
     from mmrare_judge.pairing import pair_up

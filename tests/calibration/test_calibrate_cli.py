@@ -188,6 +188,28 @@ def test_an_option_goes_before_the_studys_file(tmp_path: Path) -> None:
     assert (plan.judge, plan.options.margin) == ("level2", 0.2)
 
 
+def test_a_judge_that_a_study_names_by_its_file_is_studied_under_its_models_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "judge.yaml").write_text("model: embedded\n")
+    file = tmp_path / "study.yaml"
+    file.write_text("gold: {path: gold.csv}\njudge: judge.yaml\n")
+    plan = read_study_file(file)
+    assert (plan.judge, plan.study_options().judge) == (str(tmp_path / "judge.yaml"), "embedded")
+
+
+def test_the_track_of_the_items_can_be_said_to_a_study(world: Path) -> None:
+    """A table in the columns of the benchmark has no track of its own."""
+    (world / "items.tsv").write_text(
+        "index\tquestion\tanswer\trubric_must_include\trubric_must_not\n"
+        "case-0\tWhich treatment?\tAspirin.\t[]\t[]\n"
+    )
+    unsaid = calibrated(world, "--items", "items.tsv", "--out", "a")
+    assert (unsaid.returncode, "--track on the command line" in unsaid.stderr) == (2, True)
+    said = calibrated(world, "--items", "items.tsv", "--track", "treatment", "--out", "a")
+    assert said.returncode == 0, said.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

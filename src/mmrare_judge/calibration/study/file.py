@@ -12,6 +12,7 @@ from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.rubric import Rubric
+from mmrare_judge.spec import judge_spec
 from mmrare_judge.validation import shortened
 from mmrare_judge.yaml_source import YamlError, parse_yaml
 
@@ -72,8 +73,9 @@ class StudyFile(BaseModel):
 
     def study_options(self) -> StudyOptions:
         """The options, with the judge and the gold's source in them."""
-        changes = {"gold": self.gold.source_card(), "judge": self.options.judge or self.judge}
-        return self.options.model_copy(update=changes)
+        judge = self.options.judge or self.judge
+        name = None if judge is None else judge_spec(judge).model  # a file's grades bear its model
+        return self.options.model_copy(update={"gold": self.gold.source_card(), "judge": name})
 
 
 def read_study_file(path: str | Path) -> StudyFile:
