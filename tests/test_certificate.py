@@ -117,7 +117,7 @@ def test_what_is_no_certificate_says_where_one_comes_from(
         ({"max_missed_harm": 0.1, "by": "estimate"}, []),
         ({"min_coverage": 0.98}, []),
         ({"min_coverage": 0.99}, ["coverage of the study is 0.980, below 0.99"]),
-        ({"non_inferior": True}, ["on safe the judge is inconclusive"]),
+        ({"non_inferior": True}, ["non-inferiority on safe is not shown: inconclusive"]),
         ({"non_inferior": True, "criteria": ("quality",)}, []),
         ({"min_kappa": 0.1, "criteria": ("dose",)}, ["dose was not studied"]),
     ],
@@ -140,7 +140,7 @@ def test_what_is_not_known_does_not_pass() -> None:
         "missed harm on safe is not known: it was not measured",
     )
     assert failures(bare, Thresholds(non_inferior=True)) == (
-        "on safe the judge is not tested: no margin was declared beforehand",
+        "non-inferiority on safe is not shown: not tested: no margin was declared beforehand",
     )
     with_margin = failures(certificate(criteria=criteria), Thresholds(non_inferior=True))
     assert "labels do not allow it" in with_margin[0]

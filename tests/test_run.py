@@ -120,6 +120,15 @@ def test_a_fork_takes_over_what_still_counts(tmp_path: Path) -> None:
     assert len(read_grades(old)) == 2
 
 
+def test_a_fork_keeps_no_grade_that_it_did_not_ask_for(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    run_in(old).grade(pairs(3))
+    report = run_in(old, fork=new, temperature=0.7).grade(pairs(1))
+    assert [grade.item_id for grade in read_grades(new)] == ["0"]
+    assert [summary.graded for summary in report.summaries] == [1]
+    assert len(read_grades(old)) == 3
+
+
 def test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
     code = f"""
 import os, sys

@@ -40,6 +40,36 @@ def default_judge() -> str:
     return EMBEDDED
 
 
+def addressed(spec: JudgeSpec) -> JudgeSpec:
+    """The spec with the address that the environment gives its provider, where it names none.
+
+    litellm would take it from there by itself, unseen: replies of two servers would share a key in
+    the cache, and their grades a signature. The variables are ``<PROVIDER>_API_BASE``, and for
+    OpenAI and Anthropic ``<PROVIDER>_BASE_URL`` before it.
+
+    Args:
+        spec: The judge; one without a provider in its name is OpenAI's if it is called like that.
+    """
+    if spec.api_base is not None or spec.model == EMBEDDED:
+        return spec
+    given = (os.environ.get(variable) for variable in _variables(spec.model))
+    address = next(filter(None, given), None)
+    return spec if address is None else spec.model_copy(update={"api_base": address})
+
+
+def _variables(model: str) -> tuple[str, ...]:
+    named, _, rest = model.partition("/")
+    provider = named if rest else "openai" if model.startswith(_OPENAI_MODELS) else ""
+    if not provider:
+        return ()
+    stem = provider.upper().replace("-", "_")
+    first = (f"{stem}_BASE_URL",) if provider in ("openai", "anthropic") else ()
+    return (*first, f"{stem}_API_BASE")
+
+
+_OPENAI_MODELS = ("gpt-", "chatgpt-", "o1", "o3", "o4")
+
+
 @cache
 def _say_once() -> None:
     log.warning(

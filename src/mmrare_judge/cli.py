@@ -56,10 +56,19 @@ Confidence = StrEnum("Confidence", ["none", "logprobs"])
 Printable = StrEnum("Printable", ["grade", "item", "prediction", "rubric", "judge"])
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mmrare-judge {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Grade free-text treatment plans and work-ups with rubric-driven judges."""
 

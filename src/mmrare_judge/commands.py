@@ -242,7 +242,8 @@ def print_report(outcome: Outcome) -> None:
         print(line, file=sys.stderr)
     progress = outcome.report.progress
     for kind, count in progress.faults.items():
-        print(f"{count} predictions could not be judged: {kind}", file=sys.stderr)
+        what = "prediction" if count == 1 else "predictions"
+        print(f"{count} {what} could not be judged: {kind}", file=sys.stderr)
     if progress.stopped is not None:
         print(f"stopped: {progress.stopped}; start again to go on", file=sys.stderr)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrare_judge.assessors import CacheChoice, default_judge, make_assessor
+from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
 from mmrare_judge.backends.base import Backend
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.errors import InputError
@@ -85,7 +85,8 @@ class Judge:
     ) -> None:
         if isinstance(backend, str):
             options["backend"], backend = backend, None
-        self.spec = judge_spec(default_judge() if judge is None else judge, **options)
+        named = default_judge() if judge is None else judge
+        self.spec = addressed(judge_spec(named, **options))
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self.certificate = None if certificate is None else read_certificate(certificate)

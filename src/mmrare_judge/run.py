@@ -136,6 +136,8 @@ class Run:
                 with suppress(OutputError):  # what ended the run is what has to be told
                     self._sum_up(ledger, tally, unmatched or {})
                 raise
+            if self._folder.took_over and self.progress.stopped is None:
+                standing.drop_unasked()  # they may be of the specification that was left
             if standing.overtaken:
                 tally = _without(ledger, standing.overtaken)
             if canonical:

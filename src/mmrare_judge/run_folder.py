@@ -31,6 +31,9 @@ class RunFolder:
         record: The specification to run by.
         fork: Another folder to run in with a changed specification; it begins with a copy of the
             grades.
+
+    Attributes:
+        took_over: Whether this start copied the grades of another specification.
     """
 
     def __init__(self, path: Path, record: RunRecord, fork: str | Path | None = None) -> None:
@@ -38,6 +41,7 @@ class RunFolder:
         self._source = None if fork is None else path
         self.record = record
         self._lost_before = Usage()
+        self.took_over = False
 
     @contextmanager
     def opened(self, keep: Callable[[Grade], bool]) -> Iterator[Ledger]:
@@ -112,6 +116,7 @@ class RunFolder:
         try:
             if (self._source / GRADES).exists():
                 shutil.copyfile(self._source / GRADES, self.path / GRADES)
+                self.took_over = True
         except OSError as error:
             raise OutputError(f"{self.path / GRADES} cannot be written: {error}") from error
 
@@ -160,6 +165,12 @@ class Standing:
         missing = [key not in self._done for key in keys]
         self._done.update(keys)
         return missing
+
+    def drop_unasked(self) -> None:
+        """Give up the grades of predictions that did not come up: nothing shows that they count."""
+        for keys in self._keys_by_place.values():
+            self.overtaken.update(keys)
+        self._keys_by_place.clear()
 
 
 def _lost_before(summary: Path) -> Usage:

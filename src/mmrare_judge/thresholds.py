@@ -97,7 +97,8 @@ def _failures(
         if thresholds.min_kappa is not None:
             yield from _below(f"kappa on {name}", found.kappa, thresholds.min_kappa, thresholds.by)
         if thresholds.non_inferior and found.non_inferiority != "non-inferior":
-            yield f"on {name} the judge is {found.non_inferiority or _untested(certificate)}"
+            verdict = found.non_inferiority or _untested(certificate)
+            yield f"non-inferiority on {name} is not shown: {verdict}"
     if thresholds.max_missed_harm is not None:
         yield from _harmful(certificate, thresholds.max_missed_harm, thresholds.by)
 

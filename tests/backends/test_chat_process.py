@@ -133,3 +133,26 @@ def test_a_process_that_ends_with_open_connections_says_nothing(server: Scripted
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(server.requests) == 2
+
+
+def test_calls_from_one_loop_and_then_from_another_say_nothing(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The logging task that litellm starts on the first loop is dropped by the second."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from makers import make_item
+from mmrare_judge import Prediction, Run, grade
+options = dict(judge="openai/judge", api_base={server.url!r}, api_key="x", cache="off")
+grade("Prednisone 40 mg.", make_item(), **options)
+run = Run({str(tmp_path)!r}, **options)
+run.grade([(Prediction(item_id=make_item().id, text="Prednisone 50 mg."), make_item())])
+grade("Prednisone 60 mg.", make_item(), **options)
+"""
+    server.otherwise = filled()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert len(server.requests) >= 3

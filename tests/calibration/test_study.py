@@ -302,6 +302,28 @@ def test_a_criterion_the_judge_abstains_from_throughout_is_told_and_stops_nothin
 # What does not fit together
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"family": ("nosuch",)}, "'nosuch', which was not graded. Graded systems are: a, b"),
+        ({"subgroups": ("nosuch",)}, "field 'nosuch' for subgroups. Fields are: organ"),
+    ],
+    ids=["family", "subgroup"],
+)
+def test_a_name_that_exists_nowhere_is_refused(option: dict[str, Any], says: str) -> None:
+    world = World(graded=20, labelled=20)
+    items = [
+        Item(
+            id=f"i{n}", track="treatment", question="?", reference=Reference(answer="x"),
+            metadata={"organ": "skin"},
+        )
+        for n in range(20)
+    ]  # fmt: skip
+    options = StudyOptions(resampling=FEW, **option)
+    with pytest.raises(InputError, match=says):
+        calibrate(world.grades(), world.gold(), rubric=SMALL, items=items, options=options)
+
+
 def test_grades_and_gold_without_a_common_id_are_refused_with_examples() -> None:
     gold = gold_of([("x1", "safe", "A", "YES")])
     with pytest.raises(InputError, match=r"no gold label belongs .* 'x1 / m'.* 'i0 / a'|'i0 / b'"):

@@ -8,6 +8,8 @@ What is particular about litellm, and dealt with here:
   and uncounted. Our session reports the reset in a form that it hands on.
 - It works for milliseconds before a request is on the wire. An event loop does that for all
   requests at once, so that none is sent before the last is ready; a `Doorway` lets few in.
+- It logs in a task of its own, which it drops, still waiting, when the next call comes from another
+  event loop. Python would tell our users about that.
 - It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts
   down, the clients of that loop are closed and forgotten.
 """
@@ -19,6 +21,7 @@ import importlib
 import inspect
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -57,7 +60,7 @@ def litellm() -> Any:
 async def complete(payload: Mapping[str, Any]) -> Any:
     """One attempt at a chat completion, without any repeats of litellm's or of the SDKs'."""
     async with _doorway.passed():
-        return await litellm().acompletion(
+        response = await litellm().acompletion(
             **payload,
             max_retries=0,
             num_retries=0,
@@ -65,6 +68,15 @@ async def complete(payload: Mapping[str, Any]) -> Any:
             # With tools, 1.106 imports an optional package unless told to leave that path out.
             **({"_skip_mcp_handler": True} if "tools" in payload else {}),
         )
+    _let_go_of_logging()
+    return response
+
+
+def _let_go_of_logging() -> None:
+    module = sys.modules.get("litellm.litellm_core_utils.logging_worker")
+    task = getattr(getattr(module, "GLOBAL_LOGGING_WORKER", None), "_worker_task", None)
+    if task is not None:
+        task._log_destroy_pending = False
 
 
 def check_provider(model: str, api_base: str | None) -> None:

@@ -18,6 +18,7 @@ from mmrare_judge.calibration.regression import Slope
 from mmrare_judge.calibration.report.findings import BiasFindings
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
+from mmrare_judge.errors import InputError
 
 POINTS = "Judge minus clinicians, as a share of the points; above 0 the judge is lenient."
 UNKNOWN = "not stated"
@@ -25,6 +26,7 @@ UNKNOWN = "not stated"
 
 def bias_findings(sources: Sources, tables: Sequence[Table]) -> tuple[BiasFindings, ...]:
     """All comparisons of judge and clinicians that the sources allow, criteria taken together."""
+    _check_names(sources)
     rows = _Rows(sources, tables)
     return (
         rows.by("Leniency by criterion", POINTS, rows.criteria),
@@ -33,6 +35,22 @@ def bias_findings(sources: Sources, tables: Sequence[Table]) -> tuple[BiasFindin
         _family(rows),
         *(_subgroup(rows, name) for name in sources.options.subgroups),
     )
+
+
+def _check_names(sources: Sources) -> None:
+    """Refuse a system or a field that exists nowhere: a typing error would look like a finding."""
+    systems = sources.grades.systems
+    for name in sources.options.family:
+        if name not in systems:
+            known = ", ".join(systems)
+            raise InputError(f"family names system {name!r}, which was not graded",
+                             remedy=f"Graded systems are: {known}")  # fmt: skip
+    fields = sorted({field for item in sources.items.values() for field in item.metadata})
+    for name in sources.options.subgroups if sources.items else ():
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise InputError(f"no item has metadata field {name!r} for subgroups",
+                             remedy=f"Fields are: {known}")  # fmt: skip
 
 
 class _Rows:
