@@ -13,11 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mmrare_judge.grade import Evidence, Source
 from mmrare_judge.item import Reference
-from mmrare_judge.rubric import ITEM_FIELDS, field_value
 from mmrare_judge.task import Question, Task
 from mmrare_judge.text import Folded, fold
 
@@ -54,17 +53,25 @@ class Sources:
     @cached_property
     def reference(self) -> str:
         """Everything the reference says, folded."""
-        return self._fields(tuple(Reference.model_fields))
+        return _said(self.task.item.reference)
 
     @cached_property
     def item(self) -> str:
         """Question and context, folded."""
-        return self._fields(tuple(name for name in ITEM_FIELDS if name in ("question", "context")))
+        return _fixed(f"{self.task.item.question}\n{self.task.item.context}")
 
-    def _fields(self, names: tuple[str, ...]) -> str:
-        values = [field_value(self.task.item, name) for name in names]
-        lines = ["\n".join(value) if isinstance(value, tuple) else value or "" for value in values]
-        return fold("\n".join(lines)).text
+
+@lru_cache(maxsize=64)
+def _said(reference: Reference) -> str:
+    values = [getattr(reference, name) for name in Reference.model_fields]
+    lines = ["\n".join(value) if isinstance(value, tuple) else value or "" for value in values]
+    return fold("\n".join(lines)).text
+
+
+@lru_cache(maxsize=256)
+def _fixed(text: str) -> str:
+    """A text folded that is the same for many predictions."""
+    return fold(text).text
 
 
 def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> tuple[Evidence, ...]:
@@ -203,5 +210,5 @@ def _elsewhere(quote: str, needle: str, question: Question, sources: Sources) ->
 def _other_sources(question: Question, sources: Sources) -> Iterator[tuple[Source, str]]:
     yield "reference", sources.reference
     meanings = [level.meaning for level in question.levels.values()]
-    yield "criterion", fold("\n".join([question.text, question.criterion.question, *meanings])).text
+    yield "criterion", _fixed("\n".join([question.text, question.criterion.question, *meanings]))
     yield "item", sources.item

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -158,7 +158,7 @@ class _Group:
     worst: Mean = field(default_factory=Mean)
     best: Mean = field(default_factory=Mean)
     unscored: Counter[str] = field(default_factory=Counter)
-    criteria: dict[str, _Criterion] = field(default_factory=dict)
+    criteria: dict[str, _Criterion] = field(default_factory=lambda: defaultdict(_Criterion))
     lists: dict[str, Mean] = field(default_factory=dict)
     made: dict[str, Signature] = field(default_factory=dict)
     last_made: Signature | None = None
@@ -176,7 +176,7 @@ class _Group:
         if grade.unscored is not None:
             self.unscored[grade.unscored.kind] += 1
         for verdict in grade.verdicts:
-            self.criteria.setdefault(verdict.criterion, _Criterion()).add(verdict)
+            self.criteria[verdict.criterion].add(verdict)
         self._add_lists(grade.level2)
         if grade.unscored is None and not grade.empty and grade.signature != self.last_made:
             self.last_made = grade.signature

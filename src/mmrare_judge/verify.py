@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mmrare_judge.grade import Level2, ListCoverage
 from mmrare_judge.item import Item, Relation, Track
-from mmrare_judge.lexical.demands import compile_element
+from mmrare_judge.lexical.demands import Element, compile_element, compile_prohibited
 from mmrare_judge.lexical.document import Document, read
-from mmrare_judge.lexical.elements import match_element, match_prohibited
+from mmrare_judge.lexical.elements import match_element
 from mmrare_judge.lexical.relations import stated_relations
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.lexical.token_f1 import token_f1
@@ -57,16 +59,23 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
 
 
 def _coverage(document: Document, item: Item, field: str, terms: Terms) -> ListCoverage:
-    elements: tuple[str, ...] = getattr(item.reference, field)
-    if field == "must_not":
-        matches = tuple(match_prohibited(document, element, terms) for element in elements)
-    else:
-        compiled = (compile_element(e, terms, question=item.question) for e in elements)
-        matches = tuple(match_element(document, element) for element in compiled)
+    listed: tuple[str, ...] = getattr(item.reference, field)
+    elements = _compiled(field, listed, item.question, terms)
+    matches = tuple(match_element(document, element) for element in elements)
     found = sum(match.found for match in matches)
     return ListCoverage(
         field=field, elements=matches, coverage=found / len(matches) if matches else None
     )
+
+
+@lru_cache(maxsize=1024)
+def _compiled(
+    field: str, listed: tuple[str, ...], question: str, terms: Terms
+) -> tuple[Element, ...]:
+    """A list compiled, once for all predictions of its item."""
+    if field == "must_not":
+        return tuple(compile_prohibited(element, terms) for element in listed)
+    return tuple(compile_element(element, terms, question=question) for element in listed)
 
 
 def _one_relation(document: Document) -> Relation | None:

@@ -10,10 +10,11 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Literal
 
+from mmrare_judge.grade import ElementMatch
 from mmrare_judge.lexical.document import Document, read
 from mmrare_judge.lexical.negation import carries_negation
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.lexical.tokens import tokens_of
+from mmrare_judge.lexical.tokens import Token, tokens_of
 from mmrare_judge.lexical.words import Weight, looks_like_drug, makes_statement, weight
 
 Kind = Literal["name", "order", "statement"]
@@ -80,8 +81,22 @@ class Element:
     @cached_property
     def needed(self) -> int:
         """How many demands have to be met, at least one; asides count in a name only."""
-        counted = sum(self.counts(demand) for demand in self.demands)
-        return max(1, math.ceil(SHARES[self.kind] * counted))
+        return max(1, math.ceil(SHARES[self.kind] * len(self.counted)))
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The keys without which it is not stated."""
+        return tuple(demand.key for demand in self.demands if demand.required)
+
+    @cached_property
+    def counted(self) -> tuple[str, ...]:
+        """The keys that count toward `needed`."""
+        return tuple(demand.key for demand in self.demands if self.counts(demand))
+
+    @cached_property
+    def absent(self) -> ElementMatch:
+        """What is said of it where a text does not mention it."""
+        return ElementMatch(element=self.text, found=False)
 
     def counts(self, demand: Demand) -> bool:
         """Whether a demand counts toward `needed`."""
@@ -104,7 +119,7 @@ def compile_element(
     >>> element.kind, [demand.key for demand in element.demands]
     ('name', ['prednison', '#10mg'])
     """
-    if strict or not any(makes_statement(token.word) for token in tokens_of(text)):
+    if strict or not any(makes_statement(token.word) for token in _tokens(text)):
         content = _heaviest(list(_asked(_without_remarks(text, _is_name), terms)))
         return Element(text, "name" if strict or len(content) <= NAME_WORDS else "order", content)
     asked = list(_asked(_without_remarks(text, _is_remark), terms))
@@ -125,6 +140,11 @@ def compile_prohibited(text: str, terms: Terms) -> Element:
     """
     thing = compile_element(_PROHIBITION.sub("", text) or text, terms, strict=True)
     return Element(text, thing.kind, thing.demands)
+
+
+@lru_cache(maxsize=64)  # the same few texts are looked at several times while one is compiled
+def _tokens(text: str) -> tuple[Token, ...]:
+    return tuple(tokens_of(text))
 
 
 def _subject(question: str, terms: Terms) -> frozenset[str]:
@@ -179,7 +199,7 @@ def _asides(text: str) -> list[range]:
     asides = [range(*match.span()) for match in _ASIDE.finditer(text)]
     rest = [
         token
-        for token in tokens_of(text)
+        for token in _tokens(text)
         if weight(token.word) is Weight.CONTENT
         and not any(token.start in aside for aside in asides)
     ]
@@ -189,15 +209,15 @@ def _asides(text: str) -> list[range]:
 def _without_remarks(text: str, droppable: Callable[[str], bool]) -> str:
     """The element without those parentheses that may be dropped, if something is left then."""
     bare = _PARENTHESIS.sub(lambda remark: "" if droppable(remark[1]) else remark[0], text)
-    return bare if any(weight(token.word) is Weight.CONTENT for token in tokens_of(bare)) else text
+    return bare if any(weight(token.word) is Weight.CONTENT for token in _tokens(bare)) else text
 
 
 def _is_name(remark: str) -> bool:
     """Whether a parenthesis holds one other name, as in "Whipple procedure (PPPD)"."""
-    words = tokens_of(remark)
+    words = _tokens(remark)
     return len(words) <= 1 and not any(token.key[0] == "#" for token in words)
 
 
 def _is_remark(remark: str) -> bool:
     """Whether a parenthesis in a statement holds names or a remark, and no number."""
-    return not any(token.key[0] == "#" for token in tokens_of(remark))
+    return not any(token.key[0] == "#" for token in _tokens(remark))

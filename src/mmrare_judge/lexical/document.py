@@ -13,7 +13,7 @@ from mmrare_judge.lexical.headings import negated_items
 from mmrare_judge.lexical.negation import negated_words
 from mmrare_judge.lexical.negation_words import CUES
 from mmrare_judge.lexical.stems import stem
-from mmrare_judge.lexical.terms import Kind, Terms
+from mmrare_judge.lexical.terms import Found, Kind, Terms
 from mmrare_judge.lexical.tokens import Cut, Token, cut, sentence_starts
 
 Bounds = tuple[tuple[int, int], ...]
@@ -40,31 +40,53 @@ class Mention(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A text with everything that matching asks of it.
+    """A text with everything that matching asks of it, each worked out when it is first asked for.
 
     Attributes:
         text: The text as it was given.
         cut: Its tokens, feature by feature.
-        bounds: For each sentence, the positions of its first token and behind its last.
-        words: For the key of each token but function words, the positions where it stands.
-        terms: For each term found, as ``=name``, where it stands.
-        negations: The positions of all negated tokens.
-        kinds: The terms found, as (kind, name, mention), in order.
+        table: The terms that are sought in it.
     """
 
     text: str
     cut: Cut
-    bounds: Bounds
-    words: dict[str, list[int]]
-    terms: dict[str, list[Mention]]
-    negations: frozenset[int]
-    kinds: tuple[tuple[Kind, str, Mention], ...]
+    table: Terms
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         """Its tokens, one by one."""
         keys, words, _, starts, ends = self.cut
         return tuple(map(Token, keys, words, starts, ends))
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """For each sentence, the positions of its first token and behind its last."""
+        return _bounds(self.text, self.cut)
+
+    @cached_property
+    def words(self) -> dict[str, list[int]]:
+        """For the key of each token but function words, the positions where it stands."""
+        return _word_index(self.cut, _local_abbreviations(self.text, self.cut))
+
+    @cached_property
+    def terms(self) -> dict[str, list[Found]]:
+        """For each term, as ``=name``, where it was found, or a name that contains it."""
+        named: dict[str, list[Found]] = {}
+        for found in self._found:
+            for key in self.table.keys[found.term.name]:
+                named.setdefault(key, []).append(found)
+        return named
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[Kind, str, Mention], ...]:
+        """The terms found, as (kind, name, mention), in order."""
+        return tuple(
+            (found.term.kind, found.term.name, self._mention(found)) for found in self._found
+        )
+
+    @cached_property
+    def _found(self) -> list[Found]:
+        return self.table.find_within(self.cut.keys, self.bounds)
 
     def has(self, key: str) -> bool:
         """Whether a key stands anywhere: a token's, or a term's as ``=name``."""
@@ -73,12 +95,16 @@ class Document:
     def mentions(self, key: str) -> list[Mention]:
         """Where a key stands: a token's, or a term's as ``=name``."""
         if key[0] == "=":
-            return self.terms.get(key, [])
-        starts, negations = self.starts, self.negations
+            return [self._mention(found) for found in self.terms.get(key, ())]
         return [
-            Mention(position, position, bisect_right(starts, position) - 1, position in negations)
+            Mention(position, position, sentence, position in self._negated[sentence])
             for position in self.words.get(key, ())
+            for sentence in (self.sentence_of(position),)
         ]
+
+    def _mention(self, found: Found) -> Mention:
+        sentence, first, behind, _ = found
+        return Mention(first, behind - 1, sentence, behind - 1 in self._negated[sentence])
 
     def sentence_of(self, position: int) -> int:
         """The number of the sentence a token is in."""
@@ -95,12 +121,45 @@ class Document:
 
     def negated(self, position: int) -> bool:
         """Whether the token at a position is negated."""
-        return position in self.negations
+        return position in self._negated[self.sentence_of(position)]
+
+    @cached_property
+    def _negated(self) -> _Negated:
+        return _Negated(self.text, self.cut, self.bounds)
 
     def sentence(self, number: int) -> tuple[int, int]:
         """Offsets of a sentence, from its first token to its last."""
         first, behind = self.bounds[number]
         return self.slice(first, behind - 1)
+
+
+class _Negated(dict[int, frozenset[int]]):
+    """For a sentence the positions that are negated in it, once asked for."""
+
+    def __init__(self, text: str, tokens: Cut, bounds: Bounds) -> None:
+        self._text, self._cut, self._bounds = text, tokens, bounds
+        self._listed = _listed(text, tokens)
+
+    def __missing__(self, sentence: int) -> frozenset[int]:
+        place = slice(*self._bounds[sentence])
+        words = self._cut.words[place]
+        found = self._listed
+        if not CUES.isdisjoint(words):
+            ends, starts = self._cut.ends[place], self._cut.starts[place]
+            gaps = [self._text[end:start] for end, start in zip(ends, starts[1:], strict=False)]
+            found = found.union(place.start + at for at in negated_words(words, ["", *gaps]))
+        self[sentence] = found
+        return found
+
+
+def _listed(text: str, tokens: Cut) -> frozenset[int]:
+    """The positions under headings that negate."""
+    starts = tokens.starts
+    return frozenset(
+        position
+        for start, end in ([] if CUES.isdisjoint(tokens.words) else negated_items(text))
+        for position in range(bisect_left(starts, start), bisect_left(starts, end))
+    )
 
 
 @lru_cache(maxsize=32)
@@ -111,18 +170,7 @@ def read(text: str, terms: Terms) -> Document:
     >>> [(name, mention.negated) for _, name, mention in document.kinds]
     [('magnetic resonance imaging', True), ('intravenous immunoglobulin', False)]
     """
-    tokens = cut(text)
-    bounds = _bounds(text, tokens)
-    negations = _negations(text, tokens, bounds)
-    words = _word_index(tokens, _local_abbreviations(text, tokens))
-    named: dict[str, list[Mention]] = {}
-    kinds: list[tuple[Kind, str, Mention]] = []
-    for sentence, first, behind, term in terms.find_within(tokens.keys, bounds):
-        mention = Mention(first, behind - 1, sentence, behind - 1 in negations)
-        for name in (term.name, *terms.parts.get(term.name, ())):
-            named.setdefault(f"={name}", []).append(mention)
-        kinds.append((term.kind, term.name, mention))
-    return Document(text, tokens, bounds, words, named, negations, tuple(kinds))
+    return Document(text, cut(text), terms)
 
 
 def _word_index(tokens: Cut, local: dict[str, tuple[str, ...]]) -> dict[str, list[int]]:
@@ -137,25 +185,6 @@ def _word_index(tokens: Cut, local: dict[str, tuple[str, ...]]) -> dict[str, lis
         for other in local.get(key, ()) if local else ():
             words.setdefault(other, []).append(position)
     return words
-
-
-def _negations(text: str, tokens: Cut, bounds: Bounds) -> frozenset[int]:
-    cues = [position for position, word in enumerate(tokens.words) if word in CUES]
-    starts = [first for first, _ in bounds]
-    found: list[int] = []
-    for sentence in dict.fromkeys(bisect_right(starts, cue) - 1 for cue in cues):
-        first, behind = bounds[sentence]
-        gaps = [
-            text[end:start]
-            for end, start in zip(
-                tokens.ends[first : behind - 1], tokens.starts[first + 1 : behind], strict=True
-            )
-        ]
-        negated = negated_words(tokens.words[first:behind], ["", *gaps])
-        found.extend(first + offset for offset in negated)
-    for start, end in negated_items(text) if cues else ():
-        found.extend(range(bisect_left(tokens.starts, start), bisect_left(tokens.starts, end)))
-    return frozenset(found)
 
 
 def _bounds(text: str, tokens: Cut) -> Bounds:

@@ -38,8 +38,8 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     >>> match_element(plan, compile_element("NSAIDs", table)).negated
     True
     """
-    if not _enough(element, [document.has(demand.key) for demand in element.demands]):
-        return ElementMatch(element=element.text, found=False)
+    if not _mentioned(document, element):
+        return element.absent
     stated = _best(document, element, polarity=True)
     if stated is not None:
         return ElementMatch(element=element.text, found=True, span=stated)
@@ -58,6 +58,12 @@ def match_prohibited(document: Document, text: str, terms: Terms) -> ElementMatc
     True
     """
     return match_element(document, compile_prohibited(text, terms))
+
+
+def _mentioned(document: Document, element: Element) -> bool:
+    """Whether enough of an element stands anywhere, negated or not."""
+    has = document.has
+    return all(map(has, element.required)) and sum(map(has, element.counted)) >= element.needed
 
 
 def _best(document: Document, element: Element, *, polarity: bool) -> Span | None:

@@ -46,6 +46,8 @@ _HAVING = frozenset("has have had".split())
 _BEFORE_VERB = BETWEEN | {"to", "need", "reason", "any", "further"}
 _AIMS = PURPOSE | {"order"}
 _LEADING_ON = PREPOSED | ENDS_LATER | {"until", "unless"}
+_STOPPERS = ENDS | ENDS_LATER | CUES | {"to", "and", "or", "in"}
+"""The words at which a clause can end without a mark before them."""
 _SCOPE = 40
 """The most words a negation reaches: longer than any clause, so that no input takes long."""
 
@@ -101,10 +103,13 @@ def _cues(words: list[str], gaps: list[str]) -> list[_Cue]:
     for position in [place for place, word in enumerate(words) if word in CUES]:
         if position < free:
             continue
+        free = _skip(position, words)
+        if free > position:
+            continue
         cue = _cue_at(position, words, gaps)
         if cue is not None:
             cues.append(cue)
-        free = max(position + 1, cue.end if cue else 0, _skip(position, words))
+        free = max(position + 1, cue.end if cue else 0)
     return cues
 
 
@@ -127,8 +132,6 @@ def _plain(word: str) -> str:
 
 
 def _cue_at(position: int, words: list[str], gaps: list[str]) -> _Cue | None:
-    if _skip(position, words) > position:
-        return None
     word = _plain(words[position])
     following = words[position + 1] if position + 1 < len(words) else ""
     if word == "no" and position + 1 < len(words) and "," in gaps[position + 1]:
@@ -212,6 +215,8 @@ def _ahead(cue: _Cue, words: list[str], gaps: list[str]) -> range:
 
 def _clause_ends(at: int, first: int, words: list[str], gaps: list[str], preposed: bool) -> bool:
     word, gap = words[at], gaps[at]
+    if gap == " " and word not in _STOPPERS:
+        return False
     following = words[at + 1] if at + 1 < len(words) else ""
     if at > first and _parted(gap):
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from mmrare_judge.errors import InputError
 from mmrare_judge.lexical.tokens import words_of
@@ -39,6 +39,22 @@ class Term:
     def names(self) -> tuple[str, ...]:
         """All names, the main one first."""
         return (self.name, *self.variants)
+
+
+class Found(NamedTuple):
+    """One place where a term stands.
+
+    Attributes:
+        sentence: Number of the sentence.
+        first: Position of its first word.
+        behind: Position behind its last word.
+        term: The term.
+    """
+
+    sentence: int
+    first: int
+    behind: int
+    term: Term
 
 
 class Terms:
@@ -90,6 +106,14 @@ class Terms:
             for whole, term in tests.items()
         }
 
+    @cached_property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """For each term what a text has that names it, as ``=name``: the term and its parts."""
+        return {
+            term.name: tuple(f"={name}" for name in (term.name, *self.parts.get(term.name, ())))
+            for term in self.rows
+        }
+
     def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Term]]:
         """The terms in a row of stemmed words, longest first, as (first, behind last, term).
 
@@ -100,16 +124,15 @@ class Terms:
         for _, first, behind, term in self.find_within(words, ((0, len(words)),)):
             yield first, behind, term
 
-    def find_within(
-        self, words: Sequence[str], bounds: Sequence[tuple[int, int]]
-    ) -> Iterator[tuple[int, int, int, Term]]:
-        """The same for a row of sentences, as (sentence, first, behind last, term).
+    def find_within(self, words: Sequence[str], bounds: Sequence[tuple[int, int]]) -> list[Found]:
+        """The same for a row of sentences.
 
         Args:
             words: The stemmed words of all sentences.
             bounds: The positions of each sentence's first word and behind its last.
         """
         by_first = self._by_first
+        found: list[Found] = []
         sentence, free = 0, 0
         for position in [place for place, word in enumerate(words) if word in by_first]:
             if position < free:
@@ -121,10 +144,11 @@ class Terms:
                 if len(name) == 1 or (
                     free <= bounds[sentence][1] and tuple(words[position:free]) == name
                 ):
-                    yield sentence, position, free, term
+                    found.append(Found(sentence, position, free, term))
                     break
             else:
                 free = position + 1
+        return found
 
     def with_file(self, path: str | Path) -> Terms:
         """These terms with those of a file; a row of the same name replaces ours.
