@@ -6,6 +6,7 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.grade import Grade
 from mmrare_judge.schema import CANNOT_DETERMINE
+from mmrare_judge.summary import Mean
 
 
 def _grade(levels: str, system: str = "o3") -> Grade:
@@ -69,3 +70,15 @@ def test_mixed_ways_of_grading_are_counted() -> None:
     other = grade.signature.model_copy(update={"judge": "another/model"})
     assert summarise([grade, grade])[0].signatures == 1
     assert summarise([grade, grade.model_copy(update={"signature": other})])[0].signatures == 2
+
+
+def test_a_mean_does_not_depend_on_the_order_of_its_values() -> None:
+    """Sixths from 0 to 1, a thousand of each: their mean is one half."""
+    sixths = [n / 6 for n in range(7)] * 1000
+    means = []
+    for values in (sixths, sorted(sixths), sorted(sixths, reverse=True)):
+        mean = Mean()
+        for value in values:
+            mean.add(value)
+        means.append(mean.value)
+    assert means == [0.5, 0.5, 0.5]

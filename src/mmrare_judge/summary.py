@@ -83,21 +83,35 @@ def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
 
 @dataclass
 class Mean:
-    """A running mean that leaves out what is not known."""
+    """A running mean that leaves out what is not known.
+
+    What rounding takes from the sum is kept beside it (Neumaier, 1974), so that the order in which
+    grades come does not show in the mean.
+
+    >>> mean = Mean()
+    >>> for sixth in (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6):
+    ...     mean.add(sixth)
+    >>> mean.value
+    0.5
+    """
 
     count: int = 0
     total: float = 0.0
+    rounded_off: float = 0.0
 
     def add(self, value: float | None) -> None:
         """Take one more value into account."""
-        if value is not None:
-            self.count += 1
-            self.total += value
+        if value is None:
+            return
+        before, self.total = self.total, self.total + value
+        small, large = sorted((before, value), key=abs)
+        self.rounded_off += (large - self.total) + small
+        self.count += 1
 
     @property
     def value(self) -> float | None:
         """The mean; ``None`` of nothing."""
-        return self.total / self.count if self.count else None
+        return (self.total + self.rounded_off) / self.count if self.count else None
 
 
 class Tally:
@@ -201,7 +215,7 @@ class _Group:
             worst=self.worst.value or 0.0,
             best=self.best.value or 0.0,
             criteria={name: criterion.summary() for name, criterion in self.criteria.items()},
-            level2_coverage={name: mean.total / mean.count for name, mean in self.lists.items()},
+            level2_coverage={name: mean.value or 0.0 for name, mean in self.lists.items()},
             disagreements=self.disagreements,
             usage=self.usage,
             signatures=len(self.made),
