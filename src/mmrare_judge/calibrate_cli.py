@@ -220,12 +220,12 @@ def _graders(judge: str | None) -> tuple[str, ...]:
 def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
     """Write a study's files, and say what it found and where it is."""
     from mmrare_judge.calibration.study.files import why_uncertified, write_study
+    from mmrare_judge.certificate import FILE
 
     files = write_study(study, out, expires=expires)
     yield from study.findings.verdict
     for caveat in study.findings.caveats:
         yield f"Beware: {caveat}"
     yield f"Written: {', '.join(map(str, files))}"
-    why = why_uncertified(study)
-    if why:
-        yield f"No certificate: {why}"
+    if FILE not in {path.name for path in files}:
+        yield f"No certificate: {why_uncertified(study)}"

@@ -7,14 +7,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib import resources
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from mmrare_judge.assessors import CacheChoice
-from mmrare_judge.display import calibration_line, grade_table, summary_lines
+from mmrare_judge.display import (
+    GRADE_COLUMNS,
+    calibration_line,
+    grade_row,
+    print_table,
+    summary_lines,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.estimate import total_line
 from mmrare_judge.grade import Grade
@@ -23,7 +28,7 @@ from mmrare_judge.ledger import GRADES, iter_grades
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.limits import Limits
 from mmrare_judge.pairing import Pairing, pair_up
-from mmrare_judge.panel_cli import print_panels
+from mmrare_judge.panel_display import print_panels
 from mmrare_judge.panel_summary import figure_lines
 from mmrare_judge.panels import read_panels
 from mmrare_judge.prediction import Prediction, read_predictions
@@ -38,9 +43,6 @@ from mmrare_judge.run_report import RunReport
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 
 Pair = tuple[Prediction, Item]
-
-SHOWN = 200
-"""Rows of grades that are printed at most; all of them stand in the folder."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ def print_grades(folder: Path, format: str) -> None:
         for grade in grades:
             print(grade.model_dump_json())
     elif format == "table":
-        _print_table(grades)
+        rows = map(grade_row, grades)
+        print_table("Grades", GRADE_COLUMNS, rows, rest_in=", in the folder")
 
 
 def print_results(folder: Path, format: str, outcome: Outcome) -> None:
@@ -216,18 +219,6 @@ def print_results(folder: Path, format: str, outcome: Outcome) -> None:
         print_grades(folder, format)
     if format != "jsonl":
         print_report(outcome)
-
-
-def _print_table(grades: Iterator[Grade]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
-    console.print(grade_table(islice(grades, SHOWN)))
-    rest = sum(1 for _ in grades)
-    if rest:
-        print(f"and {rest} more, in the folder")
 
 
 def print_report(outcome: Outcome) -> None:

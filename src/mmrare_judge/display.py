@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from mmrare_judge.certificate import Calibration
 from mmrare_judge.grade import Grade, Level2
 from mmrare_judge.summary import Summary
 
-if TYPE_CHECKING:
-    from rich.table import Table
+SHOWN = 200
+"""Rows that are printed at most."""
 
 GRADE_COLUMNS = ("item", "system", "track", "score", "coverage", "level 2", "not judged")
 
@@ -71,17 +71,33 @@ def not_judged_text(grade: Grade) -> str:
     return "; ".join(f"{status}: {', '.join(ids)}" for status, ids in reasons.items())
 
 
-def grade_table(grades: Iterable[Grade]) -> Table:
-    """The grades as a rich table."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterator[Sequence[str]], *, rest_in: str
+) -> None:
+    """Print the first `SHOWN` rows as a table, and how many more there are.
+
+    Args:
+        title: What the rows are.
+        columns: The columns' names.
+        rows: As many cells a row.
+        rest_in: Where the other rows are found.
+    """
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Grades", show_lines=False)
-    for column in GRADE_COLUMNS:
+    table = Table(title=title, show_lines=False)
+    for column in columns:
         table.add_column(column, overflow="fold")
-    for grade in grades:
-        table.add_row(*(Text(cell) for cell in grade_row(grade)))
-    return table
+    for row in islice(rows, SHOWN):
+        table.add_row(*map(Text, row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    console.print(table)
+    rest = sum(1 for _ in rows)
+    if rest:
+        print(f"and {rest} more{rest_in}")
 
 
 def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:

@@ -279,6 +279,11 @@ class Grade(_Record):
     signature: Signature
     calibration: Calibration = UNCALIBRATED
 
+    @property
+    def asked(self) -> bool:
+        """Whether the judge itself had a say: not a blank prediction, and an answer came."""
+        return self.unscored is None and not self.empty
+
     def verdict(self, criterion: str) -> Verdict:
         """The verdict on one criterion.
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command is written in the command line's own terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mmrare_judge.panel import Panel
+    pass
 
 Rule = StrEnum("Rule", ["majority", "mean", "median"])
 PanelFormat = StrEnum("PanelFormat", ["table", "jsonl", "json"])
-
-SHOWN = 200
-"""Rows that are printed at most."""
 
 
 def panel_command(
@@ -35,6 +29,7 @@ def panel_command(
     ] = PanelFormat.table,
 ) -> None:
     """Join the gradings of each prediction, by several judges or repeats, into one decision."""
+    from mmrare_judge.panel_display import print_panels
     from mmrare_judge.panel_summary import figure_lines
     from mmrare_judge.panels import read_panel_figures, read_panels
 
@@ -50,18 +45,3 @@ def panel_command(
     print_panels(read_panels(run, **way))
     for line in figure_lines(figures):
         typer.echo(line)
-
-
-def print_panels(panels: Iterator[Panel]) -> None:
-    """Print panels as a table; the first `SHOWN` of them."""
-    from rich.console import Console
-
-    from mmrare_judge.panel_display import panel_table
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
-    console.print(panel_table(islice(panels, SHOWN)))
-    rest = sum(1 for _ in panels)
-    if rest:
-        typer.echo(f"and {rest} more: mmrare-judge panel RUN --format jsonl")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from mmrare_judge.display import print_table
 from mmrare_judge.panel import Panel
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 PANEL_COLUMNS = ("item", "system", "track", "score", "coverage", "gradings", "not decided")
 
@@ -46,14 +43,7 @@ def not_decided_text(panel: Panel) -> str:
     return "; ".join(f"{reason}: {', '.join(ids)}" for reason, ids in reasons.items())
 
 
-def panel_table(panels: Iterable[Panel]) -> Table:
-    """The panels as a rich table."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Panels", show_lines=False)
-    for column in PANEL_COLUMNS:
-        table.add_column(column, overflow="fold")
-    for panel in panels:
-        table.add_row(*(Text(cell) for cell in panel_row(panel)))
-    return table
+def print_panels(panels: Iterable[Panel]) -> None:
+    """Print the first panels as a table."""
+    rest_in = ": mmrare-judge panel RUN --format jsonl"
+    print_table("Panels", PANEL_COLUMNS, map(panel_row, panels), rest_in=rest_in)

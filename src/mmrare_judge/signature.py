@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_core import to_json
@@ -97,6 +97,26 @@ class Signature(BaseModel):
         """Every field, one a line."""
         fields = self.model_dump(mode="json")
         return "\n".join(f"{name}: {_plain(value)}" for name, value in fields.items())
+
+
+class Signatures:
+    """The distinct signatures of many grades, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._by_hash: dict[str, Signature] = {}
+        self._last: Signature | None = None
+
+    def add(self, signature: Signature) -> None:
+        """Take one more into account; mostly it is the one before again."""
+        if signature != self._last:
+            self._last = signature
+            self._by_hash.setdefault(content_hash(signature.model_dump(mode="json")), signature)
+
+    def __iter__(self) -> Iterator[Signature]:
+        return iter(self._by_hash.values())
+
+    def __len__(self) -> int:
+        return len(self._by_hash)
 
 
 def _plain(value: JsonValue) -> str:

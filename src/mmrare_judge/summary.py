@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.grade import Grade, Level2, Usage, Verdict
-from mmrare_judge.signature import Signature, content_hash
+from mmrare_judge.signature import Signature, Signatures
 
 
 class _Record(BaseModel):
@@ -129,8 +129,11 @@ class Tally:
 
     def signatures(self) -> tuple[Signature, ...]:
         """The distinct signatures of the grades in which the judge was asked."""
-        found = {key: one for group in self._groups.values() for key, one in group.made.items()}
-        return tuple(found.values())
+        found = Signatures()
+        for group in self._groups.values():
+            for signature in group.made:
+                found.add(signature)
+        return tuple(found)
 
     def summaries(self) -> tuple[Summary, ...]:
         """The summaries so far, in the order in which system and track first appeared."""
@@ -174,8 +177,7 @@ class _Group:
     unscored: Counter[str] = field(default_factory=Counter)
     criteria: dict[str, _Criterion] = field(default_factory=lambda: defaultdict(_Criterion))
     lists: dict[str, Mean] = field(default_factory=dict)
-    made: dict[str, Signature] = field(default_factory=dict)
-    last_made: Signature | None = None
+    made: Signatures = field(default_factory=Signatures)
 
     def add(self, grade: Grade) -> None:
         self.graded += 1
@@ -192,9 +194,8 @@ class _Group:
         for verdict in grade.verdicts:
             self.criteria[verdict.criterion].add(verdict)
         self._add_lists(grade.level2)
-        if grade.unscored is None and not grade.empty and grade.signature != self.last_made:
-            self.last_made = grade.signature
-            self.made[content_hash(grade.signature.model_dump(mode="json"))] = grade.signature
+        if grade.asked:
+            self.made.add(grade.signature)
 
     def _add_lists(self, level2: Level2) -> None:
         for entry in level2.lists:

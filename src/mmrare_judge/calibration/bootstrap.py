@@ -14,14 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmrare_judge.calibration.estimate import Interval
+from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Interval
 from mmrare_judge.calibration.libraries import scipy_stats
 from mmrare_judge.calibration.patterns import TINY, Floats, Ints
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import MissingExtraError
-
-FEW_CLUSTERS = 20
-"""Below this many clusters the bootstrap's intervals are too short; a jackknife-t is used."""
 
 _FEW = f"fewer than {FEW_CLUSTERS} clusters"
 _CELLS_AT_ONCE = 4_000_000

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.ece_interval import bin_gaps, ece_ends
-from mmrare_judge.calibration.estimate import Estimate, Interval
+from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate, Interval
 from mmrare_judge.calibration.proportions import design_share, wilson
 from mmrare_judge.calibration.regression import clustered_mean, cut
 from mmrare_judge.calibration.vectors import (
@@ -202,11 +202,11 @@ def expected_calibration_error(
     seen, draws = bin_gaps(p - y, place, codes, resamples=resamples, seed=seed)
     low, high = ece_ends(seen, draws, level)
     interval = Interval(low=low, high=high, level=level, method="inverted bootstrap")
-    few = groups < 20
+    few = groups < FEW_CLUSTERS
     return Estimate(
         name="ece", value=float(np.abs(seen).sum()), interval=None if few else interval,
         n=len(p), clusters=groups, missing=missing,
-        reason=f"no interval: {groups} clusters, and 20 are the least" * few,
+        reason=f"no interval: {groups} clusters, and {FEW_CLUSTERS} are the least" * few,
     )  # fmt: skip
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+FEW_CLUSTERS = 20
+"""Below this many clusters intervals are rough, or there are none."""
+
 
 class Interval(BaseModel):
     """A confidence interval.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import Estimate, Interval
+from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate, Interval
 from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
 from mmrare_judge.calibration.proportions import rule_of_three
 from mmrare_judge.calibration.quantiles import t_quantile, two_sided
@@ -162,7 +162,7 @@ def _rare(part: Parts) -> str:
 
 def _caveats(parts: list[Parts], lams: list[float], name: str, refusal: str) -> Iterator[str]:
     groups = min(part.labelled_clusters for part in parts)
-    if groups < 20 and not refusal:
+    if groups < FEW_CLUSTERS and not refusal:
         yield f"only {groups} labelled clusters: the interval is rough"
     if name != "labelled" and not any(lams):
         yield "the judge's points do not help; this is the labelled-only mean"

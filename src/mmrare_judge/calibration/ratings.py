@@ -138,7 +138,7 @@ class Ratings:
         if not (np.isfinite(heavy).all() and (heavy >= 0).all()):
             raise InputError("a weight is negative or not finite")
         codes, numbers = _encoded(cells, scale)
-        return cls(codes, numbers, scale, names, _indexed(groups), heavy)
+        return cls(codes, numbers, scale, names, indexed(groups), heavy)
 
     @property
     def units(self) -> int:
@@ -224,6 +224,7 @@ def _encoded(cells: Floats, scale: Scale) -> tuple[Ints, Floats]:
     return codes, numbers
 
 
-def _indexed(names: Sequence[Hashable]) -> Ints:
+def indexed(names: Sequence[Hashable]) -> Ints:
+    """Names as 0, 1, 2, ... in the order in which they first appear."""
     index = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return np.array([index[name] for name in names], dtype=np.int64)

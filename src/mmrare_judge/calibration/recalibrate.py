@@ -14,7 +14,7 @@ from mmrare_judge.calibration.confidence import (
     log_loss,
     probabilities,
 )
-from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.recalibration_fit import Method
 from mmrare_judge.calibration.recalibration_folds import (
     Loss,
@@ -36,7 +36,6 @@ from mmrare_judge.calibration.vectors import (
 )
 from mmrare_judge.errors import ConfigError
 
-FEWEST_CLUSTERS = 20
 FEWEST_OF_EACH = 10
 """With fewer right or wrong verdicts there is nothing to fit a curve of three numbers to."""
 
@@ -167,8 +166,8 @@ def _check_options(method: str, by: str, folds: int) -> None:
 def _too_little(data: Verdicts) -> str:
     groups, right = count_clusters(data.codes), int(data.right.sum())
     wrong = len(data.right) - right
-    if groups < FEWEST_CLUSTERS:
-        return f"{groups} cases with confidence and gold: {FEWEST_CLUSTERS} are the least"
+    if groups < FEW_CLUSTERS:
+        return f"{groups} cases with confidence and gold: {FEW_CLUSTERS} are the least"
     if min(right, wrong) < FEWEST_OF_EACH:
         return f"{right} right and {wrong} wrong verdicts: {FEWEST_OF_EACH} of each are the least"
     return ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmrare_judge.calibration.cluster_robust import Fit, first_coefficient
-from mmrare_judge.calibration.estimate import Estimate, Interval
+from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate, Interval
 from mmrare_judge.calibration.quantiles import t_quantile, t_two_sided_p, two_sided
 from mmrare_judge.calibration.vectors import Codes, Floats, count_clusters
 from mmrare_judge.errors import InputError
@@ -113,4 +113,4 @@ def _slope(blank: Estimate, fit: Fit, level: float) -> Slope:
 def _rough(clusters: int, fit: Fit) -> str:
     if fit.freedom < FEW_FREEDOM:
         return f"only {fit.freedom:.1f} degrees of freedom: the interval is rough"
-    return f"only {clusters} clusters: the interval is rough" if clusters < 20 else ""
+    return f"only {clusters} clusters: the interval is rough" if clusters < FEW_CLUSTERS else ""

@@ -16,7 +16,7 @@ from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.homogeneity import marginal_homogeneity
 from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
 from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.ratings import Ratings, Scale
+from mmrare_judge.calibration.ratings import Ratings, Scale, indexed
 from mmrare_judge.calibration.report.findings import CriterionFindings, Kind
 from mmrare_judge.calibration.statistics_table import statistic, unsuited
 from mmrare_judge.calibration.study.options import StudyOptions
@@ -134,12 +134,11 @@ def _in_common(tables: Sequence[Table]) -> tuple[str, ...]:
 def stacked(parts: Sequence[Ratings], cases: Sequence[str]) -> Ratings:
     """Ratings of the same raters below each other; ``cases`` has the case of each row."""
     first = parts[0].scale
-    index = {case: number for number, case in enumerate(dict.fromkeys(cases))}
     return Ratings(
         codes=np.concatenate([part.codes for part in parts]),
         numbers=np.concatenate([part.numbers for part in parts]),
         scale=Scale(level=first.level, categories=first.categories, points=first.points),
         raters=parts[0].raters,
-        clusters=np.array([index[case] for case in cases], dtype=np.int64),
+        clusters=indexed(cases),
         weights=np.concatenate([part.weights for part in parts]),
     )

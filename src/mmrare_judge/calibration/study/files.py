@@ -61,4 +61,7 @@ def why_uncertified(study: Study) -> str:
 
 
 def _certificate(study: Study, expires: date | None) -> Certificate | None:
-    return None if why_uncertified(study) else certify(study, expires=expires)
+    try:
+        return certify(study, expires=expires)
+    except InputError:
+        return None

@@ -10,7 +10,7 @@ from functools import cached_property
 from mmrare_judge.errors import InputError, RubricError
 from mmrare_judge.grade import Grade
 from mmrare_judge.rubric import Rubric, load_rubric
-from mmrare_judge.signature import Signature, content_hash
+from mmrare_judge.signature import Signature, Signatures
 
 Place = tuple[str, str]
 """Item and system: one prediction."""
@@ -37,8 +37,11 @@ class JudgeGrades:
     @cached_property
     def signatures(self) -> tuple[Signature, ...]:
         """The distinct signatures of grades in which the judge was asked; there should be one."""
-        asked = [grade.signature for grade in self.first.values() if was_asked(grade)]
-        return tuple({content_hash(one.model_dump(mode="json")): one for one in asked}.values())
+        found = Signatures()
+        for grade in self.first.values():
+            if grade.asked:
+                found.add(grade.signature)
+        return tuple(found)
 
     @cached_property
     def unscored(self) -> Mapping[str, int]:
@@ -50,11 +53,6 @@ class JudgeGrades:
     def systems(self) -> tuple[str, ...]:
         """The systems that were graded, sorted."""
         return tuple(sorted({system for _, system in self.first}))
-
-
-def was_asked(grade: Grade) -> bool:
-    """Whether the judge itself had a say in this grade: not blank, and an answer came."""
-    return grade.unscored is None and not grade.empty
 
 
 def grades_of_judge(
