@@ -382,3 +382,39 @@ def test_what_can_never_work_is_raised_at_once(
         judge_at(server, backend).grade(PLAN, make_item())
     assert KEY not in str(caught.value)
     assert len(server.requests) == 1
+
+
+# What the signature says of the reply's limit
+
+
+def limits_sent(server: ScriptedServer, **settings: Any) -> tuple[set[int], list[Grade]]:
+    """Grade items with one and with thirty elements; the limits that went out, and the grades."""
+    judge = judge_at(server, "direct", rubric="treatment_elements", **settings)
+    grades = [
+        judge.grade(PLAN, make_item(reference={"must_include": listed}))
+        for listed in (["prednisone"], [f"prednisone {n} mg" for n in range(30)])
+    ]
+    return {request.body["max_tokens"] for request in server.requests}, grades
+
+
+def test_a_limit_that_follows_from_the_item_makes_no_second_way_of_judging(
+    server: ScriptedServer,
+) -> None:
+    server.otherwise = grading("YES", "prednisone 40 mg")
+    sent, (short, long) = limits_sent(server)
+    assert len(sent) == 2
+    assert short.signature == long.signature
+    assert "max_tokens" not in short.signature.sampling
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_tokens": 9000}, {"extra": {"max_tokens": 9000}}], ids=["set", "extra"]
+)
+def test_a_limit_that_was_set_stands_in_the_signature(
+    server: ScriptedServer, settings: dict[str, Any]
+) -> None:
+    server.otherwise = grading("YES", "prednisone 40 mg")
+    sent, (short, long) = limits_sent(server, **settings)
+    assert sent == {9000}
+    assert short.signature == long.signature
+    assert short.signature.sampling["max_tokens"] == 9000

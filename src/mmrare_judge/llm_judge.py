@@ -127,16 +127,16 @@ class LanguageModelJudge:
             await self._keep_fault(request, error)
             return Assessment(failure=_failure(error), usage=meter.usage, requests=(request.hash,))
         await self._keep(request, reply)
-        return _assessment(request, reply, usage=meter.usage)
+        return _assessment(self.spec, request, reply, usage=meter.usage)
 
     def _look_up(self, request: Request, item_id: str) -> Assessment | None:
         if isinstance(self.cache, Replay):
-            return _replayed(request, item_id, self.cache)
+            return _replayed(self.spec, request, item_id, self.cache)
         reply = None if self.cache is None else self.cache.get(request.hash)
         if reply is None or (reply.finish != "complete" and self.spec.store == "complete"):
             return None
         try:
-            return _assessment(request, reply, cached=True)
+            return _assessment(self.spec, request, reply, cached=True)
         except ValidationError as error:
             log.warning("cached reply %s is no grading and is asked again: %s", request.hash, error)
             return None
@@ -169,7 +169,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _replayed(request: Request, item_id: str, cache: Replay) -> Assessment:
+def _replayed(spec: JudgeSpec, request: Request, item_id: str, cache: Replay) -> Assessment:
     """The assessment of a kept reply; a refused or cut one, where kept, is replayed as well.
 
     Raises:
@@ -179,7 +179,7 @@ def _replayed(request: Request, item_id: str, cache: Replay) -> Assessment:
     if reply is None:
         raise cache_miss(request, item_id, cache)
     try:
-        return _assessment(request, reply, cached=True)
+        return _assessment(spec, request, reply, cached=True)
     except ValidationError as error:
         raise cache_miss(request, item_id, cache, "no grading in the reply to") from error
 
@@ -248,8 +248,23 @@ def _sampling(spec: JudgeSpec, longest: int) -> dict[str, JsonValue]:
     return {k: v for k, v in chosen.items() if v is not None} | dict(spec.extra)
 
 
+def _limit_is_set(spec: JudgeSpec) -> bool:
+    return spec.max_tokens is not None or "max_tokens" in spec.extra
+
+
+def _sampling_said(spec: JudgeSpec, reply: Reply) -> dict[str, JsonValue]:
+    """What the signature says of the sampling: a limit that follows from the item is left out."""
+    left_out = () if _limit_is_set(spec) else ("max_tokens",)
+    return {name: value for name, value in reply.sampling.items() if name not in left_out}
+
+
 def _assessment(
-    request: Request, reply: Reply, *, usage: Usage | None = None, cached: bool = False
+    spec: JudgeSpec,
+    request: Request,
+    reply: Reply,
+    *,
+    usage: Usage | None = None,
+    cached: bool = False,
 ) -> Assessment:
     answered = Assessment(
         usage=usage or Usage(),
@@ -259,7 +274,7 @@ def _assessment(
         made_by={
             "reported_model": reply.model,
             "mode": reply.mode,
-            "sampling": dict(reply.sampling),
+            "sampling": _sampling_said(spec, reply),
         },
     )
     if reply.finish != "complete":

@@ -25,7 +25,7 @@ class Member(_Record):
     Attributes:
         judge: The judge's name, as in its signature.
         key: Tagged hash of the signature, without what only a reply can tell (reported model,
-            mode) or what depends on the item's length (``max_tokens``): the same for every item.
+            mode) or what can only cut a reply short (``max_tokens``): the same for every item.
             A grade that got no reply may lack its sampling, and then has another key.
         sample: Index among independent repeats by the same judge.
         unscored: Why it gave no grading, if it gave none.

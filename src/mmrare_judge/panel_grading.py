@@ -15,7 +15,7 @@ from mmrare_judge.scoring import score_shares
 from mmrare_judge.signature import Signature, content_hash
 
 _NOT_THE_JUDGES = {"reported_model", "mode", "sampling"}
-_ITEM_SAMPLING = {"max_tokens"}
+_NO_OPINION = {"max_tokens"}  # it can cut a reply short, and then there is no vote
 
 
 def aggregate(grades: Sequence[Grade], rubric: Rubric, *, size: int, rule: Rule) -> Panel:
@@ -73,7 +73,7 @@ def judge_key(signature: Signature) -> str:
     """Tagged hash of a judge as it was asked for: equal for all items it grades in one way."""
     fields = signature.model_dump(mode="json")
     asked = {name: value for name, value in fields.items() if name not in _NOT_THE_JUDGES}
-    sampling = {k: v for k, v in fields["sampling"].items() if k not in _ITEM_SAMPLING}
+    sampling = {k: v for k, v in fields["sampling"].items() if k not in _NO_OPINION}
     return content_hash(asked | {"sampling": sampling})
 
 

@@ -66,7 +66,8 @@ class Signature(BaseModel):
         endpoint: The address the request went to; ``None`` for the provider's own.
         mode: How structure was asked for: ``json_schema``, ``json``, ``tools``; ``None`` for a
             judge without a model.
-        sampling: The sampling parameters that were sent.
+        sampling: The sampling parameters that were sent. ``max_tokens`` stands here only where it
+            was set: unset, it is what the longest valid reply takes, and follows from the item.
         rubric: The rubric's id.
         rubric_version: The rubric's version.
         rubric_hash: Hash of the rubric's whole content.
