@@ -180,3 +180,9 @@ def test_an_entry_of_another_cache_is_kept_as_it_is(cache: ReplyCache) -> None:
 def test_a_request_does_not_pass_under_another_hash() -> None:
     with pytest.raises(ValueError, match="does not hash"):
         Entry(hash="sha256-c1:" + "0" * 64, request=request_content(REQUEST), reply=REPLY)
+
+
+def test_a_large_cache_takes_little_memory_also_one_that_was_made_with_more(tmp_path: Path) -> None:
+    diskcache.Cache(str(tmp_path)).close()  # with its own setting, 8192 pages of 4 KiB: 32 MiB
+    store = ReplyCache(tmp_path)._store
+    assert store._sql("PRAGMA cache_size").fetchone()[0] <= 1024

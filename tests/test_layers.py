@@ -13,7 +13,7 @@ import mmrare_judge
 ROOT = Path(mmrare_judge.__file__).parent
 
 LAYERS = (
-    {"_version", "clock", "errors", "lazy_names"},
+    {"_version", "by_identity", "clock", "errors", "lazy_names"},
     # values and texts, about nothing in particular
     {"text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},

@@ -11,11 +11,13 @@ from typing import Any
 from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
 from mmrare_judge.clock import today
 from mmrare_judge.disagreement import disagreements
 from mmrare_judge.evidence import APPROXIMATE
 from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
+from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.llm_judge import public_endpoint
 from mmrare_judge.prompt import PROMPT_HASH
@@ -54,22 +56,25 @@ class Grading:
     def key(self) -> str:
         """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
         task = self.task
-        parts = (
-            self.settings,
-            task.item.model_dump_json(include=_JUDGED_FIELDS),
-            task.prediction,
-            self.system,
-            str(task.sample),
-        )
-        digest = hashlib.sha256()
-        for part in parts:
-            encoded = part.encode()
-            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        digest = hashlib.sha256(_measured(self.settings) + _judged_part(task.item))
+        for part in (task.prediction, self.system, str(task.sample)):
+            digest.update(_measured(part))
         return f"{_KEY_TAG}:{digest.hexdigest()}"
 
 
 _KEY_TAG = "sha256-k1"  # algorithm, and the version of what goes into the key and how
 _JUDGED_FIELDS = {"id", "track", "question", "context", "reference"}
+
+
+def _measured(part: str) -> bytes:
+    """A part of the key behind its length, so that no two rows of parts read alike."""
+    encoded = part.encode()
+    return len(encoded).to_bytes(8, "big") + encoded
+
+
+@ByIdentity
+def _judged_part(item: Item) -> bytes:
+    return _measured(item.model_dump_json(include=_JUDGED_FIELDS))
 
 
 def settings_hash(spec: JudgeSpec, rubric: Rubric, terms: Terms) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from mmrare_judge.backends.base import Message
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.item import Item
 from mmrare_judge.rubric import Criterion, Level, Rubric, field_value
 from mmrare_judge.schema import CANNOT_DETERMINE, MAX_QUOTE, MAX_QUOTES, MAX_REASONING
@@ -108,7 +109,12 @@ def _user(
     yield "Keys: " + ", ".join(question.key for question in asked)
 
 
-def _item_sections(item: Item, rubric: Rubric) -> Iterator[str]:
+@ByIdentity
+def _item_sections(item: Item, rubric: Rubric) -> tuple[str, ...]:
+    return tuple(_sections(item, rubric))
+
+
+def _sections(item: Item, rubric: Rubric) -> Iterator[str]:
     for name in rubric.needs:
         value = field_value(item, name)
         if isinstance(value, tuple):

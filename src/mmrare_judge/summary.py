@@ -104,7 +104,7 @@ class Mean:
         if value is None:
             return
         before, self.total = self.total, self.total + value
-        small, large = sorted((before, value), key=abs)
+        small, large = (value, before) if abs(before) >= abs(value) else (before, value)
         self.rounded_off += (large - self.total) + small
         self.count += 1
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.grade import Usage
 from mmrare_judge.signature import canonical_json, canonical_string, text_hash
 from mmrare_judge.spec import Mode
@@ -59,7 +60,7 @@ class Request:
         # Nearly all of it is messages, which have a quick way, and the schema, which is the same
         # object for many requests and is written once.
         said = ",".join(
-            f'{{"content":{canonical_string(message["content"])},"role":"{message["role"]}"}}'
+            f'{{"content":{_written(message)},"role":"{message["role"]}"}}'
             for message in self.messages
         )
         asked = {
@@ -74,18 +75,13 @@ class Request:
         )
 
 
-def _schema_text(schema: Mapping[str, JsonValue]) -> str:
-    known = _schema_texts.get(id(schema))
-    if known is None or known[0] is not schema:
-        if len(_schema_texts) >= _MOST_SCHEMAS:
-            _schema_texts.clear()
-        known = _schema_texts[id(schema)] = (schema, canonical_json(schema))
-    return known[1]
+def _written(message: Message) -> str:
+    text = message["content"]
+    return _fixed_text(text) if message["role"] == "system" else canonical_string(text)
 
 
-# With the schema itself, so that its id is not given to another one.
-_schema_texts: dict[int, tuple[Mapping[str, JsonValue], str]] = {}
-_MOST_SCHEMAS = 1024
+_fixed_text = ByIdentity(canonical_string)
+_schema_text = ByIdentity[[Mapping[str, JsonValue]], str](canonical_json)
 
 
 class Reply(BaseModel):
