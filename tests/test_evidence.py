@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz  # noqa: TID251  the reference the similarity is held against
 
 from makers import make_task
-from mmrare_judge.evidence import APPROXIMATE, Sources, look_up
+from mmrare_judge.evidence import (
+    APPROXIMATE,
+    Sources,
+    _could_stand,
+    _same_content,
+    look_up,
+)
 from mmrare_judge.grade import Evidence
 from mmrare_judge.text import fold
 
@@ -17,9 +23,14 @@ PLAN = (
 
 
 def find(quote: str, prediction: str = PLAN, **changes: Any) -> Evidence:
-    task = make_task(prediction, **changes)
-    (evidence,) = look_up((quote,), task.questions[0], Sources(task))
+    (evidence,) = find_all(quote, prediction, **changes)
     return evidence
+
+
+def find_all(quote: str, prediction: str, **changes: Any) -> list[Evidence]:
+    task = make_task(prediction, **changes)
+    found = look_up((quote,), task.questions[0], Sources(task))
+    return [Evidence.model_validate(fields) for fields in found]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +81,7 @@ def test_a_quote_that_stands_in_both_is_found_in_the_prediction() -> None:
 
 
 def test_each_piece_around_dots_is_looked_up_by_itself() -> None:
-    task = make_task(PLAN)
-    found = look_up(("taper ... [...] serum copper",), task.questions[0], Sources(task))
+    found = find_all("taper ... [...] serum copper", PLAN)
     assert [(entry.quote, entry.match) for entry in found] == [
         ("taper", "exact"),
         ("serum copper", "not_found"),
@@ -98,8 +108,7 @@ WORDS = st.text(st.sampled_from("ab1 .,*“é\u00a0\u200f\n-"), max_size=60)
 def test_every_found_span_slices_to_the_match(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     quote = data.draw(st.just(text[start : start + 25]) | WORDS)
-    task = make_task(text or "x")
-    for evidence in look_up((quote,), task.questions[0], Sources(task)):
+    for evidence in find_all(quote, text or "x"):
         sliced = text[evidence.start : evidence.end] if evidence.found else None
         if evidence.match == "exact":
             assert sliced == evidence.quote
@@ -115,5 +124,39 @@ def test_every_found_span_slices_to_the_match(text: str, data: st.DataObject) ->
 
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_any_text_can_be_looked_up_in_any_text(text: str, quote: str) -> None:
-    task = make_task(text)
-    look_up((quote,), task.questions[0], Sources(task))
+    find_all(quote, text)
+
+
+SENTENCES = st.lists(
+    st.sampled_from("give gives taper taped tapers drugs drug 40 4 mg daily not the of".split()),
+    min_size=1,
+    max_size=6,
+).map(" ".join)
+
+
+@given(SENTENCES, SENTENCES, SENTENCES)
+def test_what_is_refused_at_a_glance_would_be_refused_after_the_search(
+    quote: str, window: str, behind: str
+) -> None:
+    if not _could_stand(quote, f"{window} {behind}"):
+        assert not _same_content(quote, window)
+
+
+@pytest.mark.parametrize(
+    "slip", ["prednisone", "predniscone", "predisone", "prednisome", "xrednisone"]
+)
+def test_a_word_with_one_slip_is_not_refused_at_a_glance(slip: str) -> None:
+    assert _could_stand(slip, "start prednisone")
+    assert _same_content(slip, "start prednisone".split()[1])
+
+
+def test_a_question_of_another_item_is_no_source_of_its_neighbour() -> None:
+    """What is remembered of a question belongs to it alone."""
+    for element, other in [("oral zinc", "serum copper"), ("serum copper", "oral zinc")]:
+        task = make_task(
+            "Rest.", rubric="treatment_elements", reference={"must_include": [element]}
+        )
+        question = task.questions[0]
+        asked = "as specifically as it is written here: "
+        here, there = look_up((asked + element, asked + other), question, Sources(task))
+        assert (here["source"], there["source"]) == ("criterion", None)

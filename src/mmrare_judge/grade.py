@@ -13,6 +13,9 @@ from mmrare_judge.text import Text
 
 Source = Literal["prediction", "reference", "criterion", "item"]
 Match = Literal["exact", "normalised", "approximate", "wrong_source", "not_found"]
+FOUND: frozenset[Match] = frozenset({"exact", "normalised", "approximate"})
+"""How a quote matches that stands where it had to stand."""
+
 Status = Literal["judged", "abstained", "unverified", "unscored"]
 UnscoredKind = Literal[
     "rate_limit",
@@ -54,7 +57,7 @@ class Evidence(_Record):
     @property
     def found(self) -> bool:
         """Whether the quote stands where it had to stand."""
-        return self.match in ("exact", "normalised", "approximate")
+        return self.match in FOUND
 
 
 class Verdict(_Record):

@@ -22,6 +22,8 @@ MAX_QUOTES = 5
 _Reasoning = Annotated[str, StringConstraints(max_length=MAX_REASONING)]
 _Quote = Annotated[str, StringConstraints(max_length=MAX_QUOTE)]
 
+_STRINGS = 6  # of an answer, beside its quotes: its key, three keys, the reasoning, the level
+
 Shape = tuple[tuple[str, tuple[str, ...]], ...]
 """Key and level labels of every question: all that the reply model depends on."""
 
@@ -46,7 +48,7 @@ class ReplyModel(BaseModel):
     @classmethod
     def _validate_once(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         reply = super().model_validate_json(json_data, **options)
-        doubled = _doubled_keys(json_data)
+        doubled = "" if _says_no_more(json_data, reply) else _doubled_keys(json_data)
         if doubled:
             fault = PydanticCustomError("doubled", "given twice: {keys}", {"keys": doubled})
             raise ValidationError.from_exception_data(
@@ -64,6 +66,25 @@ def _kept(model: type[_Reply], text: str) -> _Reply:
     # need to be kept. Many would lie scattered in memory, and keep it from being given back.
     reply: _Reply = model._validate_once(text)
     return reply
+
+
+def _says_no_more(text: str | bytes | bytearray, reply: ReplyModel) -> bool:
+    """Whether a text certainly holds nothing beside what was read of it: so no key is doubled.
+
+    All in a reply is strings, between two quotation marks each; a key given twice is one more. Of
+    marks within a string there are as many in the text as in what was read, unless one is written
+    by its number; then it is left open.
+    """
+    if not isinstance(text, str):
+        return False
+    answers = vars(reply).values()
+    strings = sum(_STRINGS + len(answer.quotes) for answer in answers)
+    within = 0
+    if "\\" in text:
+        if "\\u0022" in text:
+            return False
+        within = "".join(said for a in answers for said in (a.reasoning, *a.quotes)).count('"')
+    return text.count('"') - within == 2 * strings
 
 
 def _doubled_keys(text: str | bytes | bytearray) -> str:
@@ -147,9 +168,10 @@ def longest_reply(wanted: Shape) -> int:
 
 def drafts(reply: BaseModel) -> dict[str, Draft]:
     """The answers of a validated reply, by question key."""
+    # Not `vars(reply)`: instructor hangs the raw response on it.
     return {key: _draft(getattr(reply, key)) for key in type(reply).model_fields}
 
 
 def _draft(answer: Any) -> Draft:
     level = None if answer.level == CANNOT_DETERMINE else answer.level
-    return Draft(level=level, reasoning=answer.reasoning, quotes=tuple(answer.quotes))
+    return Draft(level, answer.reasoning, tuple(answer.quotes))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.grade import Unscored, Usage
 from mmrare_judge.item import Item
 from mmrare_judge.rubric import Criterion, Level, Rubric
@@ -52,15 +53,25 @@ class Task:
     @cached_property
     def questions(self) -> tuple[Question, ...]:
         """Everything there is to decide, in the rubric's order."""
-        return tuple(
-            question
-            for criterion in self.rubric.criteria
-            for question in _questions(criterion, self.item)
-        )
+        whole = _whole(self.rubric)
+        if whole is not None:
+            return whole
+        asked: list[Question] = []
+        for criterion in self.rubric.criteria:
+            asked += _questions(criterion, criterion.elements(self.item))
+        return tuple(asked)
 
 
-def _questions(criterion: Criterion, item: Item) -> tuple[Question, ...]:
-    elements = criterion.elements(item)
+@ByIdentity
+def _whole(rubric: Rubric) -> tuple[Question, ...] | None:
+    """The questions of a rubric that asks nothing element by element: the same for all items."""
+    if any(criterion.for_each for criterion in rubric.criteria):
+        return None
+    return tuple(question for c in rubric.criteria for question in _questions(c, ()))
+
+
+@ByIdentity
+def _questions(criterion: Criterion, elements: tuple[str, ...]) -> tuple[Question, ...]:
     if criterion.element is None or not elements:
         return (Question(criterion.id, criterion, criterion.question, criterion.levels),)
     return tuple(
@@ -75,8 +86,7 @@ def _questions(criterion: Criterion, item: Item) -> tuple[Question, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A judge's answer to one question, its quotes not yet looked up.
 
     Attributes:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from mmrare_judge.evidence import Sources, look_up
-from mmrare_judge.grade import Evidence, Status, Verdict
+from pydantic import TypeAdapter
+
+from mmrare_judge.evidence import LookedUp, Sources, look_up
+from mmrare_judge.grade import FOUND, Status, Verdict
 from mmrare_judge.rubric import Criterion, Level, PerElement
 from mmrare_judge.task import Draft, Question, Task
 
+_VERDICTS = TypeAdapter(dict[str, Verdict])  # one after another take half as long again
 _GRAVEST_FIRST: tuple[Status, ...] = ("unscored", "unverified", "abstained")
 
 
@@ -20,31 +23,27 @@ def settle(task: Task, drafts: Mapping[str, Draft], sources: Sources) -> dict[st
     A question without a draft is ``unscored``. A level that needs a quote, and has none that stands
     in the prediction, is not credited: ``unverified``, with the level kept under ``claimed``.
     """
-    return {q.key: _verdict(q, drafts.get(q.key), sources) for q in task.questions}
-
-
-def _verdict(question: Question, draft: Draft | None, sources: Sources) -> Verdict:
-    criterion, element = question.criterion.id, question.element
-    if draft is None:
-        return Verdict(criterion=criterion, element=element, status="unscored")
-    evidence = look_up(draft.quotes, question, sources)
-    return Verdict(
-        criterion=criterion,
-        element=element,
-        reasoning=draft.reasoning,
-        confidence=draft.confidence,
-        evidence=evidence,
-        **_decision(question, draft.level, evidence),
+    return _VERDICTS.validate_python(
+        {q.key: _verdict(q, drafts.get(q.key), sources) for q in task.questions}
     )
 
 
-def _decision(
-    question: Question, label: str | None, evidence: tuple[Evidence, ...]
-) -> dict[str, Any]:
+def _verdict(question: Question, draft: Draft | None, sources: Sources) -> dict[str, Any]:
+    verdict: dict[str, Any] = {"criterion": question.criterion.id, "element": question.element}
+    if draft is None:
+        return verdict | {"status": "unscored"}
+    evidence = look_up(draft.quotes, question, sources)
+    verdict["reasoning"] = draft.reasoning
+    verdict["confidence"] = draft.confidence
+    verdict["evidence"] = evidence
+    return verdict | _decision(question, draft.level, evidence)
+
+
+def _decision(question: Question, label: str | None, evidence: list[LookedUp]) -> dict[str, Any]:
     if label is None:
         return {"status": "abstained"}
     level = question.levels[label]
-    if level.quote and not any(entry.found for entry in evidence):
+    if level.quote and not any(found["match"] in FOUND for found in evidence):
         return {"status": "unverified", "claimed": label}
     return {"status": "judged", "level": label, "points": float(level.points)}
 
@@ -76,10 +75,10 @@ def by_criterion(task: Task, verdicts: Mapping[str, Verdict]) -> tuple[Verdict, 
 
 def _criterion_verdicts(task: Task, verdicts: Mapping[str, Verdict]) -> Iterator[Verdict]:
     for criterion in task.rubric.criteria:
-        keys = [q.key for q in task.questions if q.criterion is criterion]
-        if keys == [criterion.id]:
+        if criterion.element is None or not criterion.elements(task.item):
             yield verdicts[criterion.id]
-        elif criterion.element is not None:
+        else:
+            keys = [q.key for q in task.questions if q.criterion is criterion]
             yield _sum_up(criterion, criterion.element, tuple(verdicts[key] for key in keys))
 
 
