@@ -1,20 +1,23 @@
 """What one graded item costs the client: CPU time, and items a second.
 
-Six clients send the same payloads (about 1,500 tokens) to a local server whose answers (about 300
+Seven clients send the same payloads (about 1,500 tokens) to a local server whose answers (about 300
 tokens) differ in a number only::
 
     python benchmarks/client_cost.py                  # the table of docs/speed.md, three minutes
     python benchmarks/client_cost.py --rounds 1 --only aiohttp grade-direct
 
 - ``aiohttp``: an aiohttp session, the answer and the grading in it parsed as JSON; the floor.
-- ``litellm``: ``litellm.acompletion(response_format=schema)``, the reply validated with pydantic.
+- ``litellm``: ``litellm.acompletion(response_format=model)`` with a pydantic model, and the reply
+  validated with it: what one would write.
+- ``litellm-prepared``: the same with the model's schema made ready beforehand, which litellm else
+  does for each call; what is sent is the same.
 - ``instructor``: instructor over litellm, the common way to structured output.
 - ``backend-direct``: our backend for such servers alone: a request sent, its reply validated.
 - ``grade-litellm``: `Judge.agrade` through litellm: prompt, request hash, quotes looked up,
   level 2, score and signature included.
 - ``grade-direct``: the same, straight to the server.
 
-The first four are handed payloads made beforehand. CPU time is that of the client's process, in
+The first five are handed payloads made beforehand. CPU time is that of the client's process, in
 milliseconds an item, without imports and a warm-up, after which ``gc.freeze()`` spares each client
 alike the collections that scan all of litellm, which come at random. Each client runs in a process
 of its own, all of them in turns, ``--rounds`` times; a figure is the median. Compare rows of one
@@ -111,10 +114,19 @@ async def bare_aiohttp(url: str) -> Call:
 
 async def bare_litellm(url: str) -> Call:
     """What one would write without us."""
+    return _through_litellm(url, lambda job: job.body | {"response_format": job.reply_model})
+
+
+async def prepared_litellm(url: str) -> Call:
+    """The least that litellm can be given to do."""
+    return _through_litellm(url, lambda job: job.body)
+
+
+def _through_litellm(url: str, body: Callable[[Job], dict[str, Any]]) -> Call:
     litellm = _litellm()
 
     async def call(job: Job) -> object:
-        response = await litellm.acompletion(model=MODEL, api_base=url, api_key="x", **job.body)
+        response = await litellm.acompletion(model=MODEL, api_base=url, api_key="x", **body(job))
         return job.reply_model.model_validate_json(response.choices[0].message.content)
 
     return call
@@ -176,6 +188,7 @@ async def through_judge(url: str, backend: Any) -> Call:
 CLIENTS: dict[str, Callable[[str], Awaitable[Call]]] = {
     "aiohttp": bare_aiohttp,
     "litellm": bare_litellm,
+    "litellm-prepared": prepared_litellm,
     "instructor": through_instructor,
     "backend-direct": backend_alone,
     "grade-litellm": lambda url: through_judge(url, "litellm"),
@@ -249,6 +262,9 @@ def _print_rows(rows: dict[str, Measured]) -> bool:
         above = cpu["grade-litellm"] - cpu["litellm"]
         met = above <= LITELLM_PLUS and above <= (LITELLM_AT_MOST - 1) * cpu["litellm"]
         print(f"grade-litellm is {above:.2f} ms above litellm")
+    if {"litellm-prepared", "grade-litellm"} <= cpu.keys():
+        above = cpu["grade-litellm"] - cpu["litellm-prepared"]
+        print(f"grade-litellm is {above:.2f} ms above litellm-prepared")
     if {"aiohttp", "backend-direct"} <= cpu.keys():
         met = met and cpu["backend-direct"] <= DIRECT_AT_MOST * cpu["aiohttp"]
     return met
