@@ -42,7 +42,12 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
     """
     table = terms if terms is not None else Terms.default()
     document = read(prediction, table)
-    lists = tuple(_coverage(document, item, field, table) for field in LISTS[item.track])
+    asked = [
+        (field, *_compiled(field, getattr(item.reference, field), item.question, table))
+        for field in LISTS[item.track]
+    ]
+    document.locate(frozenset().union(*(words for _, _, words in asked)))
+    lists = tuple(_coverage(document, field, elements) for field, elements, _ in asked)
     return Level2(
         lists=lists,
         violations=tuple(
@@ -58,24 +63,31 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
     )
 
 
-def _coverage(document: Document, item: Item, field: str, terms: Terms) -> ListCoverage:
-    listed: tuple[str, ...] = getattr(item.reference, field)
-    elements = _compiled(field, listed, item.question, terms)
-    matches = tuple(match_element(document, element) for element in elements)
-    found = sum(match.found for match in matches)
-    return ListCoverage(
-        field=field, elements=matches, coverage=found / len(matches) if matches else None
-    )
+def _coverage(document: Document, field: str, elements: tuple[Element, ...]) -> ListCoverage:
+    if not elements:
+        return _EMPTY[field]
+    matches = tuple([match_element(document, element) for element in elements])
+    found = sum([match.found for match in matches])
+    return ListCoverage(field=field, elements=matches, coverage=found / len(matches))
+
+
+_EMPTY = {
+    field: ListCoverage(field=field, elements=(), coverage=None)
+    for fields in LISTS.values()
+    for field in fields
+}
 
 
 @lru_cache(maxsize=1024)
 def _compiled(
     field: str, listed: tuple[str, ...], question: str, terms: Terms
-) -> tuple[Element, ...]:
-    """A list compiled, once for all predictions of its item."""
+) -> tuple[tuple[Element, ...], frozenset[str]]:
+    """A list compiled, with all its words, once for all predictions of its item."""
     if field == "must_not":
-        return tuple(compile_prohibited(element, terms) for element in listed)
-    return tuple(compile_element(element, terms, question=question) for element in listed)
+        elements = tuple(compile_prohibited(element, terms) for element in listed)
+    else:
+        elements = tuple(compile_element(element, terms, question=question) for element in listed)
+    return elements, frozenset().union(*(element.words for element in elements))
 
 
 def _one_relation(document: Document) -> Relation | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from mmrare_judge.grade import ElementMatch
 from mmrare_judge.lexical.document import Document, read
+from mmrare_judge.lexical.lazy import lazy
 from mmrare_judge.lexical.negation import carries_negation
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.lexical.tokens import Token, tokens_of
@@ -64,6 +65,24 @@ class Demand:
     aside: bool
 
 
+class Least(NamedTuple):
+    """What has to be in a text for an element to be stated.
+
+    Attributes:
+        words: The keys of tokens that count.
+        terms: The terms that count.
+        needed: How many of these have to be there, at least one.
+        counted: The demands that count, by their places among the element's.
+        required: Those without which it is not stated, likewise.
+    """
+
+    words: frozenset[str]
+    terms: tuple[str, ...]
+    needed: int
+    counted: frozenset[int]
+    required: frozenset[int]
+
+
 @dataclass(frozen=True, eq=False)
 class Element:
     """An element of a reference, compiled.
@@ -78,29 +97,38 @@ class Element:
     kind: Kind
     demands: tuple[Demand, ...]
 
-    @cached_property
-    def needed(self) -> int:
-        """How many demands have to be met, at least one; asides count in a name only."""
-        return max(1, math.ceil(SHARES[self.kind] * len(self.counted)))
+    @lazy
+    def keys(self) -> tuple[str, ...]:
+        """The key of each demand."""
+        return tuple(demand.key for demand in self.demands)
 
-    @cached_property
-    def required(self) -> tuple[str, ...]:
-        """The keys without which it is not stated."""
-        return tuple(demand.key for demand in self.demands if demand.required)
+    @lazy
+    def words(self) -> frozenset[str]:
+        """Of `keys`, those of tokens."""
+        return frozenset(key for key in self.keys if key[0] != "=")
 
-    @cached_property
-    def counted(self) -> tuple[str, ...]:
-        """The keys that count toward `needed`."""
-        return tuple(demand.key for demand in self.demands if self.counts(demand))
+    @lazy
+    def least(self) -> Least:
+        """What has to be there at least; asides count in a name only."""
+        counted = [one for one in self.demands if self.kind == "name" or not one.aside]
+        places = {one.key: at for at, one in enumerate(self.demands)}
+        return Least(
+            words=frozenset(one.key for one in counted if one.key[0] != "="),
+            terms=tuple(one.key for one in counted if one.key[0] == "="),
+            needed=max(1, math.ceil(SHARES[self.kind] * len(counted))),
+            counted=frozenset(places[one.key] for one in counted),
+            required=frozenset(places[one.key] for one in self.demands if one.required),
+        )
 
-    @cached_property
+    @lazy
     def absent(self) -> ElementMatch:
         """What is said of it where a text does not mention it."""
         return ElementMatch(element=self.text, found=False)
 
-    def counts(self, demand: Demand) -> bool:
-        """Whether a demand counts toward `needed`."""
-        return self.kind == "name" or not demand.aside
+    def made_of(self, there: Collection[int]) -> bool:
+        """Whether some demands, by their places among `demands`, make the element."""
+        _, _, needed, counted, required = self.least
+        return required.issubset(there) and len(counted.intersection(there)) >= needed
 
 
 @lru_cache(maxsize=8192)
@@ -119,7 +147,7 @@ def compile_element(
     >>> element.kind, [demand.key for demand in element.demands]
     ('name', ['prednison', '#10mg'])
     """
-    if strict or not any(makes_statement(token.word) for token in _tokens(text)):
+    if strict or not any(map(makes_statement, read(text, terms).cut.words)):
         content = _heaviest(list(_asked(_without_remarks(text, _is_name), terms)))
         return Element(text, "name" if strict or len(content) <= NAME_WORDS else "order", content)
     asked = list(_asked(_without_remarks(text, _is_remark), terms))
@@ -169,7 +197,7 @@ def _asked(text: str, terms: Terms) -> Iterator[tuple[Demand, Weight]]:
     asides = _asides(text)
     for position, key, value, drug in _keys(document):
         token = document.tokens[position]
-        aside = any(token.start in stretch for stretch in asides)
+        aside = bool(asides) and any(token.start in stretch for stretch in asides)
         required = key[0] == "#" or (drug and not aside)
         negated = document.negated(position)
         yield Demand(key, negated, required, aside), value
@@ -197,6 +225,8 @@ def _keys(document: Document) -> Iterator[tuple[int, str, Weight, bool]]:
 def _asides(text: str) -> list[range]:
     """Where mere examples and conditions stand, if the rest says something without them."""
     asides = [range(*match.span()) for match in _ASIDE.finditer(text)]
+    if not asides:
+        return []
     rest = [
         token
         for token in _tokens(text)
@@ -208,6 +238,8 @@ def _asides(text: str) -> list[range]:
 
 def _without_remarks(text: str, droppable: Callable[[str], bool]) -> str:
     """The element without those parentheses that may be dropped, if something is left then."""
+    if "(" not in text and "[" not in text:
+        return text
     bare = _PARENTHESIS.sub(lambda remark: "" if droppable(remark[1]) else remark[0], text)
     return bare if any(weight(token.word) is Weight.CONTENT for token in _tokens(bare)) else text
 

@@ -13,16 +13,20 @@ there, and no more words may be negated otherwise than in the element than are n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from mmrare_judge.grade import ElementMatch, Span
-from mmrare_judge.lexical.demands import Demand, Element, Kind, compile_prohibited
-from mmrare_judge.lexical.document import Document, Mention
+from mmrare_judge.lexical.demands import Element, Kind, compile_prohibited
+from mmrare_judge.lexical.document import Document, Stretch
 from mmrare_judge.lexical.terms import Terms
 
 WINDOWS: dict[Kind, int] = {"name": 1, "order": 3, "statement": 3}
 """Over how many adjacent sentences an element may be spread."""
+
+_Held = dict[int, Stretch]
+"""Mentions of demands, by the demand's place among the element's."""
+_NOTHING: _Held = {}
 
 
 @lru_cache(maxsize=64)  # level 2 and the embedded judge look at one document after the other
@@ -40,10 +44,12 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     """
     if not _mentioned(document, element):
         return element.absent
-    stated = _best(document, element, polarity=True)
+    document.locate(element.words)
+    mentions = [document.stretches(key) for key in element.keys]
+    stated = _best(document, element, mentions, polarity=True)
     if stated is not None:
         return ElementMatch(element=element.text, found=True, span=stated)
-    mentioned = _best(document, element, polarity=False)
+    mentioned = _best(document, element, mentions, polarity=False)
     return ElementMatch(
         element=element.text, found=False, negated=mentioned is not None, span=mentioned
     )
@@ -61,77 +67,69 @@ def match_prohibited(document: Document, text: str, terms: Terms) -> ElementMatc
 
 
 def _mentioned(document: Document, element: Element) -> bool:
-    """Whether enough of an element stands anywhere, negated or not."""
-    has = document.has
-    return all(map(has, element.required)) and sum(map(has, element.counted)) >= element.needed
+    """Whether enough of an element may stand somewhere, negated or not."""
+    words, terms, needed, _, _ = element.least
+    there = len(document.keys.intersection(words))
+    return there + len(terms) >= needed and there + sum(map(document.has, terms)) >= needed
 
 
-def _best(document: Document, element: Element, *, polarity: bool) -> Span | None:
+def _best(
+    document: Document, element: Element, mentions: Sequence[list[Stretch]], *, polarity: bool
+) -> Span | None:
     """The span of the window that holds most of the element, the shortest of them, if any does."""
-    alike = polarity and element.kind == "name"
-    places = [_places(document, demand, alike=alike) for demand in element.demands]
-    if not _enough(element, places):
-        return None
-    best: list[Mention] = []
-    firsts = sorted({sentence for place in places for sentence in place})
+    held = _held(element, mentions, alike=polarity and element.kind == "name")
+    best: _Held = {}
     for size in range(1, WINDOWS[element.kind] + 1):
-        for first in firsts:
-            held = _held(places, first, size)
-            mentions = [mention for mention in held if mention]
-            if len(mentions) <= len(best) or not _enough(element, held):
+        for first in sorted(held):
+            there = held[first] if size == 1 else _window(held, range(first, first + size))
+            if len(there) <= len(best) or not element.made_of(there):
                 continue
-            if not (polarity and _opposed(element, held)):
-                best = mentions
-                if len(best) == len(places):  # there is no more to hold
-                    return _span(document, best)
-    return _span(document, best) if best else None
+            if not (polarity and _opposed(element, there)):
+                best = there
+                if len(best) == len(mentions):  # there is no more to hold
+                    return _span(document, best.values())
+    return _span(document, best.values()) if best else None
 
 
-def _places(document: Document, demand: Demand, *, alike: bool) -> dict[int, Mention]:
-    """The first mention of a demand in each sentence, one of its own polarity before others."""
-    places: dict[int, Mention] = {}
-    for mention in document.mentions(demand.key):
-        agrees = mention.negated == demand.negated
-        if agrees or not alike or demand.key[0] == "#":
-            known = places.setdefault(mention.sentence, mention)
-            if agrees and known.negated != demand.negated:
-                places[mention.sentence] = mention
-    return places
+def _held(element: Element, mentions: Sequence[list[Stretch]], *, alike: bool) -> dict[int, _Held]:
+    """For each sentence the first mention of each demand, one of its own polarity before others.
+
+    Args:
+        element: What makes the demands.
+        mentions: Where each demand stands.
+        alike: Leave out what has another polarity, if it is no number.
+    """
+    held: dict[int, _Held] = {}
+    for at, demand in enumerate(element.demands):
+        own, any_polarity = demand.negated, not alike or demand.key[0] == "#"
+        for mention in mentions[at]:
+            _, _, sentence, negated = mention
+            if negated == own or any_polarity:
+                there = held.setdefault(sentence, {})
+                if at not in there or (negated == own and there[at][3] != own):
+                    there[at] = mention
+    return held
 
 
-def _enough(element: Element, found: Sequence[object]) -> bool:
-    """Whether what was found (something true for each demand that was) makes the element."""
-    there = 0
-    for demand, present in zip(element.demands, found, strict=True):
-        if present:
-            there += element.counts(demand)
-        elif demand.required:
-            return False
-    return there >= element.needed
+def _window(held: dict[int, _Held], sentences: range) -> _Held:
+    """The first mention of each demand in some sentences."""
+    there: _Held = {}
+    for sentence in sentences:
+        for at, mention in held.get(sentence, _NOTHING).items():
+            there.setdefault(at, mention)
+    return there
 
 
-def _opposed(element: Element, held: Sequence[Mention | None]) -> bool:
+def _opposed(element: Element, held: _Held) -> bool:
     """Whether more words are there with the other polarity than with the element's own."""
-    balance = 0
-    for demand, mention in zip(element.demands, held, strict=True):
-        if mention and demand.key[0] != "#":
-            balance += 1 if mention.negated == demand.negated else -1
+    balance, demands = 0, element.demands
+    for at, mention in held.items():
+        demand = demands[at]
+        if demand.key[0] != "#":
+            balance += 1 if mention[3] == demand.negated else -1
     return balance < 0
 
 
-def _held(places: Sequence[dict[int, Mention]], first: int, size: int) -> list[Mention | None]:
-    """For each demand its first mention in the window, or none."""
-    if size == 1:
-        return [place.get(first) for place in places]
-    window = range(first, first + size)
-    return [
-        next((place[sentence] for sentence in window if sentence in place), None)
-        for place in places
-    ]
-
-
-def _span(document: Document, mentions: Sequence[Mention]) -> Span:
-    start, end = document.slice(
-        min(mention.first for mention in mentions), max(mention.last for mention in mentions)
-    )
+def _span(document: Document, mentions: Collection[Stretch]) -> Span:
+    start, end = document.slice(min(mentions)[0], max(last for _, last, _, _ in mentions))
     return Span(start=start, end=end, text=document.text[start:end])

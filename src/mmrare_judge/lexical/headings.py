@@ -50,6 +50,8 @@ def negated_items(text: str) -> Iterator[tuple[int, int]]:
     >>> [text[start:end] for start, end in negated_items(text)]
     ['aspirin', 'NSAIDs']
     """
+    if not any(map(_may_negate, text.split("\n"))):  # nearly always, and quickly told
+        return
     above: int | None = None  # how far the negating heading is indented; None outside of lists
     numbered: dict[int, bool] = {}  # for each level of the list, whether its items are
     for line in _LINE.finditer(text):
@@ -64,6 +66,14 @@ def negated_items(text: str) -> Iterator[tuple[int, int]]:
         else:
             numbered = {}
             above = (level if line[2] else -1) if _negates(words) else None
+
+
+def _may_negate(line: str) -> bool:
+    """Whether a line would negate the list below it, item or not."""
+    if ":" not in line and "#" not in line and "**" not in line:
+        return False
+    parts = _LINE.match(line)
+    return parts is not None and _negates(parts[3].strip())
 
 
 def _negates(line: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import NamedTuple
 
 from mmrare_judge.lexical.negation_words import (
@@ -46,8 +46,13 @@ _HAVING = frozenset("has have had".split())
 _BEFORE_VERB = BETWEEN | {"to", "need", "reason", "any", "further"}
 _AIMS = PURPOSE | {"order"}
 _LEADING_ON = PREPOSED | ENDS_LATER | {"until", "unless"}
+_NOT = frozenset(("not", "never"))
+_HARMLESS_ENDS = frozenset(last for _, last in HARMLESS)
+_LED_TO = NEGATIVE_VERBS | _BEFORE_VERB
 _STOPPERS = ENDS | ENDS_LATER | CUES | {"to", "and", "or", "in"}
 """The words at which a clause can end without a mark before them."""
+_ENDED_BY = ENDS | {"that", "as"}
+_OPENERS = _ENDED_BY | {"and"}
 _SCOPE = 40
 """The most words a negation reaches: longer than any clause, so that no input takes long."""
 
@@ -100,7 +105,7 @@ def carries_negation(word: str) -> bool:
 def _cues(words: list[str], gaps: list[str]) -> list[_Cue]:
     cues: list[_Cue] = []
     free = 0
-    for position in [place for place, word in enumerate(words) if word in CUES]:
+    for position in compress(range(len(words)), map(CUES.__contains__, words)):
         if position < free:
             continue
         free = _skip(position, words)
@@ -115,10 +120,11 @@ def _cues(words: list[str], gaps: list[str]) -> list[_Cue]:
 
 def _skip(position: int, words: list[str]) -> int:
     """Behind a phrase that looks like a cue and is none, if one stands here."""
-    pair = (_plain(words[position]), words[position + 1] if position + 1 < len(words) else "")
-    if pair in HARMLESS:
+    word = words[position]
+    following = words[position + 1] if position + 1 < len(words) else ""
+    if following in _HARMLESS_ENDS and (_plain(word), following) in HARMLESS:
         return position + 2
-    if is_cue(words[position]) and words[position] not in BACKWARD:
+    if word not in BACKWARD and following in _LED_TO:
         for ahead in range(position + 1, min(position + 4, len(words))):
             if words[ahead] in NEGATIVE_VERBS:
                 return ahead + 1
@@ -133,26 +139,39 @@ def _plain(word: str) -> str:
 
 def _cue_at(position: int, words: list[str], gaps: list[str]) -> _Cue | None:
     word = _plain(words[position])
+    if word in BACKWARD:
+        return _participle(position, words, gaps)
+    if word in FORWARD:
+        return _forward(position, word, words, gaps)
+    if word == "non":
+        return _Cue(position, position + 1, forward=True)
+    return _in_company(position, word, words, gaps)
+
+
+def _forward(position: int, word: str, words: list[str], gaps: list[str]) -> _Cue | None:
+    """No, not, avoid and the like: about what follows, if about anything."""
+    if word == "no" and position + 1 < len(words):
+        if "," in gaps[position + 1]:
+            return None
+        if words[position + 1] in NO_PLACE and words[max(0, position - 1)] in _HAVING:
+            return _Cue(position, position + 2, forward=False)
+    if word in _NOT and position > 0 and words[position - 1] in ("if", "or"):
+        return None
+    if gaps[position] != " " and _is_remark(position, words, gaps):
+        return _Cue(position, position + 1, forward=False)
+    if word in _NOT:
+        return _not(position, words)
+    return _Cue(position, position + 1, forward=True)
+
+
+def _in_company(position: int, word: str, words: list[str], gaps: list[str]) -> _Cue | None:
+    """Words that negate together with one beside them: free, against, contraindications."""
     following = words[position + 1] if position + 1 < len(words) else ""
-    if word == "no" and position + 1 < len(words) and "," in gaps[position + 1]:
-        return None
-    if word in ("not", "never") and position > 0 and words[position - 1] in ("if", "or"):
-        return None
     if word == "free" and gaps[position] == "-" and words[position - 1] not in KEPT_FREE:
         return _Cue(position, position + 1, forward=False)
     if word == "against" and words[max(0, position - 1)] in ADVICE:
         return _Cue(position, position + 1, forward=True)
     if word in CONTRAINDICATION and following and ":" in gaps[position + 1]:
-        return _Cue(position, position + 1, forward=True)
-    if word == "no" and following in NO_PLACE and words[max(0, position - 1)] in _HAVING:
-        return _Cue(position, position + 2, forward=False)
-    if word in FORWARD and _is_remark(position, words, gaps):
-        return _Cue(position, position + 1, forward=False)
-    if word in BACKWARD:
-        return _participle(position, words, gaps)
-    if word in ("not", "never"):
-        return _not(position, words)
-    if word in FORWARD or word == "non":
         return _Cue(position, position + 1, forward=True)
     if (word, following) in FORWARD_PAIRS:
         return _Cue(position, position + 2, forward=True)
@@ -208,15 +227,16 @@ def _ahead(cue: _Cue, words: list[str], gaps: list[str]) -> range:
         and not any("," in gap for gap in gaps[max(0, cue.start - _SCOPE) : cue.start + 1])
     )
     end, last = cue.end, min(len(words), cue.end + _SCOPE)
-    while end < last and not _clause_ends(end, cue.end, words, gaps, preposed):
+    while end < last and (
+        (gaps[end] == " " and words[end] not in _STOPPERS)
+        or not _clause_ends(end, cue.end, words, gaps, preposed)
+    ):
         end += 1
     return range(cue.end, end)
 
 
 def _clause_ends(at: int, first: int, words: list[str], gaps: list[str], preposed: bool) -> bool:
     word, gap = words[at], gaps[at]
-    if gap == " " and word not in _STOPPERS:
-        return False
     following = words[at + 1] if at + 1 < len(words) else ""
     if at > first and _parted(gap):
         return True
@@ -241,7 +261,11 @@ def _behind(cue: _Cue, words: list[str], gaps: list[str]) -> range:
     if words[cue.start] == "free":
         return range(cue.start - 1, cue.start)
     start = cue.start - 1 if _labelled(cue.start, gaps) else cue.start
-    while start > max(0, cue.start - _SCOPE) and not _clause_begins(start, words, gaps):
+    least = max(0, cue.start - _SCOPE)
+    while start > least and (
+        (gaps[start] == " " and words[start - 1] not in _OPENERS)
+        or not _clause_begins(start, words, gaps)
+    ):
         start -= 1
     return range(start, cue.start)
 
@@ -251,7 +275,7 @@ def _clause_begins(at: int, words: list[str], gaps: list[str]) -> bool:
     word, gap = words[at - 1], gaps[at]
     if _parted(gap):
         return True
-    if word in ENDS or word in ("that", "as"):
+    if word in _ENDED_BY:
         return True
     if (
         "," in gap

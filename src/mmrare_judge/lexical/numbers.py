@@ -47,6 +47,8 @@ _SAME_UNIT = {
     "yr": "year",
     "time": "times",
 }
+_EXACT = 15
+"""Whole numbers of so many digits are the same as floating-point numbers."""
 _PER_TIME = re.compile(r"/(?:day|d|h|hr|hour|min|week|month|dose|24h)(?![a-z0-9])")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 
@@ -65,15 +67,16 @@ def plain_unit(unit: str) -> str:
     return _SAME_UNIT.get(head, head) + slash + rest
 
 
-@lru_cache(maxsize=4096)
 def plain_number(number: str, unit: str) -> str:
     """The key of a number: value without thousands marks or trailing zeros, grams as milligrams.
 
     >>> plain_number("1,000", "mg"), plain_number("1", "g"), plain_number("0.50", "")
     ('#1000mg', '#1000mg', '#0.5')
     """
-    digits = _THOUSANDS.sub("", number).replace(",", ".")
     head, _, tail = unit.partition("/")
+    if head != "g" and len(number) <= _EXACT and number.isdecimal():
+        return f"#{int(number)}{unit}"
+    digits = _THOUSANDS.sub("", number).replace(",", ".")
     if head == "g" and digits.count(".") < 2 and tail in ("", "kg"):
         return f"#{_short(float(digits) * 1000)}mg" + (f"/{tail}" if tail else "")
     if digits.count(".") > 1:

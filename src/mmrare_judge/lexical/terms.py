@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
+from itertools import compress
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -41,20 +42,20 @@ class Term:
         return (self.name, *self.variants)
 
 
-class Found(NamedTuple):
-    """One place where a term stands.
+Found = tuple[int, int, int, Term]
+"""One place where a term stands: number of the sentence, first word, behind the last, the term."""
+
+
+class _Names(NamedTuple):
+    """The names that begin with one word.
 
     Attributes:
-        sentence: Number of the sentence.
-        first: Position of its first word.
-        behind: Position behind its last word.
-        term: The term.
+        alone: The term that this word alone is a name of, if there is one.
+        longer: For the second word the names, longest first: their length, their words, the term.
     """
 
-    sentence: int
-    first: int
-    behind: int
-    term: Term
+    alone: list[Term]
+    longer: dict[str, list[tuple[int, list[str], Term]]]
 
 
 class Terms:
@@ -69,7 +70,7 @@ class Terms:
 
     def __init__(self, rows: Sequence[Term]) -> None:
         self.rows = tuple(rows)
-        self._by_first: dict[str, list[tuple[tuple[str, ...], Term]]] = {}
+        self._by_first: dict[str, _Names] = {}
         owner: dict[tuple[str, ...], Term] = {}
         for term in self.rows:
             for name in term.names:
@@ -81,9 +82,14 @@ class Terms:
                         remedy="Leave it out of one of the two rows",
                     )
         for words, term in owner.items():
-            self._by_first.setdefault(words[0], []).append((words, term))
-        for candidates in self._by_first.values():
-            candidates.sort(key=lambda candidate: -len(candidate[0]))
+            names = self._by_first.setdefault(words[0], _Names([], {}))
+            if len(words) == 1:
+                names.alone.append(term)
+            else:
+                names.longer.setdefault(words[1], []).append((len(words), list(words), term))
+        for names in self._by_first.values():
+            for longer in names.longer.values():
+                longer.sort(key=lambda name: -name[0])
 
     @cached_property
     def hash(self) -> str:
@@ -114,6 +120,27 @@ class Terms:
             for term in self.rows
         }
 
+    @cached_property
+    def carriers(self) -> dict[str, tuple[str, ...]]:
+        """For each ``=name`` the terms that a text names it by: `keys`, read backwards."""
+        carriers: dict[str, list[str]] = {}
+        for name, keys in self.keys.items():
+            for key in keys:
+                carriers.setdefault(key, []).append(name)
+        return {key: tuple(names) for key, names in carriers.items()}
+
+    @cached_property
+    def openings(self) -> dict[str, frozenset[str]]:
+        """For each ``=name`` the words that begin a name of it; without them it is absent."""
+        first: dict[str, set[str]] = {}
+        for word, (alone, longer) in self._by_first.items():
+            for term in (*alone, *(term for names in longer.values() for _, _, term in names)):
+                first.setdefault(term.name, set()).add(word)
+        return {
+            key: frozenset(word for name in names for word in first.get(name, ()))
+            for key, names in self.carriers.items()
+        }
+
     def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Term]]:
         """The terms in a row of stemmed words, longest first, as (first, behind last, term).
 
@@ -121,33 +148,35 @@ class Terms:
         >>> [(start, end) for start, end, _ in table.find(("brain", "mri"))]
         [(1, 2)]
         """
-        for _, first, behind, term in self.find_within(words, ((0, len(words)),)):
+        for _, first, behind, term in self.find_within(list(words), ((0, len(words)),)):
             yield first, behind, term
 
-    def find_within(self, words: Sequence[str], bounds: Sequence[tuple[int, int]]) -> list[Found]:
+    def find_within(self, words: list[str], bounds: Sequence[tuple[int, int]]) -> list[Found]:
         """The same for a row of sentences.
 
         Args:
             words: The stemmed words of all sentences.
             bounds: The positions of each sentence's first word and behind its last.
         """
-        by_first = self._by_first
+        by_first, following = self._by_first, [*words[1:], ""]
         found: list[Found] = []
-        sentence, free = 0, 0
-        for position in [place for place, word in enumerate(words) if word in by_first]:
+        sentence, free, behind = 0, 0, 0
+        for position in compress(range(len(words)), map(by_first.__contains__, words)):
             if position < free:
                 continue
-            while position >= bounds[sentence][1]:
+            while position >= behind:
+                behind = bounds[sentence][1]
                 sentence += 1
-            for name, term in by_first[words[position]]:
-                free = position + len(name)
-                if len(name) == 1 or (
-                    free <= bounds[sentence][1] and tuple(words[position:free]) == name
-                ):
-                    found.append(Found(sentence, position, free, term))
+            alone, longer = by_first[words[position]]
+            for length, name, term in longer.get(following[position], ()):
+                free = position + length
+                if free <= behind and words[position:free] == name:
+                    found.append((sentence - 1, position, free, term))
                     break
             else:
                 free = position + 1
+                if alone:
+                    found.append((sentence - 1, position, free, alone[0]))
         return found
 
     def with_file(self, path: str | Path) -> Terms:

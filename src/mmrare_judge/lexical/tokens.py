@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate, compress
-from typing import NamedTuple
+from itertools import accumulate, compress, pairwise
+from typing import NamedTuple, TypeVar
 
+from mmrare_judge.lexical.lazy import lazy
 from mmrare_judge.lexical.numbers import NUMBER_WORDS, TIMES, UNIT, plain_number, plain_unit
+from mmrare_judge.lexical.sentences import sentence_starts as sentence_starts
 from mmrare_judge.lexical.stems import fold_word, stem
-from mmrare_judge.lexical.words import Weight, weight
+from mmrare_judge.lexical.words import weight
+
+Bounds = tuple[tuple[int, int], ...]
+"""For each sentence, the positions of its first token and behind its last."""
 
 _INSIDE = "\u00ad\u200b-\u200d\u2060\ufeff\u0300-\u036f"
 _DIGITS = r"\d++(?:[.,]\d++)*+"
-# Plain words come first: they are nearly all of a text, and the quickest to match.
+_WIDE = "\x80-\U0010ffff"
+# The first character is matched by a mere set of characters, by which the next token is found
+# quickly; then plain words come first, as they are nearly all of a text. What follows a number is
+# compared with the units only if it can begin one.
 _TOKEN = re.compile(
-    r"([A-Za-z]++(?=[\x00-&(-/:-@\[-`{-\x7f]|\Z)"
-    rf"|{_DIGITS}(?:[ \u00a0]?(?i:{UNIT})(?![^\W_]))?(?![^\W\d_])"
-    rf"|[^\W_](?:[^\W_]|[{_INSIDE}]|['’](?=[^\W_]))*)"
+    rf"([A-Za-z0-9{_WIDE}](?:(?<=[A-Za-z])[A-Za-z]*+(?![0-9'{_WIDE}])"
+    rf"|(?<=\d)\d*+(?:[.,]\d++)*+(?:[ \u00a0]?(?=[%A-Za-z{_WIDE}])(?i:{UNIT})(?![^\W_]))?"
+    r"(?![^\W\d_])"
+    rf"|(?<=[^\W_])(?:[^\W_]|[{_INSIDE}]|['’](?=[^\W_]))*))"
 )
 _NUMBER = re.compile(rf"({_DIGITS})(?:[ \u00a0]?((?i:{UNIT})))?")
-_BROKEN = re.compile(r"[.,]\d")  # behind a number only if it is no number: the 8 of "8.8x7"
+_POINTS = frozenset(".,")  # between digits only where there is no number: the 8 of "8.8x7"
 
-_BREAK = re.compile(r"[\n.!?](?:(?<=\n)\n*|(?<!\n)(?=\s|$|[A-Z\"”]))")
-_SHORTENED = r"e\.g i\.e etc vs approx dr mr mrs fig al resp incl esp ca st [a-z]"
-_ABBREVIATION = re.compile(
-    "|".join(rf"(?<=\b{word})" for word in _SHORTENED.split()), re.IGNORECASE
-)
+T = TypeVar("T")
 
 
 class Token(NamedTuple):
@@ -45,44 +51,98 @@ class Token(NamedTuple):
     end: int
 
 
-class Cut(NamedTuple):
+class Cut:
     """A text cut into tokens; one entry a token in each list.
+
+    Args:
+        pieces: What stands between tokens, and tokens, in turn.
 
     Attributes:
         keys: What the tokens are compared by.
+        said: The same, but blank for function words.
         words: The folded words.
-        weights: How much they say, as `weight` has it.
-        starts: Offsets of their first characters.
-        ends: Offsets behind their last characters.
+        gaps: What stands before them.
     """
 
-    keys: list[str]
-    words: list[str]
-    weights: list[int]
-    starts: list[int]
-    ends: list[int]
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self._pieces = pieces
+        folded = list(map(_folds.__getitem__, pieces[1::2]))
+        keys, said, words, marks = zip(*folded, strict=True) if folded else ((), (), (), ())
+        self.keys: list[str] = list(keys)
+        self.said: list[str] = list(said)
+        self.words: list[str] = list(words)
+        self.gaps: list[str] = list(pieces[0:-1:2])
+        self._gone = self._join(marks)
+        if self._gone:
+            self.keys, self.said = self._kept(self.keys), self._kept(self.said)
+            self.words, self.gaps = self._kept(self.words), self._kept(self.gaps)
 
-    def without(self, positions: set[int]) -> Cut:
-        """The same without some tokens."""
-        kept = [position not in positions for position in range(len(self.keys))]
-        return Cut(
-            list(compress(self.keys, kept)),
-            list(compress(self.words, kept)),
-            list(compress(self.weights, kept)),
-            list(compress(self.starts, kept)),
-            list(compress(self.ends, kept)),
-        )
+    @lazy
+    def starts(self) -> list[int]:
+        """Offsets of the tokens' first characters."""
+        starts = list(accumulate(map(len, self._pieces)))[0:-1:2]
+        for before in self._gone:
+            starts[before + 1] = starts[before]
+        return self._kept(starts)
+
+    @lazy
+    def ends(self) -> list[int]:
+        """Offsets behind the tokens' last characters."""
+        return self._kept(list(accumulate(map(len, self._pieces)))[1::2])
+
+    def _kept(self, feature: list[T]) -> list[T]:
+        """Without those tokens that have become part of the next."""
+        gone = self._gone
+        return [one for at, one in enumerate(feature) if at not in gone] if gone else feature
+
+    def _join(self, marks: Sequence[str]) -> frozenset[int]:
+        """Settle what depends on a token's neighbours: "two weeks", "2-4 mg", "8.8x7"."""
+        keys, said, words, gaps = self.keys, self.said, self.words, self.gaps
+        gone: list[int] = []
+        for position in compress(range(len(keys)), marks):
+            mark, before = marks[position], position - 1
+            if mark == "#":
+                behind = self._pieces[2 * position + 2 : 2 * position + 4]
+                if len(behind) == 2 and behind[0] in _POINTS and behind[1][0].isdecimal():
+                    keys[position] = words[position] = raw = self._pieces[2 * position + 1]
+                    said[position] = raw if weight(raw) else ""
+            elif position == 0:
+                continue
+            elif mark[0] == "#":
+                if gaps[position] != " " and _is_range(keys[before], gaps[position]):
+                    keys[before] = words[before] = keys[before] + mark[1:]
+                    said[before] = keys[before] if said[before] else ""
+            elif words[before] in NUMBER_WORDS:
+                keys[position] = said[position] = words[position] = keys[before] + plain_unit(mark)
+                gaps[position] = gaps[before]
+                gone.append(before)
+        return frozenset(gone)
 
 
 def cut(text: str) -> Cut:
     """Cut a text into tokens, all at once: this is where level 2 would spend most of its time."""
-    pieces = _TOKEN.split(text)  # what stands between tokens, and tokens, in turn
-    if len(pieces) == 1:
-        return Cut([], [], [], [], [])
-    keys, words, weights, marks = zip(*[_folds[piece] for piece in pieces[1::2]], strict=True)
-    offsets = list(accumulate(map(len, pieces)))
-    whole = Cut(list(keys), list(words), list(weights), offsets[0:-1:2], offsets[1::2])
-    return _joined(text, whole, marks)
+    return Cut(_TOKEN.split(text))
+
+
+def cuts_of(text: str, tokens: Cut) -> list[int]:
+    """The positions of the tokens that begin a sentence, and behind the last of all.
+
+    >>> text = "Rest. Eat well."
+    >>> cuts_of(text, cut(text))
+    [0, 1, 3]
+    """
+    starts = tokens.starts
+    breaks = [bisect_left(starts, start) for start in sentence_starts(text)]
+    return sorted({0, len(starts), *breaks})
+
+
+def bounds_of(cuts: Sequence[int]) -> Bounds:
+    """The stretches between cuts.
+
+    >>> bounds_of([0, 1, 3])
+    ((0, 1), (1, 3))
+    """
+    return tuple(pairwise(cuts))
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -91,69 +151,42 @@ def tokens_of(text: str) -> list[Token]:
     >>> [token.key for token in tokens_of("Give 2-4 mg of Prednisones")]
     ['give', '#2mg', '#4mg', 'of', 'prednison']
     """
-    keys, words, _, starts, ends = cut(text)
-    return list(map(Token, keys, words, starts, ends))
+    parts = cut(text)
+    return list(map(Token, parts.keys, parts.words, parts.starts, parts.ends))
 
 
-def _joined(text: str, whole: Cut, marks: Sequence[str]) -> Cut:
-    """Settle what depends on a token's neighbours: "two weeks", "2-4 mg", "8.8x7"."""
-    keys, words, weights, starts, ends = whole
-    gone: set[int] = set()
-    for position in compress(range(len(keys)), marks):
-        mark, before = marks[position], position - 1
-        if mark == "#":
-            if _BROKEN.match(text, ends[position]):
-                keys[position] = words[position] = text[starts[position] : ends[position]]
-                weights[position] = weight(words[position])
-        elif position == 0:
-            continue
-        elif mark in TIMES:
-            if words[before] in NUMBER_WORDS:
-                keys[position] = words[position] = keys[before] + plain_unit(mark)
-                weights[position] = Weight.CONTENT
-                starts[position] = starts[before]
-                gone.add(before)
-        elif _is_low(keys[before]) and _leads_on(text[ends[before] : starts[position]]):
-            keys[before] = words[before] = keys[before] + mark[1:]
-    return whole.without(gone) if gone else whole
+def _is_range(low: str, between: str) -> bool:
+    """Whether a dash leads to the next number from one without a unit."""
+    return low[0] == "#" and low[-1].isdigit() and between.strip() in ("-", "–", "—")
 
 
-def _is_low(key: str) -> bool:
-    """Whether a token can be the lower end of a range: a number without a unit."""
-    return key[0] == "#" and key[-1].isdigit()
+class _Folds(dict[str, tuple[str, str, str, str]]):
+    """For a token as it is written its key, the key again or blank, its word and its mark.
 
-
-def _leads_on(between: str) -> bool:
-    """Whether a dash or "to" leads from one number to the next."""
-    return between.strip() in ("-", "–", "—", "to")
-
-
-class _Folds(dict[str, tuple[str, str, int, str]]):
-    """For a token as it is written its key, its word, its weight and its mark, once folded.
-
-    Marked are words of time, by the word, and numbers, by ``#`` and the unit.
+    The second key is blank for function words. Marked are words of time, by the word, and
+    numbers, by ``#`` and the unit.
     """
 
-    def __missing__(self, raw: str) -> tuple[str, str, int, str]:
+    def __missing__(self, raw: str) -> tuple[str, str, str, str]:
         if len(self) >= _MOST_FOLDS:
             self.clear()
-        number = _NUMBER.fullmatch(raw)
+        number = _NUMBER.fullmatch(raw) if raw[0].isdecimal() else None
         self[raw] = folded = _folded(raw) if number is None else _number(number)
         return folded
 
 
-def _number(match: re.Match[str]) -> tuple[str, str, int, str]:
+def _number(match: re.Match[str]) -> tuple[str, str, str, str]:
     unit = plain_unit(match[2] or "")
     key = plain_number(match[1], unit)
-    return key, key, Weight.CONTENT, f"#{unit}"
+    return key, key, key, f"#{unit}"
 
 
-def _folded(raw: str) -> tuple[str, str, int, str]:
+def _folded(raw: str) -> tuple[str, str, str, str]:
     word = fold_word(raw)
     if word.endswith("'s"):
         word = word[:-2]
     key = NUMBER_WORDS.get(word) or stem(word)
-    return key, word, weight(word), word if word in TIMES else ""
+    return key, key if weight(word) else "", word, word if word in TIMES else ""
 
 
 _folds = _Folds()
@@ -167,29 +200,3 @@ def words_of(text: str) -> tuple[str, ...]:
     ('ct', 'scan')
     """
     return tuple(cut(text).keys)
-
-
-def sentence_starts(text: str) -> list[int]:
-    r"""Offsets at which a new sentence or line begins, without the first.
-
-    A full stop ends a sentence before white space or a capital, unless an abbreviation, an
-    initial or a list number stands before it.
-
-    >>> sentence_starts("See Dr. Fox. Then\n- rest")
-    [12, 18]
-    """
-    starts: list[int] = []
-    for match in _BREAK.finditer(text):
-        start, end = match.span()
-        if match[0] == "." and _no_end(text, start):
-            continue
-        if end < len(text):
-            starts.append(end)
-    return starts
-
-
-def _no_end(text: str, stop: int) -> bool:
-    end = stop - 1 if text[stop - 1 : stop] == "\n" else stop
-    if text[end - 1 : end].isalpha():
-        return _ABBREVIATION.match(text, end) is not None
-    return text[max(0, stop - 8) : stop].rpartition("\n")[2].strip(" -*#").isdigit()
