@@ -13,7 +13,7 @@ import mmrare_judge
 ROOT = Path(mmrare_judge.__file__).parent
 
 LAYERS = (
-    {"_version", "by_identity", "clock", "errors", "lazy_names"},
+    {"_version", "by_identity", "clock", "errors", "lazy_names", "own_source"},
     # values and texts, about nothing in particular
     {"text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
@@ -22,8 +22,8 @@ LAYERS = (
     {"grade", "metadata", "thresholds"},
     {"columns", "prediction_columns", "rows", "prediction", "reading", "pairing"},
     # pure: texts and verdicts in, values out
-    {"lexical", "task", "gate", "limits", "scoring", "disagreement", "verify"},
-    {"evidence", "schema", "backends.base", "summary", "panel", "display"},
+    {"lexical", "backends.base", "task", "gate", "limits", "scoring", "disagreement", "verify"},
+    {"evidence", "schema", "summary", "panel", "display"},
     {"verdicts", "prompt", "label_confidence", "panel_votes", "panel_report"},
     {"panel_grading", "panel_summary", "panel_display"},
     # replies: asked for, kept, found again
@@ -33,6 +33,7 @@ LAYERS = (
     {"cache_miss", "cache_check", "asked_labels", "graded_texts"},
     {"cache_bundle", "llm_judge", "stored_answers"},
     {"cache_import", "assessors", "grading"},
+    {"kept_grades"},
     # one prediction, then many
     {"judge", "regrade"},
     {"estimate"},

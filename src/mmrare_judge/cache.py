@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,16 @@ class ReplyCache:
 
     Args:
         directory: Where to keep them; made if absent, readable by the owner alone.
+        keep_grades: Keep finished grades beside the replies; see `kept_grades.KeptGrades`.
 
     Raises:
         OutputError: The directory cannot be made or written.
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, keep_grades: bool = True) -> None:
         self.directory = Path(directory)
-        self._store: Any = _open_store(self.directory)
+        self.keep_grades = keep_grades
+        self._store: Any = open_store(self.directory)
 
     def get(self, request_hash: str) -> Reply | None:
         """The reply to a request, or ``None``; a corrupt entry is a miss, with a warning."""
@@ -111,17 +114,7 @@ class ReplyCache:
             raise OutputError(f"cache {self.directory} cannot be read: {error}") from error
 
     def _write(self, values: dict[str, Any]) -> None:
-        """Write all values or none."""
-        from diskcache import Timeout  # noqa: TID251  this is the door
-
-        packed = {key: pack(value) for key, value in values.items()}
-        try:
-            with self._store.transact():
-                for key, value in packed.items():
-                    self._store.set(key, value)
-        except (*_STORE_FAULTS, Timeout) as error:
-            reason = str(error) or "it is locked, or cannot be written to"
-            raise OutputError(f"cache {self.directory} cannot be written: {reason}") from error
+        write_all(self._store, {key: pack(value) for key, value in values.items()})
 
     def __len__(self) -> int:
         return sum(1 for key in self._store.iterkeys() if not key.startswith(REQUEST))
@@ -131,7 +124,12 @@ class ReplyCache:
         self._store.close()
 
 
-def _open_store(directory: Path) -> Any:
+def open_store(directory: Path) -> Any:
+    """A store of bytes on disk, under text keys.
+
+    Raises:
+        OutputError: The directory cannot be made or written.
+    """
     import diskcache  # noqa: TID251  this is the door
 
     try:
@@ -150,6 +148,23 @@ def _open_store(directory: Path) -> Any:
             'Name another directory (cache=..., --cache-dir), or keep none: cache="off". '
             'If it is only to be read, replay it: cache=Replay(directory), or cache="replay"'
         ) from error
+
+
+def write_all(store: Any, values: Mapping[str, bytes]) -> None:
+    """Write all values into a store, or none.
+
+    Raises:
+        OutputError: The disk is full or cannot be written.
+    """
+    from diskcache import Timeout  # noqa: TID251  this is the door
+
+    try:
+        with store.transact():
+            for key, value in values.items():
+                store.set(key, value)
+    except (*_STORE_FAULTS, Timeout) as error:
+        reason = str(error) or "it is locked, or cannot be written to"
+        raise OutputError(f"cache {store.directory} cannot be written: {reason}") from error
 
 
 @cache

@@ -84,7 +84,12 @@ def shows_secret(endpoint: object, sampling: object) -> bool:
 def pack(value: object) -> bytes:
     """A value as canonical JSON, compressed."""
     # A lone surrogate becomes its JSON escape, as it does in the hash.
-    return zlib.compress(canonical_json(value).encode("utf-8", "backslashreplace"), level=1)
+    return deflated(canonical_json(value).encode("utf-8", "backslashreplace"))
+
+
+def deflated(content: bytes) -> bytes:
+    """Content compressed quickly, for `inflated`."""
+    return zlib.compress(content, level=1)
 
 
 def unpack_reply(stored: bytes) -> Reply:
@@ -93,7 +98,7 @@ def unpack_reply(stored: bytes) -> Reply:
     Raises:
         ValueError: It is not what `pack` makes of a reply.
     """
-    return Reply.model_validate_json(_inflated(stored))
+    return Reply.model_validate_json(inflated(stored))
 
 
 def unpack_request(stored: bytes) -> Any:
@@ -102,10 +107,15 @@ def unpack_request(stored: bytes) -> Any:
     Raises:
         ValueError: It is not what `pack` makes.
     """
-    return json.loads(_inflated(stored))
+    return json.loads(inflated(stored))
 
 
-def _inflated(stored: object) -> bytes:
+def inflated(stored: object) -> bytes:
+    """What was stored, decompressed.
+
+    Raises:
+        ValueError: It is not what `deflated` makes.
+    """
     if type(stored) is not bytes:
         raise ValueError(f"it holds {type(stored).__name__} instead of bytes")
     try:

@@ -114,6 +114,14 @@ def _made(grading: Grading, look: Assessment) -> dict[str, Any]:
     return {"signature": signature, "calibration": certificate.check(signature, today())}
 
 
+def calibrated_now(grading: Grading, grade: Grade) -> Grade:
+    """A grade that was made earlier, as it stands with today's date and the given certificate."""
+    if grading.certificate is None:
+        return grade
+    check = grading.certificate.check(grade.signature, today())
+    return grade.model_copy(update={"calibration": check})
+
+
 def _not_asked(grading: Grading) -> Calibration:
     return UNCALIBRATED if grading.certificate is None else NOT_ASKED
 

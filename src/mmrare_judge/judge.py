@@ -22,6 +22,7 @@ from mmrare_judge.grading import (
     unscored_grade,
 )
 from mmrare_judge.item import Item
+from mmrare_judge.kept_grades import kept_grades
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
@@ -96,6 +97,7 @@ class Judge:
         self._assessor = make_assessor(
             self.spec, self.terms, cache, backend=backend, gate=gate, backoff=backoff
         )
+        self._kept = kept_grades(self.spec, self._assessor)
 
     def rubric_for(self, item: Item) -> Rubric:
         """The rubric this judge applies to an item.
@@ -168,6 +170,9 @@ class Judge:
     async def _judge(self, grading: Grading) -> Grade:
         task, sources = grading.task, Sources(grading.task)
         deadline = asyncio.get_running_loop().time() + self.spec.item_timeout
+        kept = self._kept.find(grading) if self._kept is not None else None
+        if kept is not None:
+            return kept
         looks = [await self._assessor.assess(task, deadline=deadline)]
         verdicts = settle(task, looks[0].drafts, sources)
         while len(looks) <= self.spec.verify_reask:
@@ -177,7 +182,18 @@ class Judge:
             look = await self._assessor.assess(task, doubts=open_questions, deadline=deadline)
             verdicts |= _settled(task, look.drafts, sources)
             looks.append(look)
-        return finish(grading, looks, verdicts)
+        grade = finish(grading, looks, verdicts)
+        if self._kept is not None:
+            await self._kept.keep(grading, looks, grade)
+        return grade
+
+    def write_kept(self) -> None:
+        """Write the finished grades that wait to be kept beside the replies, if any do.
+
+        Some tens are written at a time; at its end a run writes the last ones so.
+        """
+        if self._kept is not None:
+            self._kept.write()
 
     def grade_many(
         self, pairs: Iterable[tuple[str | Prediction, Any]], *, concurrency: int = 8
@@ -220,6 +236,7 @@ class Judge:
         finally:
             for task in waiting:
                 task.cancel()
+            self.write_kept()
 
 
 async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grade]]:

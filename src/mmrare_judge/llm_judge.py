@@ -232,6 +232,7 @@ def _merged(parts: list[Assessment]) -> Assessment:
         saved=sum((part.saved for part in parts), Usage()),
         cached=all(part.cached for part in parts),
         requests=tuple(hash for part in parts for hash in part.requests),
+        replies=tuple(reply for part in parts for reply in part.replies),
         made_by=answered.made_by,
     )
 
@@ -271,6 +272,7 @@ def _assessment(
         saved=reply.usage if cached else Usage(),
         cached=cached,
         requests=(request.hash,),
+        replies=(reply,),
         made_by={
             "reported_model": reply.model,
             "mode": reply.mode,

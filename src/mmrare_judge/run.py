@@ -298,6 +298,8 @@ class Run:
         finally:
             for task in crew:
                 task.cancel()
+            for judge in self.judges:
+                judge.write_kept()
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
+from mmrare_judge.backends.base import Reply
 from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.grade import Unscored, Usage
 from mmrare_judge.item import Item
@@ -113,6 +114,7 @@ class Assessment:
         saved: What the replies from the cache cost when they were bought.
         cached: Nothing had to be bought.
         requests: Hashes of the requests, for a judge with a model.
+        replies: The replies that were read, one a request that was answered.
         made_by: What the signature has to say of this very answer: reported model, mode, sampling.
     """
 
@@ -122,6 +124,7 @@ class Assessment:
     saved: Usage = field(default_factory=Usage)
     cached: bool = False
     requests: tuple[str, ...] = ()
+    replies: tuple[Reply, ...] = ()
     made_by: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
