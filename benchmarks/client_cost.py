@@ -45,9 +45,9 @@ from pydantic import BaseModel, SecretStr
 from bench_server import answer, serving
 from embedded_speed import pairs
 from mmrare_judge import Item, Judge, Limits
+from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import Meter, Request
 from mmrare_judge.backends.openai_compatible import DirectBackend
-from mmrare_judge.llm_judge import make_request
 from mmrare_judge.rubric import load_rubric
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Task

@@ -4,8 +4,8 @@ import pytest
 
 from makers import make_item
 from mmrare_judge import Judge
+from mmrare_judge.asking import make_request
 from mmrare_judge.assessors import addressed
-from mmrare_judge.llm_judge import make_request
 from mmrare_judge.spec import JudgeSpec
 
 

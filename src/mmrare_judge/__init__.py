@@ -29,7 +29,7 @@ if _TYPE_CHECKING:
         Verdict,
     )
     from mmrare_judge.item import Item, Reference
-    from mmrare_judge.judge import Judge, agrade, grade, grade_many
+    from mmrare_judge.judge import Judge
     from mmrare_judge.ledger import iter_grades, read_grades
     from mmrare_judge.lexical.terms import Terms
     from mmrare_judge.limits import Limits
@@ -40,6 +40,7 @@ if _TYPE_CHECKING:
     from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
+    from mmrare_judge.shortcuts import agrade, grade, grade_many
     from mmrare_judge.signature import Signature
     from mmrare_judge.spec import JudgeSpec
     from mmrare_judge.summary import Summary, summarise
@@ -97,7 +98,7 @@ _NAMES_BY_MODULE = {
     "OutputError RubricError",
     "grade": "Evidence Grade Level2 Unscored Usage Verdict",
     "item": "Item Reference",
-    "judge": "Judge agrade grade grade_many",
+    "judge": "Judge",
     "ledger": "iter_grades read_grades",
     "lexical.terms": "Terms",
     "limits": "Limits",
@@ -108,6 +109,7 @@ _NAMES_BY_MODULE = {
     "rubric": "Criterion Level Rubric list_rubrics load_rubric",
     "run": "Run",
     "run_report": "RunReport",
+    "shortcuts": "agrade grade grade_many",
     "signature": "Signature",
     "spec": "JudgeSpec",
     "summary": "Summary summarise",

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
+from mmrare_judge.backends.secrecy import public_endpoint
 from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
 from mmrare_judge.clock import today
@@ -19,7 +20,6 @@ from mmrare_judge.evidence import APPROXIMATE
 from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
 from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.llm_judge import public_endpoint
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_verdicts

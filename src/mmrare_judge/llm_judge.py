@@ -1,48 +1,26 @@
-"""A language model as judge: prompt, cache, backend, and the reply made into drafts."""
+"""A language model as judge: each request is looked up, or bought and kept."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Mapping
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
+from mmrare_judge.answering import assessment, failure_of, merged, reply_fault
+from mmrare_judge.asking import make_request, parts
 from mmrare_judge.backends.base import Backend, Meter, Reply, Request
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.cache_miss import cache_miss
-from mmrare_judge.drafting import drafts_of
-from mmrare_judge.errors import (
-    BackendError,
-    ContentFilterError,
-    FormatError,
-    OutputError,
-    RefusalError,
-    ReplyError,
-    TransportError,
-    TruncatedError,
-)
+from mmrare_judge.errors import BackendError, OutputError
 from mmrare_judge.flights import Claims, Flights
-from mmrare_judge.grade import Unscored, UnscoredKind, Usage
-from mmrare_judge.prompt import messages
+from mmrare_judge.grade import Unscored
 from mmrare_judge.replay import Peek, Replay
-from mmrare_judge.schema import longest_reply, reply_model, reply_schema, shape
 from mmrare_judge.spec import JudgeSpec
-from mmrare_judge.task import Assessment, Question, Task
+from mmrare_judge.task import Assessment, Task
 
 log = logging.getLogger("mmrare_judge")
-
-_REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
-    FormatError: "format",
-    RefusalError: "refusal",
-    ContentFilterError: "content_filter",
-    TruncatedError: "truncated",
-}
-_MIN_MAX_TOKENS = 8192
-_TOP_LOGPROBS = 20  # the most that OpenAI and vLLM give
-_CHARS_PER_TOKEN = 2  # on the safe side for English, where a token is about four characters
 
 
 class LanguageModelJudge:
@@ -90,13 +68,13 @@ class LanguageModelJudge:
         asked = tuple(q for q in task.questions if doubts is None or q.key in doubts)
         requests = [
             make_request(self.spec, task, part, doubts)
-            for part in _parts(asked, self.spec.criteria_per_call)
+            for part in parts(asked, self.spec.criteria_per_call)
         ]
         if len(requests) == 1:
             return await self._answer(requests[0], task.item.id, deadline)
         # All of them are awaited, also when one raises: the others are being paid for.
         answers = (self._answer(request, task.item.id, deadline) for request in requests)
-        return _merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
+        return merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
 
     async def _answer(self, request: Request, item_id: str, deadline: float | None) -> Assessment:
         known = self._look_up(request, item_id)
@@ -125,9 +103,11 @@ class LanguageModelJudge:
             return Assessment(failure=failure, usage=meter.usage, requests=(request.hash,))
         except BackendError as error:
             await self._keep_fault(request, error)
-            return Assessment(failure=_failure(error), usage=meter.usage, requests=(request.hash,))
+            return Assessment(
+                failure=failure_of(error), usage=meter.usage, requests=(request.hash,)
+            )
         await self._keep(request, reply)
-        return _assessment(self.spec, request, reply, usage=meter.usage)
+        return assessment(self.spec, request, reply, usage=meter.usage)
 
     def _look_up(self, request: Request, item_id: str) -> Assessment | None:
         if isinstance(self.cache, Replay):
@@ -136,7 +116,7 @@ class LanguageModelJudge:
         if reply is None or (reply.finish != "complete" and self.spec.store == "complete"):
             return None
         try:
-            return _assessment(self.spec, request, reply, cached=True)
+            return assessment(self.spec, request, reply, cached=True)
         except ValidationError as error:
             log.warning("cached reply %s is no grading and is asked again: %s", request.hash, error)
             return None
@@ -159,7 +139,7 @@ class LanguageModelJudge:
             raise fault
 
     async def _keep_fault(self, request: Request, error: BackendError) -> None:
-        kind = _reply_fault(error)
+        kind = reply_fault(error)
         if self.spec.store == "all" and kind not in (None, "format"):
             raw = getattr(error, "raw", "") or str(error)
             await self._keep(request, Reply.model_validate({"text": raw, "finish": kind}))
@@ -179,40 +159,9 @@ def _replayed(spec: JudgeSpec, request: Request, item_id: str, cache: Replay) ->
     if reply is None:
         raise cache_miss(request, item_id, cache)
     try:
-        return _assessment(spec, request, reply, cached=True)
+        return assessment(spec, request, reply, cached=True)
     except ValidationError as error:
         raise cache_miss(request, item_id, cache, "no grading in the reply to") from error
-
-
-def make_request(
-    spec: JudgeSpec,
-    task: Task,
-    asked: tuple[Question, ...],
-    doubts: Mapping[str, str] | None = None,
-) -> Request:
-    """The request for some questions of a task, complete and ready to be hashed."""
-    wanted = shape(asked)
-    return Request(
-        model=spec.model,
-        messages=messages(task, asked, doubts),
-        sampling=_sampling(spec, longest_reply(wanted)),
-        schema=reply_schema(wanted),
-        mode=spec.mode,
-        endpoint=spec.api_base,
-        sample=task.sample,
-        reply_model=reply_model(wanted),
-    )
-
-
-def _parts(asked: tuple[Question, ...], size: int | None) -> Iterator[tuple[Question, ...]]:
-    """Questions of ``size`` criteria at a time; the elements of a criterion stay together."""
-    if size is None:
-        yield asked
-        return
-    criteria = list(dict.fromkeys(question.criterion.id for question in asked))
-    for start in range(0, len(criteria), size):
-        chosen = criteria[start : start + size]
-        yield tuple(question for question in asked if question.criterion.id in chosen)
 
 
 def _all(ended: list[Assessment | BaseException]) -> list[Assessment]:
@@ -220,91 +169,3 @@ def _all(ended: list[Assessment | BaseException]) -> list[Assessment]:
         if isinstance(outcome, BaseException):
             raise outcome
     return [outcome for outcome in ended if isinstance(outcome, Assessment)]
-
-
-def _merged(parts: list[Assessment]) -> Assessment:
-    failure = next((part.failure for part in parts if part.failure), None)
-    answered = next((part for part in parts if part.failure is None), parts[0])
-    return Assessment(
-        drafts={key: draft for part in parts for key, draft in part.drafts.items()},
-        failure=failure,
-        usage=sum((part.usage for part in parts), Usage()),
-        saved=sum((part.saved for part in parts), Usage()),
-        cached=all(part.cached for part in parts),
-        requests=tuple(hash for part in parts for hash in part.requests),
-        replies=tuple(reply for part in parts for reply in part.replies),
-        made_by=answered.made_by,
-    )
-
-
-def _sampling(spec: JudgeSpec, longest: int) -> dict[str, JsonValue]:
-    chosen: dict[str, JsonValue] = {
-        "temperature": spec.temperature,
-        "top_p": spec.top_p,
-        "seed": spec.seed,
-        "max_tokens": spec.max_tokens or max(_MIN_MAX_TOKENS, longest // _CHARS_PER_TOKEN),
-    }
-    if spec.confidence == "logprobs":
-        chosen |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
-    return {k: v for k, v in chosen.items() if v is not None} | dict(spec.extra)
-
-
-def _limit_is_set(spec: JudgeSpec) -> bool:
-    return spec.max_tokens is not None or "max_tokens" in spec.extra
-
-
-def _sampling_said(spec: JudgeSpec, reply: Reply) -> dict[str, JsonValue]:
-    """What the signature says of the sampling: a limit that follows from the item is left out."""
-    left_out = () if _limit_is_set(spec) else ("max_tokens",)
-    return {name: value for name, value in reply.sampling.items() if name not in left_out}
-
-
-def _assessment(
-    spec: JudgeSpec,
-    request: Request,
-    reply: Reply,
-    *,
-    usage: Usage | None = None,
-    cached: bool = False,
-) -> Assessment:
-    answered = Assessment(
-        usage=usage or Usage(),
-        saved=reply.usage if cached else Usage(),
-        cached=cached,
-        requests=(request.hash,),
-        replies=(reply,),
-        made_by={
-            "reported_model": reply.model,
-            "mode": reply.mode,
-            "sampling": _sampling_said(spec, reply),
-        },
-    )
-    if reply.finish != "complete":
-        failure = Unscored(kind=reply.finish, message="kept from an earlier call", raw=reply.text)
-        return replace(answered, failure=failure)
-    return replace(answered, drafts=drafts_of(request, reply))
-
-
-def _failure(error: BackendError) -> Unscored:
-    if isinstance(error, TransportError):
-        return Unscored.model_validate({"kind": error.kind, "message": str(error)})
-    kind = _reply_fault(error)
-    if kind is None:
-        raise error
-    return Unscored(kind=kind, message=str(error), raw=getattr(error, "raw", ""))
-
-
-def _reply_fault(error: BackendError) -> UnscoredKind | None:
-    return next((kind for fault, kind in _REPLY_FAULTS.items() if isinstance(error, fault)), None)
-
-
-def public_endpoint(address: str | None) -> str | None:
-    """An address without user name, password and query, fit to be printed.
-
-    >>> public_endpoint("http://me:secret@gpu1:8000/v1?key=1")
-    'http://gpu1:8000/v1'
-    """
-    if address is None:
-        return None
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

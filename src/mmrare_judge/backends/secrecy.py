@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET_SHAPE = re.compile(r"\b(?:sk|pk|key|hf|gsk|xai)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
@@ -47,3 +47,15 @@ def presentable(error: BaseException, secrets: Iterable[str] = ()) -> BaseExcept
             return None
         link = link.__cause__ or link.__context__
     return error
+
+
+def public_endpoint(address: str | None) -> str | None:
+    """An address without user name, password and query, fit to be printed.
+
+    >>> public_endpoint("http://me:secret@gpu1:8000/v1?key=1")
+    'http://gpu1:8000/v1'
+    """
+    if address is None:
+        return None
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

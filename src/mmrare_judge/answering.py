@@ -1,0 +1,115 @@
+"""What a language model's reply says of a task, or why there is none, as an `Assessment`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.drafting import drafts_of
+from mmrare_judge.errors import (
+    BackendError,
+    ContentFilterError,
+    FormatError,
+    RefusalError,
+    ReplyError,
+    TransportError,
+    TruncatedError,
+)
+from mmrare_judge.grade import Unscored, UnscoredKind, Usage
+from mmrare_judge.spec import JudgeSpec
+from mmrare_judge.task import Assessment
+
+_REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
+    FormatError: "format",
+    RefusalError: "refusal",
+    ContentFilterError: "content_filter",
+    TruncatedError: "truncated",
+}
+
+
+def assessment(
+    spec: JudgeSpec,
+    request: Request,
+    reply: Reply,
+    *,
+    usage: Usage | None = None,
+    cached: bool = False,
+) -> Assessment:
+    """What a reply says, or why it says nothing.
+
+    Args:
+        spec: The judge.
+        request: What was asked.
+        reply: The reply; one that is kept may be a refusal.
+        usage: What it cost now; nothing if it came from the cache.
+        cached: Whether it came from the cache.
+
+    Raises:
+        ValidationError: It is no grading.
+    """
+    failure, drafts = None, {}
+    if reply.finish == "complete":
+        drafts = drafts_of(request, reply)
+    else:
+        failure = Unscored(kind=reply.finish, message="kept from an earlier call", raw=reply.text)
+    return Assessment(
+        drafts=drafts,
+        failure=failure,
+        usage=usage or Usage(),
+        saved=reply.usage if cached else Usage(),
+        cached=cached,
+        requests=(request.hash,),
+        replies=(reply,),
+        made_by={
+            "reported_model": reply.model,
+            "mode": reply.mode,
+            "sampling": _sampling_said(spec, reply),
+        },
+    )
+
+
+def merged(parts: list[Assessment]) -> Assessment:
+    """The answers to several requests about one task, as one."""
+    failure = next((part.failure for part in parts if part.failure), None)
+    answered = next((part for part in parts if part.failure is None), parts[0])
+    return Assessment(
+        drafts={key: draft for part in parts for key, draft in part.drafts.items()},
+        failure=failure,
+        usage=sum((part.usage for part in parts), Usage()),
+        saved=sum((part.saved for part in parts), Usage()),
+        cached=all(part.cached for part in parts),
+        requests=tuple(hash for part in parts for hash in part.requests),
+        replies=tuple(reply for part in parts for reply in part.replies),
+        made_by=answered.made_by,
+    )
+
+
+def failure_of(error: BackendError) -> Unscored:
+    """Why there is no reply.
+
+    Raises:
+        BackendError: It is the error of no single reply, such as a wrong key.
+    """
+    if isinstance(error, TransportError):
+        return Unscored.model_validate({"kind": error.kind, "message": str(error)})
+    kind = reply_fault(error)
+    if kind is None:
+        raise error
+    return Unscored(kind=kind, message=str(error), raw=getattr(error, "raw", ""))
+
+
+def reply_fault(error: BackendError) -> UnscoredKind | None:
+    """What was wrong with the reply itself; ``None`` where it was something else."""
+    return next((kind for fault, kind in _REPLY_FAULTS.items() if isinstance(error, fault)), None)
+
+
+def _limit_is_set(spec: JudgeSpec) -> bool:
+    return spec.max_tokens is not None or "max_tokens" in spec.extra
+
+
+def _sampling_said(spec: JudgeSpec, reply: Reply) -> dict[str, JsonValue]:
+    """What the signature says of the sampling: a limit that follows from the item is left out."""
+    left_out = () if _limit_is_set(spec) else ("max_tokens",)
+    return {name: value for name, value in reply.sampling.items() if name not in left_out}
