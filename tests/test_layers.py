@@ -15,7 +15,7 @@ ROOT = Path(mmrare_judge.__file__).parent
 LAYERS = (
     {"_version", "by_identity", "clock", "errors", "lazy_names", "own_source"},
     # values and texts, about nothing in particular
-    {"text", "yaml_source", "loop", "notices", "validation", "signature"},
+    {"crew", "text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
     # what is graded, by what, and what comes out
     {"item", "rubric", "spec", "cells", "csv_io", "json_io", "tables_io"},

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.certificate import Calibration, checked
 from mmrare_judge.clock import today
+from mmrare_judge.crew import work_together
 from mmrare_judge.errors import BudgetError, InputError, OutputError
 from mmrare_judge.gate import AdaptiveGate, Piece, piece_of_work
 from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading
-from mmrare_judge.item import TRACKS, Item
+from mmrare_judge.item import Item
 from mmrare_judge.judge import Judge, JudgeLike
 from mmrare_judge.ledger import Ledger, iter_grades
 from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
-from mmrare_judge.prompt import PROMPT_HASH
-from mmrare_judge.rubric import load_rubric
 from mmrare_judge.run_folder import RunFolder, Standing
-from mmrare_judge.run_record import InputFile, RunRecord
+from mmrare_judge.run_record import InputFile, record_of
 from mmrare_judge.run_report import Progress, RunReport
 from mmrare_judge.summary import Tally
 
@@ -89,7 +88,7 @@ class Run:
             from mmrare_judge.panel_votes import check_rule
 
             check_rule(rule)  # now, and not when everything is paid for
-        self._folder = RunFolder(Path(folder), self._record(inputs or {}), fork)
+        self._folder = RunFolder(Path(folder), record_of(self.judges, repeats, inputs or {}), fork)
         self.watch: Callable[[Progress], None] = lambda progress: None
         self.stopping = False
 
@@ -193,7 +192,10 @@ class Run:
 
     def _sum_up(self, ledger: Ledger, tally: Tally, unmatched: Mapping[str, Any]) -> None:
         self.progress.lost = self._budget.beyond(self.progress.usage)
-        more = {"this_start": self._totals(), "calibration": self._calibration(tally).model_dump()}
+        more = {
+            "this_start": self.progress.totals(),
+            "calibration": self._calibration(tally).model_dump(),
+        }
         self._folder.write_summary(ledger, tally, self.progress.lost, **more, **unmatched)
 
     def _calibration(self, tally: Tally) -> Calibration:
@@ -215,35 +217,10 @@ class Run:
             return None, {"panel": {"problem": str(error)}}
         return figures, {"panel": figures.model_dump(mode="json")}
 
-    def _totals(self) -> dict[str, Any]:
-        progress = self.progress
-        return {
-            "graded": progress.graded,
-            "resumed": progress.resumed,
-            "faults": dict(progress.faults),
-            "incurred": (progress.usage + progress.lost).model_dump(),
-            "without_grade": progress.lost.model_dump(),
-            "saved_by_cache": progress.saved.model_dump(),
-            "stopped": progress.stopped,
-        }
-
     def _gate(self) -> AdaptiveGate:
         gate = self.limits.gate(self._budget)
         self._gates.append(gate)
         return gate
-
-    def _record(self, inputs: Mapping[str, InputFile]) -> RunRecord:
-        first = self.judges[0]
-        rubrics = [first.rubric] if first.rubric else [load_rubric(track) for track in TRACKS]
-        return RunRecord(
-            judges=tuple(judge.spec.decisive() for judge in self.judges),
-            rubrics={rubric.track: rubric.hash for rubric in rubrics},
-            rubric_contents={r.track: r.model_dump(mode="json") for r in rubrics},
-            prompt=PROMPT_HASH,
-            terms=first.terms.hash,
-            repeats=self.repeats,
-            inputs=inputs,
-        )
 
     def _todo(self, pairs: Iterable[Pair], standing: Standing) -> Iterator[tuple[Judge, Grading]]:
         for judge, grading, done in self._wanted(pairs, standing):
@@ -292,17 +269,11 @@ class Run:
                 raise
 
         self._loop = asyncio.get_running_loop()
-        crew = [asyncio.create_task(guarded()) for _ in range(self.limits.workers)]
         try:
-            ended = await asyncio.gather(*crew, return_exceptions=True)
+            await work_together(guarded, size=self.limits.workers)
         finally:
-            for task in crew:
-                task.cancel()
             for judge in self.judges:
                 judge.write_kept()
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
 
 
 def _without(ledger: Ledger, overtaken: set[str]) -> Tally:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.item import TRACKS
+from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.rubric import load_rubric
+
+if TYPE_CHECKING:
+    from mmrare_judge.judge import Judge
 
 RUN = "run.json"
 
@@ -55,6 +62,27 @@ class RunRecord(BaseModel):
     package: str = __version__
     started: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     rubric_contents: Mapping[str, JsonValue] = {}
+
+
+def record_of(judges: Sequence[Judge], repeats: int, inputs: Mapping[str, InputFile]) -> RunRecord:
+    """The record of a run that is starting now.
+
+    Args:
+        judges: At least one; rubric and terms are the same for all of them.
+        repeats: Independent samples a judge.
+        inputs: The files that are read.
+    """
+    first = judges[0]
+    rubrics = [first.rubric] if first.rubric else [load_rubric(track) for track in TRACKS]
+    return RunRecord(
+        judges=tuple(judge.spec.decisive() for judge in judges),
+        rubrics={rubric.track: rubric.hash for rubric in rubrics},
+        rubric_contents={r.track: r.model_dump(mode="json") for r in rubrics},
+        prompt=PROMPT_HASH,
+        terms=first.terms.hash,
+        repeats=repeats,
+        inputs=inputs,
+    )
 
 
 def input_file(path: Path) -> InputFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.grade import Grade, Usage
@@ -45,6 +45,18 @@ class Progress:
         self.saved = self.saved + grade.saved
         if grade.unscored is not None:
             self.faults[grade.unscored.kind] += 1
+
+    def totals(self) -> dict[str, Any]:
+        """The figures as ``summary.json`` has them."""
+        return {
+            "graded": self.graded,
+            "resumed": self.resumed,
+            "faults": dict(self.faults),
+            "incurred": (self.usage + self.lost).model_dump(),
+            "without_grade": self.lost.model_dump(),
+            "saved_by_cache": self.saved.model_dump(),
+            "stopped": self.stopped,
+        }
 
 
 @dataclass(frozen=True)
