@@ -3,20 +3,21 @@ import pytest
 from makers import make_item
 from mmrare_judge import Judge, summarise
 from mmrare_judge.backends.fake import FakeBackend
+from mmrare_judge.display import summary_lines
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.grade import Grade
 from mmrare_judge.schema import CANNOT_DETERMINE
 from mmrare_judge.summary import Mean
 
 
-def _grade(levels: str, system: str = "o3") -> Grade:
+def _grade(levels: str, system: str = "o3", judge: str = "fake/model") -> Grade:
     """A treatment grade from Y, N and ? for the six criteria; ``!`` for a refusal."""
     words = {"Y": "YES", "N": "NO", "?": CANNOT_DETERMINE}
     backend = FakeBackend(lambda request: _reply(request.schema["properties"], levels, words))
     if levels == "!":
         backend = FakeBackend([RefusalError("no")])
-    judge = Judge("fake/model", backend=backend, cache="off")
-    return judge.grade("" if levels == "0" else "Rest.", make_item(), system=system)
+    asked = Judge(judge, backend=backend, cache="off")
+    return asked.grade("" if levels == "0" else "Rest.", make_item(), system=system)
 
 
 def _reply(keys: object, levels: str, words: dict[str, str]) -> dict[str, object]:
@@ -58,6 +59,18 @@ def test_systems_are_summed_up_apart_and_in_order() -> None:
     assert [(s.system, s.graded, s.mean_score) for s in summaries] == [("b", 2, 0.5), ("a", 1, 0)]
 
 
+def test_judges_are_summed_up_apart_and_named_where_they_are_several() -> None:
+    """One judge gives all points, the other none: a mean of 0.5 would be the opinion of nobody."""
+    grades = [_grade("YYYYYY"), _grade("NNNNNN", judge="fake/other"), _grade("YYYYYY")]
+    summaries = summarise(grades)
+    assert [(s.judge, s.graded, s.mean_score) for s in summaries] == [
+        ("fake/model", 2, 1.0),
+        ("fake/other", 1, 0.0),
+    ]
+    assert ["by fake/other" in line for line in summary_lines(summaries)] == [False, True]
+    assert " by " not in "".join(summary_lines(summaries[:1]))
+
+
 def test_an_unknown_price_makes_an_unknown_sum() -> None:
     grade = _grade("YYYYYY")
     unpriced = grade.model_copy(update={"usage": grade.usage.model_copy(update={"cost": None})})
@@ -67,7 +80,7 @@ def test_an_unknown_price_makes_an_unknown_sum() -> None:
 
 def test_mixed_ways_of_grading_are_counted() -> None:
     grade = _grade("YYYYYY")
-    other = grade.signature.model_copy(update={"judge": "another/model"})
+    other = grade.signature.model_copy(update={"reported_model": "another"})
     assert summarise([grade, grade])[0].signatures == 1
     assert summarise([grade, grade.model_copy(update={"signature": other})])[0].signatures == 2
 

@@ -101,12 +101,18 @@ def print_table(
 
 
 def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:
-    """A few sentences a system and track: what the mean is, and how much of it was judged."""
-    for summary in summaries:
+    """A few sentences a system and track: what the mean is, and how much of it was judged.
+
+    Of several judges each has its own.
+    """
+    given = list(summaries)
+    several = len({summary.judge for summary in given}) > 1
+    for summary in given:
+        by = f", by {summary.judge}" if several else ""
         yield (
-            f"{summary.system or '(no system named)'}, {summary.track}: {summary.graded} graded, "
-            f"{summary.scored} judged in full, {summary.coverage:.0%} of the weight judged. "
-            f"{_mean_text(summary)}"
+            f"{summary.system or '(no system named)'}, {summary.track}{by}: "
+            f"{summary.graded} graded, {summary.scored} judged in full, "
+            f"{summary.coverage:.0%} of the weight judged. {_mean_text(summary)}"
         )
 
 

@@ -84,7 +84,12 @@ def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tupl
     tally = Tally()
     for grade in iter_grades(folder):
         tally.add(grade)
+    several = len({one.judge for one in tally.summaries()}) > 1
     coverages = [
-        (f"{one.system or 'the run'} on {one.track}", one.coverage) for one in tally.summaries()
+        (
+            f"{one.system or 'the run'} on {one.track}{f' by {one.judge}' if several else ''}",
+            one.coverage,
+        )
+        for one in tally.summaries()
     ]
     return checked(certificate, tally.signatures(), today()), coverages

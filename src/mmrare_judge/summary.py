@@ -33,11 +33,12 @@ class CriterionSummary(_Record):
 
 
 class Summary(_Record):
-    """One system on one track.
+    """One system on one track, as one judge sees it.
 
     Attributes:
         system: The model that answered.
         track: The track.
+        judge: The judge's name, as in its signature; its repeats are taken together.
         graded: Grades in all.
         scored: Grades with a score: everything was judged.
         unscored: Grades in which the judge could not be asked, or not all, by kind.
@@ -57,6 +58,7 @@ class Summary(_Record):
 
     system: str
     track: str
+    judge: str
     graded: int
     scored: int
     unscored: Mapping[str, int]
@@ -74,7 +76,7 @@ class Summary(_Record):
 
 
 def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
-    """Summaries by system and track, in the order in which they first appear."""
+    """Summaries by system, track and judge, in the order in which they first appear."""
     tally = Tally()
     for grade in grades:
         tally.add(grade)
@@ -118,11 +120,11 @@ class Tally:
     """Grades summed up one after another, in memory that does not grow with their number."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], _Group] = {}
+        self._groups: dict[tuple[str, str, str], _Group] = {}
 
     def add(self, grade: Grade) -> None:
         """Take one more grade into account."""
-        key = (grade.system, grade.track)
+        key = (grade.system, grade.track, grade.signature.judge)
         if key not in self._groups:
             self._groups[key] = _Group()
         self._groups[key].add(grade)
@@ -136,10 +138,8 @@ class Tally:
         return tuple(found)
 
     def summaries(self) -> tuple[Summary, ...]:
-        """The summaries so far, in the order in which system and track first appeared."""
-        return tuple(
-            group.summary(system, track) for (system, track), group in self._groups.items()
-        )
+        """The summaries so far, in the order in which they first appeared."""
+        return tuple(group.summary(*named) for named, group in self._groups.items())
 
 
 @dataclass
@@ -202,10 +202,11 @@ class _Group:
             if entry.coverage is not None:
                 self.lists.setdefault(entry.field, Mean()).add(entry.coverage)
 
-    def summary(self, system: str, track: str) -> Summary:
+    def summary(self, system: str, track: str, judge: str) -> Summary:
         return Summary(
             system=system,
             track=track,
+            judge=judge,
             graded=self.graded,
             scored=self.score.count,
             unscored=dict(self.unscored),
