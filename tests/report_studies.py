@@ -12,19 +12,17 @@ from mmrare_judge.calibration.agreement import estimates
 from mmrare_judge.calibration.alt_test import alt_test
 from mmrare_judge.calibration.bias import leniency_by_group
 from mmrare_judge.calibration.bootstrap import Resampling
+from mmrare_judge.calibration.calibration_error import expected_calibration_error
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.classify import confusion
-from mmrare_judge.calibration.confidence import (
-    brier_score,
-    expected_calibration_error,
-    reliability_diagram,
-)
 from mmrare_judge.calibration.correct import corrected_score
 from mmrare_judge.calibration.homogeneity import marginal_homogeneity
 from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
 from mmrare_judge.calibration.noninferiority import non_inferiority
 from mmrare_judge.calibration.plots.bland_altman import Limits
+from mmrare_judge.calibration.proper_scores import brier_score
 from mmrare_judge.calibration.ratings import Ratings, Scale
+from mmrare_judge.calibration.reliability import reliability_diagram
 from mmrare_judge.calibration.report.blocks import Case, Key, Quote
 from mmrare_judge.calibration.report.findings import (
     BiasFindings,

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from makers import RUBRIC
-from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from, scales_of
+from mmrare_judge.calibration.gold import Gold, gold_from
+from mmrare_judge.calibration.gold_label import GoldLabel
+from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Verdict
-from mmrare_judge.rubric import Rubric, parse_rubric
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric_reading import parse_rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.signature import Signature
 

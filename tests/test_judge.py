@@ -23,7 +23,7 @@ from mmrare_judge.errors import (
 )
 from mmrare_judge.item import TRACKS
 from mmrare_judge.prediction import Prediction
-from mmrare_judge.rubric import load_rubric
+from mmrare_judge.rubric_reading import load_rubric
 
 PLAN = "Start prednisone 40 mg daily. See the patient in two weeks."
 BEST = {"NO": "YES", "0": "2"}

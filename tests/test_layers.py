@@ -18,15 +18,17 @@ LAYERS = (
     {"crew", "text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
     # what is graded, by what, and what comes out
-    {"item", "rubric", "spec", "cells", "csv_io", "json_io", "tables_io"},
+    {"item", "item_fields", "criterion", "criterion_problems", "rubric", "rubric_reading"},
+    {"spec", "cells", "csv_io", "json_io", "tables_io"},
     {"grade", "metadata", "thresholds"},
     {"columns", "prediction_columns", "rows", "prediction", "reading", "pairing"},
     # pure: texts and verdicts in, values out
-    {"lexical", "backends.base", "task", "gate", "limits", "scoring", "disagreement", "verify"},
+    {"lexical", "backends.base", "task", "scoring", "disagreement", "verify"},
     {"evidence", "schema", "summary", "panel", "display"},
     {"verdicts", "prompt", "label_confidence", "panel_votes", "panel_report"},
     {"panel_grading", "panel_summary", "panel_display"},
     # replies: asked for, kept, found again
+    {"gate", "pieces", "budget", "rate_window", "adaptive_gate", "limits"},
     {"backends", "cache_entry", "drafting", "flights"},
     {"cache"},
     {"replay"},
@@ -45,7 +47,9 @@ LAYERS = (
     {"calibration"},
     # the command line
     {"progress"},
-    {"commands", "cache_cli", "gate_cli", "panel_cli", "regrade_cli"},
+    {"outcome", "record_schemas", "rubric_display"},
+    {"grade_command", "grade_printing"},
+    {"demo", "cache_cli", "gate_cli", "panel_cli", "regrade_cli"},
     {"calibrate_cli", "plan_cli"},
     {"cli"},
     {"__main__"},

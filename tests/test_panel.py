@@ -16,7 +16,8 @@ from mmrare_judge.independence import correlation, effective_number
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate, judge_key
 from mmrare_judge.panel_report import panel_report
-from mmrare_judge.rubric import Rubric, load_rubric
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.signature import Signature
 

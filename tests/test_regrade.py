@@ -28,7 +28,7 @@ from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades
 from mmrare_judge.replay import Replay
-from mmrare_judge.rubric import load_rubric, parse_rubric
+from mmrare_judge.rubric_reading import load_rubric, parse_rubric
 from mmrare_judge.signature import content_hash
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 import mmrare_judge
 assert Path(mmrare_judge.__file__).is_relative_to(sys.argv[1]), mmrare_judge.__file__
-from mmrare_judge.rubric import resources
+from mmrare_judge.rubric_reading import resources
 assert str(resources.files("mmrare_judge.rubrics")).startswith(sys.argv[1])
 item = {"id": "1", "track": "treatment", "question": "Plan?",
         "reference": {"answer": "Start prednisone.", "must_include": ["prednisone"]}}

@@ -10,6 +10,7 @@ from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge._version import __version__
 
 if _TYPE_CHECKING:
+    from mmrare_judge.criterion import Criterion, Level
     from mmrare_judge.errors import (
         BackendError,
         BudgetError,
@@ -37,7 +38,8 @@ if _TYPE_CHECKING:
     from mmrare_judge.prediction import Prediction, read_predictions
     from mmrare_judge.reading import iter_items, read_items
     from mmrare_judge.rows import as_item
-    from mmrare_judge.rubric import Criterion, Level, Rubric, list_rubrics, load_rubric
+    from mmrare_judge.rubric import Rubric
+    from mmrare_judge.rubric_reading import list_rubrics, load_rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
     from mmrare_judge.shortcuts import agrade, grade, grade_many
@@ -94,6 +96,7 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
+    "criterion": "Criterion Level",
     "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
     "OutputError RubricError",
     "grade": "Evidence Grade Level2 Unscored Usage Verdict",
@@ -106,7 +109,8 @@ _NAMES_BY_MODULE = {
     "prediction": "Prediction read_predictions",
     "reading": "iter_items read_items",
     "rows": "as_item",
-    "rubric": "Criterion Level Rubric list_rubrics load_rubric",
+    "rubric": "Rubric",
+    "rubric_reading": "list_rubrics load_rubric",
     "run": "Run",
     "run_report": "RunReport",
     "shortcuts": "agrade grade grade_many",

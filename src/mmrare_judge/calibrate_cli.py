@@ -164,7 +164,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     from mmrare_judge.ledger import iter_grades
     from mmrare_judge.prediction import read_predictions
     from mmrare_judge.reading import read_items
-    from mmrare_judge.rubric import load_rubric
+    from mmrare_judge.rubric_reading import load_rubric
 
     grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
     rubric = load_rubric(plan.rubric or _rubric_of(grades))
@@ -189,7 +189,7 @@ def _rubric_of(grades: Path) -> str:
 
 
 def _graded(plan: StudyFile, folder: Path) -> Path:
-    from mmrare_judge.commands import GradeJob, run_grade
+    from mmrare_judge.grade_command import GradeJob, run_grade
 
     if plan.items is None or plan.predictions is None:
         raise InputError(

@@ -125,12 +125,21 @@ def grade(
     quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
 ) -> None:
     """Grade predictions against items, into a folder that can be resumed."""
-    from mmrare_judge import commands
+    from mmrare_judge.grade_command import (
+        Columns,
+        GradeJob,
+        cache_choice,
+        estimate_lines,
+        own_terms,
+        run_grade,
+    )
+    from mmrare_judge.grade_printing import print_results
     from mmrare_judge.limits import Limits
+    from mmrare_judge.outcome import exit_code
 
     settings = {
         "rubric": rubric,
-        "cache": commands.cache_choice(cache_dir, replay=replay),
+        "cache": cache_choice(cache_dir, replay=replay),
         "fork": fork,
         "repeats": repeats,
         "rule": rule.value,
@@ -141,28 +150,28 @@ def grade(
         "criteria_per_call": criteria_per_call,
         "confidence": confidence,
         "certificate": certificate,
-        "terms": commands.own_terms(terms),
+        "terms": own_terms(terms),
     }
-    job = commands.GradeJob(
+    job = GradeJob(
         items=items,
         predictions=predictions,
         out=out,
         judges=tuple(judge or ()),
         track=track,
         limit=limit,
-        columns=commands.Columns(system, system_column, text_column, id_column),
+        columns=Columns(system, system_column, text_column, id_column),
         run={name: value for name, value in settings.items() if value is not None},
         limits=Limits(concurrency, rpm, tpm, max_cost, max_calls),
         canonical=canonical,
         quiet=quiet,
     )
     if estimate:
-        for line in commands.estimate_lines(job):
+        for line in estimate_lines(job):
             typer.echo(line)
         return
-    outcome = commands.run_grade(job)
-    commands.print_results(fork or out, format.value, outcome)
-    raise typer.Exit(commands.exit_code(outcome))
+    outcome = run_grade(job)
+    print_results(fork or out, format.value, outcome)
+    raise typer.Exit(exit_code(outcome))
 
 
 @app.command()
@@ -170,7 +179,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/demo"),
 ) -> None:
     """Grade the real examples in this package with the embedded judge, without a network."""
-    from mmrare_judge.commands import run_demo
+    from mmrare_judge.demo import run_demo
 
     run_demo(out)
 
@@ -178,7 +187,7 @@ def demo(
 @app.command()
 def schema(what: Annotated[Printable, typer.Argument(help="Which record.")]) -> None:
     """Print the JSON schema of a record."""
-    from mmrare_judge.commands import json_schema
+    from mmrare_judge.record_schemas import json_schema
 
     typer.echo(json_schema(what.value))
 
@@ -186,7 +195,7 @@ def schema(what: Annotated[Printable, typer.Argument(help="Which record.")]) -> 
 @rubrics_app.command("list")
 def list_command() -> None:
     """List the rubrics that come with the package."""
-    from mmrare_judge.rubric import list_rubrics, load_rubric
+    from mmrare_judge.rubric_reading import list_rubrics, load_rubric
 
     for name in list_rubrics():
         rubric = load_rubric(name)
@@ -196,7 +205,7 @@ def list_command() -> None:
 @rubrics_app.command("show")
 def show_command(rubric: Annotated[str, typer.Argument(help="Name or YAML file.")]) -> None:
     """Show a rubric's criteria and levels."""
-    from mmrare_judge.commands import describe_rubric
+    from mmrare_judge.rubric_display import describe_rubric
 
     typer.echo(describe_rubric(rubric))
 
@@ -206,7 +215,7 @@ def validate_command(
     rubric: Annotated[list[str], typer.Argument(help="Names or YAML files.")],
 ) -> None:
     """Check rubrics, all of them, and fail if one is wrong."""
-    from mmrare_judge.rubric import load_rubric
+    from mmrare_judge.rubric_reading import load_rubric
 
     wrong = 0
     for name in rubric:

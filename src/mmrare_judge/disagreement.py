@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mmrare_judge.by_identity import ByIdentity
+from mmrare_judge.criterion import Criterion, EmbeddedRule
 from mmrare_judge.grade import Disagreement, Level2, Verdict
 from mmrare_judge.item import LIST_FIELDS
-from mmrare_judge.rubric import Criterion, EmbeddedRule, Rubric
+from mmrare_judge.rubric import Rubric
 
 Check = Callable[[Criterion, float, Level2], str | None]
 """What level 2 says against a criterion's share of its best points, if it does."""

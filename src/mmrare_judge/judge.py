@@ -29,7 +29,8 @@ from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
 from mmrare_judge.retry import Backoff
 from mmrare_judge.rows import as_item
-from mmrare_judge.rubric import Rubric, load_rubric
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec
 from mmrare_judge.task import Task
 from mmrare_judge.text import is_blank

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmrare_judge.gate import AdaptiveGate, Budget
+from mmrare_judge.adaptive_gate import AdaptiveGate
+from mmrare_judge.budget import Budget
 
 
 @dataclass(frozen=True)

@@ -1,148 +1,23 @@
-"""Rubrics: what a judge decides on, as data. `load_rubric` reads them from YAML."""
+"""What a judge decides on, as data: `Rubric`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
-from functools import cache, cached_property
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from mmrare_judge.criterion import Criterion, Exact, Identifier, Strict
+from mmrare_judge.criterion_problems import criterion_problems
 from mmrare_judge.errors import RubricError
-from mmrare_judge.item import LIST_FIELDS, Item, Reference, Track
+from mmrare_judge.item import Item, Track
+from mmrare_judge.item_fields import ITEM_FIELDS, REQUIRED_FIELDS, field_value
 from mmrare_judge.signature import content_hash
 
-ITEM_FIELDS: tuple[str, ...] = ("question", "context", *Reference.model_fields)
-"""What a criterion may need: fields of `Item` that are text, and all fields of `Reference`."""
 
-REQUIRED_FIELDS = ("question", "answer", "relation")
-"""Needed fields that must hold something. A list may be empty, and a context may be absent."""
-
-EmbeddedRule = Literal[
-    "coverage",
-    "doses_and_routes",
-    "violations",
-    "follow_up",
-    "test_specificity",
-    "conditional_logic",
-    "quantitative_criteria",
-    "exact_diagnosis",
-    "relation",
-]
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-
-
-def _fraction(value: object) -> object:
-    if isinstance(value, float):
-        return Fraction(str(value))
-    return Fraction(value) if isinstance(value, (int, str)) else value
-
-
-Exact = Annotated[Fraction, BeforeValidator(_fraction)]
-"""A number kept exactly: an integer, a decimal, or a fraction such as ``1/6``."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Level(_Strict):
-    """One level of a criterion.
-
-    Attributes:
-        points: What it is worth, at least 0.
-        meaning: When it applies, in words the judge reads.
-        quote: Whether a verdict of this level must quote the prediction.
-    """
-
-    points: Exact = Field(ge=0)
-    meaning: str = Field(min_length=1)
-    quote: bool = False
-
-
-class Threshold(_Strict):
-    """The least share of elements that gives a level; ``above`` excludes the share itself."""
-
-    level: str
-    at_least: Exact | None = Field(default=None, ge=0, le=1)
-    above: Exact | None = Field(default=None, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Threshold:
-        if (self.at_least is None) == (self.above is None):
-            raise ValueError("give either at_least or above")
-        return self
-
-    def met(self, share: Fraction) -> bool:
-        """Whether a share of 0 to 1 reaches this level."""
-        if self.above is not None:
-            return share > self.above
-        return self.at_least is not None and share >= self.at_least
-
-
-class PerElement(_Strict):
-    """How every element of a reference list becomes a criterion of its own.
-
-    Attributes:
-        question: What is asked of one element; ``{element}`` stands for it.
-        levels: Two levels worth 0 and 1 point.
-        derive: Shares of elements that give the criterion's level, highest first.
-    """
-
-    question: str = Field(min_length=1)
-    levels: Mapping[str, Level]
-    derive: tuple[Threshold, ...] = Field(min_length=1)
-
-
-class Criterion(_Strict):
-    """One criterion.
-
-    Attributes:
-        id: Its name in replies and grades.
-        question: What the judge answers.
-        kind: ``quality``, or ``safety`` where a failure can harm a patient.
-        weight: Its share of the rubric's total weight.
-        needs: The fields of the item it reads.
-        levels: Its levels by label, worst first.
-        for_each: A list of the reference whose elements are judged one by one.
-        element: How, if ``for_each`` is given.
-        embedded: The rule by which the embedded judge decides it; it abstains where none is given.
-    """
-
-    id: Identifier
-    question: str = Field(min_length=1)
-    kind: Literal["quality", "safety"] = "quality"
-    weight: Exact = Field(gt=0)
-    needs: tuple[str, ...] = ()
-    levels: Mapping[str, Level]
-    for_each: str | None = None
-    element: PerElement | None = None
-    embedded: EmbeddedRule | None = None
-
-    @cached_property
-    def max_points(self) -> Fraction:
-        """Points of the best level."""
-        return max(level.points for level in self.levels.values())
-
-    def elements(self, item: Item) -> tuple[str, ...]:
-        """The elements judged one by one for this item; none where the list is empty."""
-        return () if self.for_each is None else getattr(item.reference, self.for_each)
-
-
-class Scoring(_Strict):
+class Scoring(Strict):
     """How verdicts become a score.
 
     ``weighted_mean``: the mean of ``points / best points``, weighted.
@@ -155,7 +30,7 @@ class Scoring(_Strict):
     unmet_factor: Exact | None = Field(default=None, ge=0, le=1)
 
 
-class Rubric(_Strict):
+class Rubric(Strict):
     """A rubric.
 
     Attributes:
@@ -236,13 +111,6 @@ class Rubric(_Strict):
                 )
 
 
-def field_value(item: Item, name: str) -> str | tuple[str, ...] | None:
-    """The value of one of `ITEM_FIELDS`."""
-    holder: BaseModel = item if name in ("question", "context") else item.reference
-    value: str | tuple[str, ...] | None = getattr(holder, name)
-    return value
-
-
 def _problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     seen: set[str] = set()
     for index, criterion in enumerate(rubric.criteria):
@@ -253,7 +121,7 @@ def _problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]
                 "Give each criterion an id of its own",
             )
         seen.add(criterion.id)
-        for path, problem, remedy in _criterion_problems(criterion, rubric.scale):
+        for path, problem, remedy in criterion_problems(criterion, rubric.scale):
             yield (
                 ("criteria", index, *path),
                 f"criterion {criterion.id!r}: {problem}",
@@ -267,64 +135,6 @@ def _problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]
             "Change one or the other",
         )
     yield from _scoring_problems(rubric)
-
-
-def _criterion_problems(
-    criterion: Criterion, scale: tuple[str, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    labels = ", ".join(scale)
-    for label in scale:
-        if label not in criterion.levels:
-            yield ("levels",), f"level {label!r} has no meaning", f"The levels are {labels}"
-    for label in criterion.levels:
-        if label not in scale:
-            yield ("levels", label), f"level {label!r} is unknown", f"The levels are {labels}"
-    if min((level.points for level in criterion.levels.values()), default=Fraction(0)) > 0:
-        yield ("levels",), "no level is worth 0 points", "Give the worst level 0 points"
-    if criterion.levels and criterion.max_points == 0:
-        yield ("levels",), "no level is worth a point", "Give the best level points above 0"
-    for need in criterion.needs:
-        if need not in ITEM_FIELDS:
-            fields = ", ".join(ITEM_FIELDS)
-            yield ("needs",), f"needs {need!r}, which no item has", f"Fields are {fields}"
-    if (criterion.for_each is None) != (criterion.element is None):
-        yield ("for_each",), "for_each and element go together", "Give both or neither"
-    if criterion.for_each is not None and criterion.for_each not in LIST_FIELDS:
-        fields = ", ".join(LIST_FIELDS)
-        yield ("for_each",), f"{criterion.for_each!r} is no list of the item", f"Lists: {fields}"
-    if criterion.element is not None:
-        yield from _element_problems(criterion.element, scale)
-
-
-def _element_problems(
-    element: PerElement, scale: tuple[str, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    if sorted(level.points for level in element.levels.values()) != [0, 1]:
-        yield (
-            ("element", "levels"),
-            "an element needs two levels, worth 0 and 1",
-            "Write one level for stated and one for not stated",
-        )
-    if "{element}" not in element.question:
-        yield (
-            ("element", "question"),
-            "the question does not name the element",
-            "Write {element} where it goes",
-        )
-    for index, threshold in enumerate(element.derive):
-        if threshold.level not in scale:
-            labels = ", ".join(scale)
-            yield (
-                ("element", "derive", index),
-                f"level {threshold.level!r} is unknown",
-                f"The levels are {labels}",
-            )
-    if not element.derive[-1].met(Fraction(0)):
-        yield (
-            ("element", "derive"),
-            "a share of 0 reaches no level",
-            "End with the worst level and at_least: 0",
-        )
 
 
 def _scoring_problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -345,85 +155,3 @@ def _scoring_problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], s
             "gate and unmet_factor belong to the rule 'cascade'",
             "Write rule: cascade, or leave them out",
         )
-
-
-@cache
-def list_rubrics() -> tuple[str, ...]:
-    """Names of the rubrics that come with the package.
-
-    >>> "treatment" in list_rubrics()
-    True
-    """
-    files = resources.files("mmrare_judge.rubrics").iterdir()
-    return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".yaml")))
-
-
-def load_rubric(name: str | Path) -> Rubric:
-    """A built-in rubric by name, or one of your own by path.
-
-    Raises:
-        RubricError: There is no such rubric, or it is wrong: with file, line and remedy.
-
-    >>> len(load_rubric("treatment").criteria)
-    6
-    """
-    if str(name) in list_rubrics():
-        return _load_built_in(str(name))
-    path = Path(name)
-    if not path.is_file():
-        known = ", ".join(list_rubrics())
-        raise RubricError(
-            f"there is no rubric {str(name)!r}",
-            remedy=f"Give the path of a YAML file, or one of: {known}",
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RubricError(f"cannot be read: {error}", file=str(path)) from error
-    return parse_rubric(text, file=str(path))
-
-
-@cache
-def _load_built_in(name: str) -> Rubric:
-    text = (resources.files("mmrare_judge.rubrics") / f"{name}.yaml").read_text(encoding="utf-8")
-    return parse_rubric(text, file=f"{name}.yaml")
-
-
-def parse_rubric(text: str, *, file: str = "rubric") -> Rubric:
-    """Read a rubric from YAML text.
-
-    Args:
-        text: The YAML.
-        file: What errors call it.
-
-    Raises:
-        RubricError: The rubric is wrong: with file, line and remedy.
-    """
-    from mmrare_judge.yaml_source import YamlError, parse_yaml
-
-    try:
-        source = parse_yaml(text)
-    except YamlError as error:
-        raise RubricError(str(error), file=file, line=error.line) from error
-    if not isinstance(source.data, dict):
-        raise RubricError("a rubric is a mapping of keys", file=file, line=1)
-    try:
-        return Rubric.model_validate(source.data)
-    except ValidationError as error:
-        # A misspelt key is also a missing one; the misspelling is what helps.
-        first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
-        context: dict[str, Any] = first.get("ctx", {})
-        path = tuple(context.get("path", first["loc"]))
-        problem, remedy = _explain(first, context, path)
-        raise RubricError(problem, remedy=remedy, file=file, line=source.line(path)) from error
-
-
-def _explain(error: Any, context: dict[str, Any], path: tuple[str | int, ...]) -> tuple[str, str]:
-    if "problem" in context:
-        return context["problem"], context["remedy"]
-    place = ".".join(str(part) for part in path)
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {place!r}", "Correct its spelling or leave it out"
-    if error["type"] == "missing":
-        return f"key {place!r} is missing", "Add it"
-    return f"{place}: {error['msg']}, not {error['input']!r}", ""

@@ -11,9 +11,10 @@ from pydantic import JsonValue
 
 from mmrare_judge.backends.base import Reply
 from mmrare_judge.by_identity import ByIdentity
+from mmrare_judge.criterion import Criterion, Level
 from mmrare_judge.grade import Unscored, Usage
 from mmrare_judge.item import Item
-from mmrare_judge.rubric import Criterion, Level, Rubric
+from mmrare_judge.rubric import Rubric
 
 
 @dataclass(frozen=True)

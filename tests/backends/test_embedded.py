@@ -10,7 +10,8 @@ import pytest
 from makers import make_item
 from mmrare_judge.backends.embedded import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
 from mmrare_judge.item import Item
-from mmrare_judge.rubric import Rubric, load_rubric, parse_rubric
+from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric_reading import load_rubric, parse_rubric
 from mmrare_judge.task import Draft, Task
 
 JUDGE = EmbeddedJudge()
@@ -261,7 +262,7 @@ async def test_a_second_look_answers_only_what_was_doubted() -> None:
 PRINT_DRAFTS = """
 from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.item import Item, Reference
-from mmrare_judge.rubric import load_rubric
+from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.task import Task
 reference = Reference(answer="Start IVIG 2 g/kg.", must_include=("IVIG 2 g/kg", "taper steroids"))
 item = Item(id="1", track="treatment", question="Plan?", reference=reference)

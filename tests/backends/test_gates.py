@@ -24,16 +24,18 @@ from asking import (
 )
 from makers import make_item
 from mmrare_judge import Judge
+from mmrare_judge.adaptive_gate import AdaptiveGate
 from mmrare_judge.backends.base import Meter
 from mmrare_judge.backends.need import most_tokens
 from mmrare_judge.backends.payload import structure
+from mmrare_judge.budget import Budget
 from mmrare_judge.errors import (
     BudgetError,
     ConfigError,
     RefusalError,
     TransportError,
 )
-from mmrare_judge.gate import AdaptiveGate, Budget, Need
+from mmrare_judge.gate import Need
 from mmrare_judge.grade import Usage
 from mmrare_judge.retry import Backoff
 from mmrare_judge.spec import JudgeSpec

@@ -15,7 +15,8 @@ from agreement_cases import (
 )
 from mmrare_judge.calibration.agreement import estimate, used
 from mmrare_judge.calibration.ratings import Label, Ratings, Scale
-from mmrare_judge.calibration.statistics_table import STATISTICS, Statistic
+from mmrare_judge.calibration.statistic import Statistic
+from mmrare_judge.calibration.statistics_table import STATISTICS
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 

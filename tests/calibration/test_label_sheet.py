@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner  # noqa: TID251  to run the command line in this process
 
-from mmrare_judge.calibration.gold import scales_of
 from mmrare_judge.calibration.gold_reading import read_gold
+from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.missed_harm import missed_harm
 from mmrare_judge.calibration.planning.draw import LabelSample, label_next
 from mmrare_judge.calibration.planning.frame import candidates_of
@@ -19,7 +19,7 @@ from mmrare_judge.calibration.planning.sheet import join_labels, labelled_units,
 from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.grade import Bounds, Disagreement, Grade, Level2, Verdict
 from mmrare_judge.plan_cli import plan_app
-from mmrare_judge.rubric import load_rubric
+from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.signature import Signature
 
 TREATMENT = load_rubric("treatment")

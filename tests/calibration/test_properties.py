@@ -9,7 +9,8 @@ import pytest
 from agreement_cases import GRADED, NUMBERS, YES_NO, random_labels
 from mmrare_judge.calibration.agreement import estimate, point
 from mmrare_judge.calibration.ratings import Label, Ratings, Scale
-from mmrare_judge.calibration.statistics_table import STATISTICS, Statistic
+from mmrare_judge.calibration.statistic import Statistic
+from mmrare_judge.calibration.statistics_table import STATISTICS
 
 SEEDS = range(12)
 

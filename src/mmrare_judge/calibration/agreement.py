@@ -17,13 +17,9 @@ from mmrare_judge.calibration.bootstrap import (
 from mmrare_judge.calibration.estimate import Estimate, Interval
 from mmrare_judge.calibration.patterns import Bools
 from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.statistics_table import (
-    STATISTICS,
-    Statistic,
-    Uses,
-    statistic,
-    unsuited,
-)
+from mmrare_judge.calibration.statistic import Statistic, Uses
+from mmrare_judge.calibration.statistics_table import STATISTICS, statistic
+from mmrare_judge.calibration.suitability import unsuited
 
 
 def estimate(

@@ -2,103 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from mmrare_judge.calibration.alt_test_contest import Contest, contest_with
+from mmrare_judge.calibration.alt_test_outcome import (
+    EPSILONS,
+    AltTest,
+    ClinicianTest,
+    EpsilonRow,
+    Errors,
+    Scoring,
+)
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.libraries import scipy_stats
-from mmrare_judge.calibration.patterns import TINY, Bools, Floats
+from mmrare_judge.calibration.patterns import TINY, Floats
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
-
-EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
-"""The cost-benefit penalties that are always shown together."""
-
-Scoring = Literal["accuracy", "neg_rmse"]
-Errors = Literal["clustered", "independent"]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClinicianTest(_Record):
-    """The judge's contest with one clinician, before the others.
-
-    Attributes:
-        clinician: The clinician who was left out.
-        n: Units of the contest.
-        clusters: Clusters among them.
-        judge_advantage: Share of units on which the judge is at least as near to the others.
-        clinician_advantage: Share on which the clinician is.
-        p_values: By epsilon, the p-value of "the judge is worse by epsilon or more".
-        left_out: Why this clinician does not count; empty if they do.
-    """
-
-    clinician: str
-    n: int
-    clusters: int
-    judge_advantage: float | None = None
-    clinician_advantage: float | None = None
-    p_values: Mapping[float, float] = {}
-    left_out: str = ""
-
-
-class EpsilonRow(_Record):
-    """The outcome at one epsilon.
-
-    Attributes:
-        epsilon: How much worse than a clinician the judge may be, being cheaper.
-        winning_rate: omega: the share of clinicians for whom "worse by epsilon" is rejected.
-        passed: Whether omega is at least one half; ``None`` without a clinician.
-    """
-
-    epsilon: float
-    winning_rate: float | None
-    passed: bool | None
-
-
-class AltTest(_Record):
-    """The outcome of the alternative annotator test.
-
-    Attributes:
-        scoring: ``accuracy`` or ``neg_rmse``.
-        errors: Whether standard errors allow for clusters.
-        grid: omega at every epsilon. Passing at 0.2 is easy: read ``kappa`` beside it.
-        advantage: rho: the mean over clinicians of the judge's advantage probability.
-        clinicians: The contests one by one.
-        kappa: The judge's mean pairwise Cohen's kappa with the clinicians.
-        clinicians_kappa: The clinicians' among themselves.
-        reason: Why there is no outcome, or what to beware of.
-    """
-
-    scoring: Scoring
-    errors: Errors
-    grid: tuple[EpsilonRow, ...]
-    advantage: float | None
-    clinicians: tuple[ClinicianTest, ...]
-    kappa: Estimate | None
-    clinicians_kappa: Estimate | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Contest:
-    """For each unit, whether judge and clinician were at least as near as the other."""
-
-    judge: Bools
-    clinician: Bools
-    clusters: Floats
-
-    @property
-    def loss(self) -> Floats:
-        return np.asarray(self.clinician.astype(float) - self.judge)
 
 
 def alt_test(
@@ -145,7 +68,8 @@ def alt_test(
     ordered = ratings.only(judge, *names)
     _check(ordered, scoring)
     contests = {
-        name: _contest(ordered, column, scoring, min_others) for column, name in enumerate(names, 1)
+        name: contest_with(ordered, column, scoring, min_others)
+        for column, name in enumerate(names, 1)
     }
     tests = tuple(_test(name, contest, errors, min_units) for name, contest in contests.items())
     counted = [test for test in tests if not test.left_out]
@@ -175,28 +99,7 @@ def _check(ratings: Ratings, scoring: Scoring) -> None:
         raise InputError("neg_rmse needs numbers, and the scale has none", remedy=remedy)
 
 
-def _contest(ratings: Ratings, column: int, scoring: Scoring, min_others: int) -> _Contest:
-    known = ratings.codes >= 0
-    others = [other for other in range(1, len(ratings.raters)) if other != column]
-    enough = known[:, others].sum(axis=1) >= max(min_others, 1)
-    used = ratings.take(known[:, 0] & known[:, column] & enough)
-    judge, clinician = (_nearness(used, rater, others, scoring) for rater in (0, column))
-    return _Contest(
-        judge >= clinician - TINY, clinician >= judge - TINY, used.clusters.astype(float)
-    )
-
-
-def _nearness(ratings: Ratings, rater: int, others: Sequence[int], scoring: Scoring) -> Floats:
-    """How near a rater's labels are to the others'; more is nearer."""
-    known = ratings.codes[:, others] >= 0
-    if scoring == "accuracy":
-        equal = ratings.codes[:, others] == ratings.codes[:, [rater]]
-        return np.asarray((equal & known).sum(axis=1) / known.sum(axis=1))
-    apart = np.where(known, ratings.numbers[:, others] - ratings.numbers[:, [rater]], 0.0)
-    return np.asarray(-np.sqrt((apart**2).sum(axis=1) / known.sum(axis=1)))
-
-
-def _test(name: str, contest: _Contest, errors: Errors, min_units: int) -> ClinicianTest:
+def _test(name: str, contest: Contest, errors: Errors, min_units: int) -> ClinicianTest:
     n, clusters = len(contest.loss), len(np.unique(contest.clusters))
     if n < max(min_units, 2):
         return ClinicianTest(

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from mmrare_judge.calibration.gold_checks import check_inclusion, check_once, check_scales
+from mmrare_judge.calibration.gold_label import GoldLabel, Unit
 from mmrare_judge.calibration.ratings import Label, Ratings, Scale
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Grade
-from mmrare_judge.rubric import Rubric
 from mmrare_judge.signature import content_hash
-
-Unit = tuple[str, str, str]
-"""What is labelled: item, system and criterion."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoldLabel:
-    """One rater's label of one prediction on one criterion.
-
-    Attributes:
-        item: The item.
-        system: The model that answered; empty where there is one only.
-        criterion: The criterion.
-        rater: Who labelled.
-        label: The label; ``None`` where the rater gave none.
-        cluster: The case the item belongs to; labels of one case are not independent.
-        row: The row of the file it was read from.
-        inclusion: The probability with which the unit was chosen to be labelled, as the labelling
-            sheet says; ``None`` where the units were not sampled with different ones.
-    """
-
-    item: str
-    system: str
-    criterion: str
-    rater: str
-    label: str | float | None
-    cluster: str
-    row: int | None = None
-    inclusion: float | None = None
-
-    @property
-    def unit(self) -> Unit:
-        """What is labelled."""
-        return self.item, self.system, self.criterion
 
 
 @dataclass(frozen=True)
@@ -211,106 +177,11 @@ Labels are: NO, YES
     gold = Gold(tuple(labels), dict(scales))
     if not gold.labels:
         raise InputError("no labels", file=file)
-    _check_scales(gold, file)
-    _check_once(gold, file)
-    _check_inclusion(gold, file)
+    check_scales(gold.labels, gold.scales, file)
+    check_once(gold.labels, file)
+    check_inclusion(gold.labels, gold.inclusion, file)
     return gold
-
-
-def scales_of(rubric: Rubric) -> dict[str, Scale]:
-    """The scale of each criterion of a rubric: its levels, worst first, with their points.
-
-    Two levels make a nominal scale, more an ordinal one. For a safety criterion the positive
-    category is the violation, which is what a judge must not miss: the level worth the least.
-
-    >>> from mmrare_judge.rubric import load_rubric
-    >>> scales_of(load_rubric("examination"))["precision"].categories
-    ('0', '1', '2')
-    """
-    return {criterion.id: _scale(rubric, criterion.id) for criterion in rubric.criteria}
-
-
-def _scale(rubric: Rubric, criterion_id: str) -> Scale:
-    criterion = rubric.criterion(criterion_id)
-    points = {label: float(level.points) for label, level in criterion.levels.items()}
-    categories = tuple(sorted(points, key=points.__getitem__))  # whichever way the YAML lists them
-    return Scale(
-        level="nominal" if len(categories) == 2 else "ordinal",
-        categories=categories,
-        points=tuple(points[label] for label in categories),
-        positive=categories[0] if criterion.kind == "safety" else None,
-    )
-
-
-def labels_of(grades: Iterable[Grade]) -> dict[Unit, str | float | None]:
-    """A judge's levels by unit, for `Gold.with_rater`; what it did not decide is ``None``."""
-    return {
-        (grade.item_id, grade.system, verdict.criterion): verdict.level
-        for grade in grades
-        for verdict in grade.verdicts
-    }
-
-
-def _check_scales(gold: Gold, file: str | None) -> None:
-    wrong: list[GoldLabel] = []
-    for label in gold.labels:
-        if label.criterion not in gold.scales:
-            remedy = f"Declared criteria are: {', '.join(gold.scales)}"
-            problem = f"criterion {label.criterion!r} has no scale"
-            raise InputError(problem, remedy=remedy, file=file, row=label.row, field="criterion")
-        try:
-            gold.scales[label.criterion].read(label.label)
-        except (ValueError, TypeError):
-            wrong.append(label)
-    if wrong:
-        first = wrong[0]
-        known = ", ".join(gold.scales[first.criterion].categories) or "finite numbers"
-        problem = f"{first.label!r} is no label of {first.criterion!r}{_more(wrong)}"
-        remedy = f"Labels are: {known}"
-        raise InputError(problem, remedy=remedy, file=file, row=first.row, field="label")
-
-
-def _check_once(gold: Gold, file: str | None) -> None:
-    seen: dict[tuple[Unit, str], GoldLabel] = {}
-    clusters: dict[Unit, str] = {}
-    for label in gold.labels:
-        unit = " / ".join(label.unit)
-        before = seen.setdefault((label.unit, label.rater), label)
-        if before is not label:
-            problem = f"{label.rater} labelled {unit} twice, first in row {before.row}"
-            raise InputError(problem, remedy="Keep one", file=file, row=label.row, field="rater")
-        if clusters.setdefault(label.unit, label.cluster) != label.cluster:
-            problem = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
-            raise InputError(problem, file=file, row=label.row, field="cluster")
-
-
-def _check_inclusion(gold: Gold, file: str | None) -> None:
-    if not gold.inclusion:
-        return
-    for label in gold.labels:
-        chance, unit = label.inclusion, " / ".join(label.unit)
-        if chance is None:
-            problem = f"{unit} has no inclusion probability, and other labels have one"
-            remedy = "Copy it from the labelling sheet; it is 1 where a unit was chosen for certain"
-        elif not 0 < chance <= 1:
-            problem = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
-            remedy = "Copy it from the labelling sheet"
-        elif chance != gold.inclusion[label.unit]:
-            problem = f"{unit} has two inclusion probabilities, {chance:g} and "
-            problem += f"{gold.inclusion[label.unit]:g}"
-            remedy = "Join labels of one labelling sheet only"
-        else:
-            continue
-        raise InputError(problem, remedy=remedy, file=file, row=label.row, field="inclusion")
 
 
 def _chance(label: GoldLabel) -> tuple[float, ...]:
     return () if label.inclusion is None else (label.inclusion,)
-
-
-def _more(wrong: Sequence[GoldLabel]) -> str:
-    rest = [f"row {label.row} ({label.label!r})" for label in wrong[1:10]]
-    if not rest:
-        return ""
-    shown = f", nor are {', '.join(rest)}"
-    return f"{shown} and {len(wrong) - 10} more" if len(wrong) > 10 else shown

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from mmrare_judge.calibration.gold import Gold, GoldLabel
+from mmrare_judge.calibration.gold import Gold
+from mmrare_judge.calibration.gold_label import GoldLabel
 
 
 class _Record(BaseModel):

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from mmrare_judge.calibration.gold import Gold, GoldLabel, gold_from
+from mmrare_judge.calibration.gold import Gold, gold_from
+from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.ratings import Scale
 from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.tables_io import Row, stream_rows

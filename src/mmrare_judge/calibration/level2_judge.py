@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from mmrare_judge.certificate import UNCALIBRATED
+from mmrare_judge.criterion import Criterion
 from mmrare_judge.grade import ElementMatch, Evidence, Grade, Level2, ListCoverage, Usage, Verdict
 from mmrare_judge.item import LIST_FIELDS
 from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM
-from mmrare_judge.rubric import Criterion, Rubric
+from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.signature import Signature
 

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
-from mmrare_judge.calibration.ceiling import Side, Versus, human_ceiling
+from mmrare_judge.calibration.ceiling import human_ceiling
+from mmrare_judge.calibration.ceiling_sides import Side, Versus
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
 

@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
-from mmrare_judge.calibration.confidence import (
-    brier_score,
-    expected_calibration_error,
-    log_loss,
-    probabilities,
-)
+from mmrare_judge.calibration.calibration_error import expected_calibration_error
+from mmrare_judge.calibration.confidence import probabilities
 from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate
+from mmrare_judge.calibration.proper_scores import brier_score, log_loss
 from mmrare_judge.calibration.recalibration_fit import Method
 from mmrare_judge.calibration.recalibration_folds import (
     Loss,

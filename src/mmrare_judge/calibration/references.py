@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mmrare_judge.calibration.patterns import Bools, Floats, Ints, Patterns
-from mmrare_judge.calibration.statistics_table import Statistic
+from mmrare_judge.calibration.statistic import Statistic
 
 Ties = Literal["drop", "split"]
 

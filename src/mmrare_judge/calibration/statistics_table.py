@@ -1,9 +1,8 @@
-"""The property table: one row a statistic, and what is known of it beforehand."""
+"""The property table: one row a statistic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Literal
@@ -28,49 +27,8 @@ from mmrare_judge.calibration.kappa import (
 )
 from mmrare_judge.calibration.patterns import Compute
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.statistic import Needs, Statistic
 from mmrare_judge.errors import InputError
-
-Needs = Literal["categories", "positive", "order", "numbers"]
-Raters = Literal["pair", "many"]
-Uses = Literal["complete", "pairable"]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """One statistic.
-
-    Attributes:
-        name: How it is asked for and reported.
-        title: How people call it.
-        compute: Its values for many samples at once.
-        library: Its value by a library, where one has it.
-        needs: What the scale must have: ``categories``, a ``positive`` one, an ``order`` of
-            them, or ``numbers``.
-        raters: ``pair``: exactly two; ``many``: two or more.
-        uses: Which units count: ``complete`` ones, or ``pairable`` ones with two labels or more.
-        low: Least value there can be.
-        high: Greatest value there can be.
-        perfect: Its value when all raters agree throughout and use several categories.
-        one_class: Its value when every label is the same; ``None``: undefined.
-        symmetric: The order of raters does not matter.
-        relabelling: Renaming or reordering the categories does not matter.
-        higher_is_better: Which way is better; ``None`` where neither is.
-    """
-
-    name: str
-    title: str
-    compute: Compute
-    library: Callable[[Ratings], float] | None = None
-    needs: Needs = "categories"
-    raters: Raters = "pair"
-    uses: Uses = "complete"
-    low: float = -1.0
-    high: float = 1.0
-    perfect: float = 1.0
-    one_class: float | None = None
-    symmetric: bool = True
-    relabelling: bool = True
-    higher_is_better: bool | None = True
 
 
 def _cohen(kind: Literal["linear", "quadratic"]) -> Statistic:
@@ -250,27 +208,3 @@ def statistic(name: str) -> Statistic:
     except KeyError:
         known = ", ".join(STATISTICS)
         raise InputError(f"no statistic {name!r}", remedy=f"Known are: {known}") from None
-
-
-def unsuited(row: Statistic, ratings: Ratings) -> str:
-    """Why a statistic cannot be asked of these ratings; empty if it can.
-
-    >>> from mmrare_judge.calibration.ratings import Scale
-    >>> two = Ratings.from_labels([["a", "b"]], Scale(level="nominal", categories=("a", "b", "c")))
-    >>> unsuited(statistic("sensitivity"), two)
-    'the scale names no positive category'
-    """
-    scale, count = ratings.scale, len(ratings.raters)
-    if count < 2 or (row.raters == "pair" and count != 2):
-        wanted = "exactly two raters" if row.raters == "pair" else "two raters or more"
-        return f"it needs {wanted}, not {count}"
-    if row.needs == "numbers":
-        has = bool(scale.points) or scale.level == "continuous"
-        return "" if has else "the scale gives its categories no points"
-    if scale.level == "continuous":
-        return "a continuous scale has no categories"
-    if row.needs == "order" and scale.level == "nominal":
-        return "the categories of a nominal scale have no order"
-    if row.needs == "positive" and scale.positive is None:
-        return "the scale names no positive category"
-    return ""

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
+from mmrare_judge.criterion import Criterion
 from mmrare_judge.grade import ElementMatch
 from mmrare_judge.item import Item, Track
 from mmrare_judge.lexical.clauses import clauses_of, labels_of
@@ -15,7 +16,6 @@ from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import Document
 from mmrare_judge.lexical.elements import match_element, match_prohibited
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.rubric import Criterion
 
 Degree = Literal["full", "partial", "none"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from mmrare_judge.criterion import Criterion
 from mmrare_judge.grade import ElementMatch
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
@@ -11,7 +12,6 @@ from mmrare_judge.lexical.dosing import dosings
 from mmrare_judge.lexical.elements import match_element
 from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM, Case, Degree, Finding, quotes_of
 from mmrare_judge.lexical.relations import stated_relations
-from mmrare_judge.rubric import Criterion
 
 BRIEF_ANSWER = 60
 """An answer of at most so many words can be one diagnosis; a longer one discusses several."""

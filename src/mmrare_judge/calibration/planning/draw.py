@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mmrare_judge.calibration.gold import Unit
+from mmrare_judge.calibration.gold_label import Unit
 from mmrare_judge.calibration.planning.design import (
     CLASSES,
     By,

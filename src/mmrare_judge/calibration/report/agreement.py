@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmrare_judge.calibration.ceiling import Ceiling, Versus
+from mmrare_judge.calibration.ceiling_sides import Ceiling, Versus
 from mmrare_judge.calibration.classify import Confusion
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.homogeneity import HomogeneityTest

@@ -10,7 +10,8 @@ import numpy as np
 
 from mmrare_judge.calibration.agreement import estimates
 from mmrare_judge.calibration.alt_test import alt_test
-from mmrare_judge.calibration.ceiling import Ceiling, human_ceiling
+from mmrare_judge.calibration.ceiling import human_ceiling
+from mmrare_judge.calibration.ceiling_sides import Ceiling
 from mmrare_judge.calibration.classify import confusion
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.homogeneity import marginal_homogeneity
@@ -18,9 +19,10 @@ from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferior
 from mmrare_judge.calibration.plots.bland_altman import Limits
 from mmrare_judge.calibration.ratings import Ratings, Scale, indexed
 from mmrare_judge.calibration.report.findings import CriterionFindings, Kind
-from mmrare_judge.calibration.statistics_table import statistic, unsuited
+from mmrare_judge.calibration.statistics_table import statistic
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.table import Table
+from mmrare_judge.calibration.suitability import unsuited
 from mmrare_judge.errors import InputError
 
 POOLED = "all criteria"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmrare_judge.calibration.gold import Gold, scales_of
+from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
+from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.rubric import Rubric

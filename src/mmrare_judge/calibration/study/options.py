@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mmrare_judge.calibration.alt_test import Scoring
+from mmrare_judge.calibration.alt_test_outcome import Scoring
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.consensus import Rule
 from mmrare_judge.calibration.statistics_table import STATISTICS

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from mmrare_judge._version import __version__
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.degenerate import peculiarities, quote_peculiarities
-from mmrare_judge.calibration.gold import Gold, scales_of
+from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_card import DataCard, data_card
+from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
-from mmrare_judge.calibration.statistics_table import statistic, unsuited
+from mmrare_judge.calibration.statistics_table import statistic
 from mmrare_judge.calibration.study.bias import bias_findings
 from mmrare_judge.calibration.study.cases import worst_cases
 from mmrare_judge.calibration.study.confidence import confidence_findings
@@ -39,6 +40,7 @@ from mmrare_judge.calibration.study.sources import Sources, texts_of
 from mmrare_judge.calibration.study.table import Table, tables_of
 from mmrare_judge.calibration.study.terms import terms_of
 from mmrare_judge.calibration.study.verdict import decision
+from mmrare_judge.calibration.suitability import unsuited
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from mmrare_judge.calibration.consensus import Consensus, consensus
-from mmrare_judge.calibration.gold import Gold, labels_of
+from mmrare_judge.calibration.gold import Gold
+from mmrare_judge.calibration.judge_labels import labels_of
 from mmrare_judge.calibration.patterns import Bools, Floats, Ints
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
@@ -20,9 +21,9 @@ from mmrare_judge.calibration.study.sources import (
     check_cases,
     labelled_criteria,
 )
+from mmrare_judge.criterion import Criterion
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Verdict
-from mmrare_judge.rubric import Criterion
 
 
 @dataclass(frozen=True, eq=False)

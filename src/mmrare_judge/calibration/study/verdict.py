@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mmrare_judge.calibration.alt_test import AltTest
+from mmrare_judge.calibration.alt_test_outcome import AltTest
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.report.blocks import Tone
