@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import subprocess
+import sys
 import zlib
 from datetime import date
 from pathlib import Path
@@ -10,17 +14,16 @@ from typing import Any
 
 import pytest
 
-from makers import keys_of, make_item, small_rubric
-from mmrare_judge import Grade, Judge, Prediction, Run, kept_grades
+from makers import RUBRIC, keys_of, make_item, small_rubric
+from mmrare_judge import Grade, Judge, Prediction, Run, Terms, kept_grades
 from mmrare_judge.backends.base import Meter, Reply, Request
-from mmrare_judge.cache import ReplyCache, open_store
+from mmrare_judge.cache import GRADES, ReplyCache, open_store
 from mmrare_judge.certificate import Certificate, Rules
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.grade import Usage
 from mmrare_judge.grading import finish
-from mmrare_judge.kept_grades import FOLDER
-from mmrare_judge.own_source import own_source
 from mmrare_judge.replay import Replay
+from mmrare_judge.run_report import Progress
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 FOUND, NOT_THERE = "prednisone 40 mg", "never said"
@@ -101,7 +104,7 @@ def test_what_was_worked_out_from_the_cache_is_kept_as_well(
     tmp_path: Path, worked: list[Any]
 ) -> None:
     graded(ReplyCache(tmp_path, keep_grades=False), Seller(NOT_THERE, FOUND))
-    assert not (tmp_path / FOLDER).exists()
+    assert not (tmp_path / GRADES).exists()
     first = graded(tmp_path, Seller())
     assert len(worked) == 2
     assert graded(tmp_path, Seller()) == first
@@ -164,7 +167,7 @@ def test_other_code_works_it_out_anew_and_keeps_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: list[Any]
 ) -> None:
     graded(tmp_path, Seller())
-    monkeypatch.setattr(kept_grades, "own_source", lambda: "another")
+    monkeypatch.setattr(kept_grades, "OWN_SOURCE", "another")
     graded(tmp_path, Seller())
     assert len(worked) == 2
     graded(tmp_path, Seller())
@@ -173,7 +176,7 @@ def test_other_code_works_it_out_anew_and_keeps_that(
 
 def test_an_entry_that_is_damaged_is_worked_out_anew(tmp_path: Path) -> None:
     grade = graded(tmp_path, Seller())
-    store = open_store(tmp_path / FOLDER)
+    store = open_store(tmp_path / GRADES)
     (key,) = store.iterkeys()
     for damaged in (b"", b"no zlib", zlib.compress(b'{"grade": {"score": 1.0}}')):
         store.set(key, damaged)
@@ -188,12 +191,12 @@ def test_failures_are_not_kept(tmp_path: Path) -> None:
 
     grade = graded(tmp_path, Cut(), store="all")
     assert grade.unscored is not None
-    assert not (tmp_path / FOLDER).exists()
+    assert not (tmp_path / GRADES).exists()
 
 
 def test_a_replay_reads_replies_and_no_grades(tmp_path: Path) -> None:
     grade = graded(tmp_path, Seller())
-    store = open_store(tmp_path / FOLDER)
+    store = open_store(tmp_path / GRADES)
     (key,) = store.iterkeys()
     text = zlib.decompress(store.get(key)).decode()
     false = text.replace('"score":1.0', '"score":0.5')
@@ -232,16 +235,6 @@ def test_a_certificate_is_held_against_a_kept_grade_on_the_day_it_is_asked(tmp_p
     assert states == ["uncalibrated", "calibrated", "stale", "uncalibrated"]
 
 
-def test_where_nothing_can_be_written_grading_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / FOLDER).write_text("a file where the folder has to be")
-    with caplog.at_level(logging.WARNING, "mmrare_judge"):
-        first, again = graded(tmp_path, Seller()), graded(tmp_path, Seller())
-    assert (first.score, again.score) == (1.0, 1.0)
-    assert "finished grades are not kept" in caplog.text
-
-
 def test_a_run_keeps_all_its_grades_and_another_finds_them(
     tmp_path: Path, worked: list[Any]
 ) -> None:
@@ -261,19 +254,147 @@ def test_a_run_keeps_all_its_grades_and_another_finds_them(
     assert lines[0] == lines[1]
 
 
-def test_the_hash_of_the_code_is_that_of_this_code_and_changes_with_it(tmp_path: Path) -> None:
-    from mmrare_judge import own_source as module
+def swapped(old: str, new: str) -> str:
+    """The small rubric with something changed."""
+    assert old in RUBRIC
+    return RUBRIC.replace(old, new)
 
-    assert own_source() == own_source()
-    (tmp_path / "deep").mkdir()
-    rules = tmp_path / "deep" / "rules.py"
-    rules.write_text("LEAST = 0.9")
-    before = list(module._files(tmp_path))
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "rules.pyc").write_text("made of it")
-    assert list(module._files(tmp_path)) == before
-    rules.write_text("LEAST = 0.8")
-    assert list(module._files(tmp_path)) != before
-    rules.write_text("LEAST = 0.9")
-    rules.rename(tmp_path / "deep" / "other.py")
-    assert list(module._files(tmp_path)) != before
+
+REVERSED = swapped(
+    """      "NO": {points: 0, meaning: It is not.}
+      "YES": {points: 1, meaning: It is., quote: true}
+""",
+    """      "YES": {points: 1, meaning: It is., quote: true}
+      "NO": {points: 0, meaning: It is not.}
+""",
+)
+
+
+def test_a_rubric_that_was_copied_and_changed_finds_nothing_of_the_first(tmp_path: Path) -> None:
+    """The first hashes itself before it is copied."""
+    first = small_rubric()
+    mixed = Seller(level="NO")
+    assert graded(tmp_path, mixed, rubric=first).signature.rubric_hash == first.hash
+    harder = first.criteria[0].model_copy(update={"question": "Is it very good?"})
+    second = first.model_copy(update={"criteria": (harder, *first.criteria[1:])})
+    asked = Seller(level="YES")
+    grade = graded(tmp_path, asked, rubric=second)
+    assert asked.asked == 1
+    assert (grade.score, grade.signature.rubric_hash) == (1.0, second.hash)
+    assert second.hash not in (first.hash, None)
+
+
+def test_levels_are_asked_in_the_order_of_the_scale_however_they_are_listed() -> None:
+    one, other = small_rubric(), small_rubric(REVERSED)
+    assert [list(c.levels) for c in other.criteria] == [["NO", "YES"], ["NO", "YES"]]
+    assert one.hash == other.hash
+
+
+def test_what_lies_in_the_place_of_another_grade_is_not_taken_for_it(tmp_path: Path) -> None:
+    judge = judge_with(tmp_path, Seller())
+    for number in ("1", "2"):
+        judge.grade(PLAN, make_item(id=number))
+    judge.write_kept()
+    store = open_store(tmp_path / GRADES)
+    one, two = store.iterkeys()
+    first, second = store.get(one), store.get(two)
+    store.set(one, second)
+    store.set(two, first)
+    for number in ("1", "2"):
+        assert judge_with(tmp_path, Seller()).grade(PLAN, make_item(id=number)).item_id == number
+
+
+def test_other_terms_are_other_terms_also_when_they_are_set_on_the_judge(tmp_path: Path) -> None:
+    judge = judge_with(tmp_path, Seller())
+    first = judge.grade(PLAN, make_item())
+    judge.write_kept()
+    judge.terms = Terms([])
+    second = judge.grade(PLAN, make_item())
+    assert first.signature.policy["terms"] != second.signature.policy["terms"]
+    assert second.signature.policy["terms"] == Terms([]).hash
+
+
+def test_a_changed_parameter_is_asked_for_also_when_it_is_changed_in_place(tmp_path: Path) -> None:
+    judge = judge_with(tmp_path, Seller(), extra={"reasoning_effort": "low"})
+    judge.grade(PLAN, make_item())
+    judge.write_kept()
+    changed = Seller(level="NO")
+    again = judge_with(tmp_path, changed, extra={"reasoning_effort": "low"})
+    again.spec.extra["reasoning_effort"] = "high"  # type: ignore[index]  # as a user might
+    assert (again.grade(PLAN, make_item()).score, changed.asked) == (0.0, 1)
+
+
+def test_where_the_code_cannot_be_read_nothing_is_kept_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_grades, "OWN_SOURCE", None)
+    assert graded(tmp_path, Seller()).score == 1.0
+    assert not (tmp_path / GRADES).exists()
+
+
+def test_a_reply_whose_model_has_a_name_that_no_file_can_hold_is_graded(tmp_path: Path) -> None:
+    class Odd(Seller):
+        async def complete(self, request: Request, meter: Meter) -> Reply:
+            return (await super().complete(request, meter)).model_copy(update={"model": "m\ud800"})
+
+    assert graded(tmp_path, Odd()).score == 1.0
+
+
+def spoilt(folder: Path, how: str) -> None:
+    """Do something to a folder that is in use."""
+    if how == "deleted":
+        shutil.rmtree(folder)
+    elif how == "a file in its place":
+        shutil.rmtree(folder)
+        folder.write_text("not a folder")
+    else:
+        for file in folder.glob("cache.db*"):
+            file.with_suffix(".new").write_bytes(b"no database" * 1000)
+            file.with_suffix(".new").replace(file)
+
+
+@pytest.mark.parametrize("how", ["deleted", "a file in its place", "replaced"])
+def test_a_run_does_not_mind_what_becomes_of_the_folder(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    items = [make_item(id=str(number)) for number in range(300)]
+    pairs = [(Prediction(item_id=item.id, text=PLAN, system="a"), item) for item in items]
+    run = Run(
+        tmp_path / "run",
+        "fake/model",
+        backend=Seller(),
+        rubric=small_rubric(),
+        cache=tmp_path / "cache",
+    )
+
+    def watch(progress: Progress) -> None:
+        if progress.graded == 150:
+            spoilt(tmp_path / "cache" / GRADES, how)
+
+    run.watch = watch
+    with caplog.at_level(logging.WARNING, "mmrare_judge"):
+        report = run.grade(pairs)
+    assert (report.progress.graded, report.summaries[0].scored) == (300, 300)
+    assert caplog.text.count("is left alone") <= 1
+
+
+ONE_CALL = """
+import sys
+from mmrare_judge import grade
+from mmrare_judge.backends.fake import FakeBackend
+from makers import RUBRIC, keys_of, make_item, small_rubric
+verdict = {"reasoning": "r", "quotes": ["prednisone"], "level": "YES"}
+backend = FakeBackend(lambda request: dict.fromkeys(keys_of(request), verdict))
+options = {"rubric": small_rubric(), "judge": "fake/model", "cache": sys.argv[1]}
+print(grade("Give prednisone.", make_item(), backend=backend, **options).score)
+"""
+
+
+def test_a_single_call_keeps_its_grade_when_the_process_ends(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-W", "error", "-c", ONE_CALL, str(tmp_path / "cache")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    assert (done.stdout, done.stderr) == ("1.0\n", "")
+    assert len(open_store(tmp_path / "cache" / GRADES)) == 1

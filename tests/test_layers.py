@@ -13,7 +13,7 @@ import mmrare_judge
 ROOT = Path(mmrare_judge.__file__).parent
 
 LAYERS = (
-    {"_version", "by_identity", "clock", "errors", "lazy_names", "own_source"},
+    {"_version", "by_identity", "clock", "errors", "lazy_names"},
     # values and texts, about nothing in particular
     {"crew", "text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
@@ -31,11 +31,11 @@ LAYERS = (
     {"gate", "pieces", "budget", "rate_window", "adaptive_gate", "limits"},
     {"backends", "cache_entry", "drafting", "flights"},
     {"cache"},
-    {"replay"},
+    {"replay", "shelf"},
     {"cache_miss", "cache_check", "asked_labels", "graded_texts"},
     {"answering", "asking", "cache_bundle", "llm_judge", "stored_answers"},
     {"cache_import", "assessors", "grading"},
-    {"kept_grades"},
+    {"kept_grades", "own_source"},
     # one prediction, then many
     {"judge", "regrade"},
     {"estimate", "shortcuts"},

@@ -37,7 +37,25 @@ def make_request(
     )
 
 
-def parts(asked: tuple[Question, ...], size: int | None) -> Iterator[tuple[Question, ...]]:
+def requests_for(
+    spec: JudgeSpec, task: Task, doubts: Mapping[str, str] | None = None
+) -> tuple[Request, ...]:
+    """The requests for a task's questions, all in one or so many in each as the spec says.
+
+    Args:
+        spec: The judge.
+        task: What to judge.
+        doubts: For a second look: the keys to judge again, and why.
+    """
+    asked = task.questions
+    if doubts is not None:
+        asked = tuple(question for question in asked if question.key in doubts)
+    return tuple(
+        make_request(spec, task, part, doubts) for part in _parts(asked, spec.criteria_per_call)
+    )
+
+
+def _parts(asked: tuple[Question, ...], size: int | None) -> Iterator[tuple[Question, ...]]:
     """Questions of ``size`` criteria at a time; the elements of a criterion stay together."""
     if size is None:
         yield asked

@@ -35,7 +35,13 @@ class ByIdentity(Generic[P, Value]):
         self._known: dict[tuple[int, ...], tuple[tuple[object, ...], Value]] = {}
 
     def __call__(self, *things: P.args, **none: P.kwargs) -> Value:
-        """The function's value."""
+        """The function's value.
+
+        Raises:
+            TypeError: An argument is given by its name.
+        """
+        if none:
+            raise TypeError("arguments are positional")
         place = tuple(map(_where, things))
         known = self._known.get(place)
         if known is None or not all(map(is_, known[0], things)):

@@ -28,6 +28,9 @@ from mmrare_judge.errors import OutputError
 
 log = logging.getLogger("mmrare_judge")
 
+GRADES = "grades"
+"""The folder of finished grades within a cache's; to delete it costs computing time alone."""
+
 
 def default_cache_dir() -> Path:
     """Where replies are kept unless told otherwise: the user's cache directory."""

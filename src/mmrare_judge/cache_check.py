@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmrare_judge.cache import GRADES
 from mmrare_judge.cache_entry import Entry, in_short
 from mmrare_judge.errors import OutputError
 from mmrare_judge.replay import Replay
@@ -66,7 +67,7 @@ class CacheStats:
         entries: Replies.
         with_request: Of those, with the request kept beside them.
         unreadable: Entries that `cache_faults` names; in none of the counts below.
-        bytes: Size of the files.
+        bytes: Size of the files, without finished grades.
         by_model: Replies by the model that was asked.
         by_finish: Replies by how they ended.
         prompt_tokens: Tokens sent to buy them, every attempt counted.
@@ -138,7 +139,9 @@ def cache_stats(replay: Replay) -> CacheStats:
 
 
 def _size(folder: Path) -> int:
+    """Bytes of the replies' files; those of kept grades are not counted."""
     try:
-        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        kept = [path for path in folder.rglob("*") if folder / GRADES not in path.parents]
+        return sum(path.stat().st_size for path in kept if path.is_file())
     except OSError as error:
         raise OutputError(f"cache {folder} cannot be read: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -44,9 +44,19 @@ Exact = Annotated[Fraction, BeforeValidator(_fraction)]
 
 
 class Strict(BaseModel):
-    """Frozen, and with no unknown keys: a part of a rubric."""
+    """Frozen, and with no unknown keys: a part of a rubric.
+
+    A copy works out anew what follows from its content, such as its hash: ``model_copy`` may change
+    the content.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 class Level(Strict):
@@ -121,6 +131,16 @@ class Criterion(Strict):
     for_each: str | None = None
     element: PerElement | None = None
     embedded: EmbeddedRule | None = None
+
+    def ordered(self, scale: tuple[str, ...]) -> Criterion:
+        """The same with its levels in the order of the scale, and an element's by their points."""
+        levels = {label: self.levels[label] for label in scale if label in self.levels}
+        levels |= self.levels
+        update: dict[str, object] = {"levels": levels}
+        if self.element is not None:
+            by_points = sorted(self.element.levels.items(), key=lambda entry: entry[1].points)
+            update["element"] = self.element.model_copy(update={"levels": dict(by_points)})
+        return self.model_copy(update=update)
 
     @cached_property
     def max_points(self) -> Fraction:

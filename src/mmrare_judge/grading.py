@@ -108,7 +108,7 @@ def finish(grading: Grading, looks: Sequence[Assessment], verdicts: Mapping[str,
 
 def _made(grading: Grading, look: Assessment) -> dict[str, Any]:
     """How the grade was made, and whether that was studied against clinicians."""
-    signature, certificate = _signature(grading, look.made_by), grading.certificate
+    signature, certificate = signature_of(grading, look.made_by), grading.certificate
     if certificate is None or look.failure is not None:
         return {"signature": signature}
     return {"signature": signature, "calibration": certificate.check(signature, today())}
@@ -149,7 +149,7 @@ def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **mo
     task = grading.task
     scored = score_verdicts(task.rubric, verdicts)
     if "signature" not in more:
-        more["signature"] = _signature(grading, {})
+        more["signature"] = signature_of(grading, {})
     return Grade(
         **{"calibration": _not_asked(grading), **more},
         item_id=task.item.id,
@@ -168,7 +168,13 @@ def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **mo
     )
 
 
-def _signature(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signature:
+def signature_of(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signature:
+    """How a grading is made.
+
+    Args:
+        grading: The grading.
+        made_by: What only the judge's answer can tell: reported model, mode, sampling.
+    """
     rubric, spec = grading.task.rubric, grading.spec
     policy: dict[str, JsonValue] = {
         "terms": grading.terms.hash,

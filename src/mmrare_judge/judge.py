@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
 from mmrare_judge.backends.base import Backend
+from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
@@ -94,7 +95,6 @@ class Judge:
         self.certificate = None if certificate is None else read_certificate(certificate)
         if gate is None and limits is not None:
             gate = limits.gate()
-        self._settings_by_rubric: dict[str, str] = {}
         self._assessor = make_assessor(
             self.spec, self.terms, cache, backend=backend, gate=gate, backoff=backoff
         )
@@ -146,7 +146,7 @@ class Judge:
             task=Task(rubric, item, given.text, sample),
             spec=self.spec,
             terms=self.terms,
-            settings=self._settings(rubric),
+            settings=_settings_hash(self.spec, rubric, self.terms),
             system=given.system,
             notes=given.notes,
             certificate=self.certificate,
@@ -161,12 +161,6 @@ class Judge:
             message = f"{len(text)} characters; the limit max_prediction_chars is {limit}"
             return unscored_grade(grading, Unscored(kind="too_long", message=message))
         return await self._judge(grading)
-
-    def _settings(self, rubric: Rubric) -> str:
-        if rubric.hash not in self._settings_by_rubric:
-            settings = settings_hash(self.spec, rubric, self.terms)
-            self._settings_by_rubric[rubric.hash] = settings
-        return self._settings_by_rubric[rubric.hash]
 
     async def _judge(self, grading: Grading) -> Grade:
         task, sources = grading.task, Sources(grading.task)
@@ -238,6 +232,9 @@ class Judge:
             for task in waiting:
                 task.cancel()
             self.write_kept()
+
+
+_settings_hash = ByIdentity(settings_hash)
 
 
 async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grade]]:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-import sqlite3
+import weakref
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import Reply
-from mmrare_judge.cache import ReplyCache, open_store, write_all
+from mmrare_judge.cache import GRADES, ReplyCache
 from mmrare_judge.cache_entry import deflated, inflated
 from mmrare_judge.certificate import UNCALIBRATED
-from mmrare_judge.errors import OutputError
 from mmrare_judge.grade import Grade, Usage
-from mmrare_judge.grading import Grading, calibrated_now
+from mmrare_judge.grading import Grading, calibrated_now, signature_of
 from mmrare_judge.llm_judge import LanguageModelJudge
-from mmrare_judge.own_source import own_source
+from mmrare_judge.own_source import OWN_SOURCE
+from mmrare_judge.shelf import Shelf
 from mmrare_judge.signature import canonical_json, content_hash
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Assessor
-
-log = logging.getLogger("mmrare_judge")
-
-FOLDER = "grades"
-"""The folder within the cache's; to delete it costs computing time and nothing else."""
-
-_AT_ONCE = 64
-_UNREADABLE = (ValueError, TypeError, OSError, OutputError, sqlite3.Error)
 
 
 class _Kept(BaseModel):
@@ -53,11 +44,12 @@ class KeptGrades:
     """Finds the grade of a prediction that was graded before, instead of working it out again.
 
     A grade is found only if everything it depends on is the same: item, prediction, rubric, judge
-    and parameters by its key; every reply, which must still lie in the cache; and the code of this
-    package, by its files. It is the grade that would be worked out, to the byte.
+    and parameters by its key and its signature; the requests that would be sent; every reply,
+    which must still lie in the cache; and the code of this package, by its files. It is the grade
+    that would be worked out, to the byte.
 
-    Grades are written some tens at a time, into a folder within the cache's. Where that fails,
-    they are worked out anew, and nothing is lost.
+    Grades are written into a folder within the cache's. Where that fails they are worked out anew,
+    and nothing is lost.
 
     Args:
         spec: The judge.
@@ -65,64 +57,71 @@ class KeptGrades:
     """
 
     def __init__(self, spec: JudgeSpec, replies: ReplyCache) -> None:
+        self._spec = spec
         self._replies = replies
-        self._folder = replies.directory / FOLDER
         self._way = content_hash(spec.model_dump(mode="json", exclude={"api_key"}))
-        self._waiting: dict[str, bytes] = {}
-        self._opened: Any = None
-        self._refused = False
+        self._shelf = Shelf(replies.directory / GRADES)
+        weakref.finalize(self, self._shelf.write)  # at the end of the process, if not before
 
     def find(self, grading: Grading) -> Grade | None:
         """The grade, if it was kept and nothing has changed since."""
-        try:
-            stored = None if self._store is None else self._store.get(self._place(grading))
-            if stored is None:
-                return None
-            kept = _Kept.model_validate_json(inflated(stored))
-        except _UNREADABLE:
-            return None  # it is worked out again, and kept in the place of this one
-        if kept.source != own_source() or kept.grade.notes != grading.notes:
+        stored = self._shelf.get(self._place(grading))
+        if stored is None:
             return None
-        for request, digest in kept.replies.items():
-            reply = self._replies.get(request)
-            if reply is None or _digest(reply) != digest:
-                return None
+        try:
+            kept = _Kept.model_validate_json(inflated(stored))
+        except ValueError:
+            return None  # it is worked out again, and kept in the place of this one
+        if not (_is_of(kept, grading) and self._asks(grading, kept) and self._holds(kept)):
+            return None
         return calibrated_now(grading, kept.grade)
 
     async def keep(self, grading: Grading, looks: Sequence[Assessment], grade: Grade) -> None:
         """Keep a grade, if every request of it was answered."""
         failed = any(look.failure is not None for look in looks)
-        if failed or grade.unscored is not None or self._refused:
+        if failed or grade.unscored is not None or OWN_SOURCE is None:
             return
         replies = (reply for look in looks for reply in look.replies)
         digests = dict(zip(grade.requests, map(_digest, replies), strict=True))
-        kept = _Kept(source=own_source(), replies=digests, grade=_from_cache(looks, grade))
-        text = kept.model_dump_json()
-        self._waiting[self._place(grading)] = deflated(text.encode())
-        if len(self._waiting) >= _AT_ONCE:
-            await asyncio.to_thread(self.write)
+        kept = _Kept(source=OWN_SOURCE, replies=digests, grade=_from_cache(looks, grade))
+        try:
+            text = kept.model_dump_json()
+        except ValueError:  # a lone surrogate, which UTF-8 cannot hold
+            return
+        if self._shelf.put(self._place(grading), deflated(text.encode())):
+            await asyncio.to_thread(self._shelf.write)
 
     def write(self) -> None:
         """Write what is waiting to be written."""
-        waiting, self._waiting = self._waiting, {}
-        if not waiting:
-            return
-        try:
-            self._opened = self._opened or open_store(self._folder)
-            write_all(self._opened, waiting)
-        except OutputError as error:
-            self._refused = True
-            log.warning("finished grades are not kept: %s", error)
-
-    @property
-    def _store(self) -> Any:
-        """The store, if there is one: looking for a grade makes none."""
-        if self._opened is None and self._folder.is_dir():
-            self._opened = open_store(self._folder)
-        return self._opened
+        self._shelf.write()
 
     def _place(self, grading: Grading) -> str:
         return f"{self._way} {grading.key}"
+
+    def _asks(self, grading: Grading, kept: _Kept) -> bool:
+        """Whether the requests would be the same."""
+        asked = tuple(request.hash for request in requests_for(self._spec, grading.task))
+        return kept.grade.requests[: len(asked)] == asked
+
+    def _holds(self, kept: _Kept) -> bool:
+        """Whether the replies are still in the cache."""
+        for request, digest in kept.replies.items():
+            reply = self._replies.get(request)
+            if reply is None or _digest(reply) != digest:
+                return False
+        return set(kept.replies) == set(kept.grade.requests)
+
+
+def _is_of(kept: _Kept, grading: Grading) -> bool:
+    """Whether a grade is of this very grading, made in this very way."""
+    grade, made = kept.grade, kept.grade.signature
+    told = {name: getattr(made, name) for name in ("reported_model", "mode", "sampling")}
+    return (
+        kept.source == OWN_SOURCE
+        and grade.key == grading.key
+        and grade.notes == grading.notes
+        and made == signature_of(grading, told)
+    )
 
 
 def _digest(reply: Reply) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from mmrare_judge.answering import assessment, failure_of, merged, reply_fault
-from mmrare_judge.asking import make_request, parts
+from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import Backend, Meter, Reply, Request
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.cache_miss import cache_miss
@@ -65,11 +65,7 @@ class LanguageModelJudge:
         """
         if doubts is None:  # a second look belongs to a first one that is paid for
             self._tell_cache_fault()
-        asked = tuple(q for q in task.questions if doubts is None or q.key in doubts)
-        requests = [
-            make_request(self.spec, task, part, doubts)
-            for part in parts(asked, self.spec.criteria_per_call)
-        ]
+        requests = requests_for(self.spec, task, doubts)
         if len(requests) == 1:
             return await self._answer(requests[0], task.item.id, deadline)
         # All of them are awaited, also when one raises: the others are being paid for.

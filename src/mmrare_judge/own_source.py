@@ -5,24 +5,24 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
-from functools import cache
 from importlib import resources
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
 
 _RESTS_ON = ("pydantic", "rapidfuzz")
 """Packages whose version may change what a reply is graded as."""
 
+_KINDS = (".py", ".tsv")
+"""Files that may; rubrics are hashed by themselves."""
 
-@cache
-def own_source() -> str:
-    """Hash of every file of the package, of Python's version and of the packages grading rests on.
 
-    Unlike the package's version it changes with every edit. It takes some milliseconds, once.
-    """
+def _own_source() -> str | None:
     digest = hashlib.sha256()
-    for part in (*_versions(), *_files(resources.files("mmrare_judge"))):
-        digest.update(len(part).to_bytes(8, "big") + part)
+    try:
+        for part in (*_versions(), *_files(resources.files("mmrare_judge"))):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    except (OSError, PackageNotFoundError):
+        return None
     return digest.hexdigest()
 
 
@@ -33,11 +33,19 @@ def _versions() -> Iterator[bytes]:
 
 
 def _files(folder: Traversable, above: str = "") -> Iterator[bytes]:
-    """Path and content of each file, in order."""
+    """Path and content of each file of these kinds, in order."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = f"{above}/{entry.name}"
-        if entry.is_file():
+        if entry.is_dir():
+            yield from _files(entry, path)
+        elif entry.is_file() and entry.name.endswith(_KINDS):
             yield path.encode()
             yield entry.read_bytes()
-        elif entry.name != "__pycache__":
-            yield from _files(entry, path)
+
+
+OWN_SOURCE = _own_source()
+"""Hash of the code of this package, of Python's version and of the packages grading rests on.
+
+Unlike the package's version it changes with every edit. It is taken when this module is imported,
+as the code was: what is edited later is not what is running. ``None`` where it cannot be known.
+"""

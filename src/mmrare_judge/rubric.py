@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from mmrare_judge.criterion import Criterion, Exact, Identifier, Strict
@@ -56,6 +56,15 @@ class Rubric(Strict):
     total_weight: Exact = Field(gt=0)
     scoring: Scoring = Scoring()
     criteria: tuple[Criterion, ...] = Field(min_length=1)
+
+    @field_validator("criteria")
+    @classmethod
+    def _worst_first(
+        cls, criteria: tuple[Criterion, ...], info: ValidationInfo
+    ) -> tuple[Criterion, ...]:
+        # The order reaches the prompt, and what is hashed does not tell it.
+        scale = info.data.get("scale", ())
+        return tuple(criterion.ordered(scale) for criterion in criteria)
 
     @model_validator(mode="after")
     def _consistent(self) -> Rubric:

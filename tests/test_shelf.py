@@ -1,0 +1,87 @@
+"""Bytes that may be lost, whose faults reach nobody."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from mmrare_judge.cache import open_store
+from mmrare_judge.shelf import Shelf
+
+
+def test_what_is_put_is_found_when_it_is_written_and_by_others_too(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    assert shelf.put("a", b"1") is False
+    assert shelf.get("a") is None
+    shelf.write()
+    assert (shelf.get("a"), Shelf(tmp_path / "shelf").get("a"), shelf.get("b")) == (
+        b"1",
+        b"1",
+        None,
+    )
+
+
+def test_looking_makes_no_folder_and_nothing_to_write_makes_none(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    assert shelf.get("a") is None
+    shelf.write()
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_it_says_when_many_are_waiting(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    assert [shelf.put(str(n), b"x") for n in range(64)] == [False] * 63 + [True]
+
+
+def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "cache" / "shelf")
+    shelf.put("a", b"1")
+    shelf.write()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_entry_that_is_not_bytes_is_not_there(tmp_path: Path) -> None:
+    import diskcache  # noqa: TID251  to put into the store what ours refuses
+
+    with diskcache.Cache(str(tmp_path / "shelf")) as other:
+        other["text"], other["made"] = "text", {"made": "of pickle"}
+    shelf = Shelf(tmp_path / "shelf")
+    assert (shelf.get("text"), shelf.get("made")) == (None, None)
+    shelf.put("a", b"1")
+    shelf.write()
+    assert shelf.get("a") == b"1"
+
+
+@pytest.mark.parametrize("first", ["get", "write"])
+def test_after_a_fault_it_is_left_alone_with_one_warning(
+    tmp_path: Path, first: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    (folder / "cache.db").write_bytes(b"no database" * 1000)
+    shelf = Shelf(folder)
+    shelf.put("a", b"1")
+    with caplog.at_level(logging.WARNING, "mmrare_judge"):
+        for name in (first, "get", "write", "get"):
+            shelf.get("a") if name == "get" else shelf.write()
+    assert caplog.text.count("is left alone") == 1
+
+
+def test_nothing_is_lost_when_many_threads_put_and_write_at_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+
+    def work(thread: int) -> None:
+        for number in range(200):
+            if shelf.put(f"{thread} {number}", b"x"):
+                shelf.write()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shelf.write()
+    assert len(open_store(tmp_path / "shelf")) == 800
