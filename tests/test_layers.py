@@ -13,7 +13,7 @@ import mmrare_judge
 ROOT = Path(mmrare_judge.__file__).parent
 
 LAYERS = (
-    {"_version", "by_identity", "clock", "errors", "lazy_names"},
+    {"_version", "by_identity", "clock", "errors", "lazy_names", "record"},
     # values and texts, about nothing in particular
     {"crew", "text", "yaml_source", "loop", "notices", "validation", "signature"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},

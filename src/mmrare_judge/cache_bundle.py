@@ -15,17 +15,16 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge._version import __version__
 from mmrare_judge.cache_check import Fault, checked_entries
 from mmrare_judge.cache_entry import Entry, shows_secret
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.record import Record
 from mmrare_judge.replay import Replay
 from mmrare_judge.signature import canonical_json
 
 
-class Header(BaseModel):
+class Header(Record):
     """The first line of a bundle.
 
     Attributes:
@@ -35,8 +34,6 @@ class Header(BaseModel):
         count: Entries that follow.
         created_from: What the replies were bought for, in the words of who exported them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["mmrare-judge-replies"] = "mmrare-judge-replies"
     format_version: Literal[1] = 1

@@ -10,8 +10,6 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     JsonValue,
     StringConstraints,
     ValidationError,
@@ -20,6 +18,7 @@ from pydantic import (
 
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.secrecy import redact
+from mmrare_judge.record import Record
 from mmrare_judge.signature import canonical_json, content_hash
 
 REQUEST = "request:"
@@ -28,7 +27,7 @@ REQUEST = "request:"
 RequestHash = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[0-9a-f]{64}$")]
 
 
-class Entry(BaseModel):
+class Entry(Record):
     """A reply and what it answers.
 
     Attributes:
@@ -36,8 +35,6 @@ class Entry(BaseModel):
         request: What was hashed; ``None`` where it was not kept.
         reply: The reply.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash: RequestHash
     request: Mapping[str, JsonValue] | None = None

@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from mmrare_judge.errors import ConfigError
+from mmrare_judge.record import Record
 from mmrare_judge.signature import Signature, canonical_json, content_hash
 
 Status = Literal["calibrated", "stale", "uncalibrated"]
@@ -22,9 +23,9 @@ Tone = Literal["good", "bad", "open"]
 """Whether a study's verdict speaks for the judge, against it, or is open."""
 
 
-class _Record(BaseModel):
+class _Record(Record):
     # A value that is no number would compare as neither too low nor too high.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Calibration(_Record):

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
 from mmrare_judge.item import Item
+from mmrare_judge.record import Record
 
 EmbeddedRule = Literal[
     "coverage",
@@ -43,23 +42,7 @@ Exact = Annotated[Fraction, BeforeValidator(_fraction)]
 """A number kept exactly: an integer, a decimal, or a fraction such as ``1/6``."""
 
 
-class Strict(BaseModel):
-    """Frozen, and with no unknown keys: a part of a rubric.
-
-    A copy works out anew what follows from its content, such as its hash: ``model_copy`` may change
-    the content.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __copy__(self) -> Self:
-        copied = super().__copy__()
-        for name in copied.__dict__.keys() - type(self).model_fields.keys():
-            del copied.__dict__[name]
-        return copied
-
-
-class Level(Strict):
+class Level(Record):
     """One level of a criterion.
 
     Attributes:
@@ -73,7 +56,7 @@ class Level(Strict):
     quote: bool = False
 
 
-class Threshold(Strict):
+class Threshold(Record):
     """The least share of elements that gives a level; ``above`` excludes the share itself."""
 
     level: str
@@ -93,7 +76,7 @@ class Threshold(Strict):
         return self.at_least is not None and share >= self.at_least
 
 
-class PerElement(Strict):
+class PerElement(Record):
     """How every element of a reference list becomes a criterion of its own.
 
     Attributes:
@@ -107,7 +90,7 @@ class PerElement(Strict):
     derive: tuple[Threshold, ...] = Field(min_length=1)
 
 
-class Criterion(Strict):
+class Criterion(Record):
     """One criterion.
 
     Attributes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.assessors import CacheChoice, peek_cache
 from mmrare_judge.backends.unsent import Unsent, UnsentBackend
 from mmrare_judge.backends.wire import Price
 from mmrare_judge.grade import Grade, Usage
 from mmrare_judge.grading import Grading
 from mmrare_judge.judge import Judge
+from mmrare_judge.record import Record
 from mmrare_judge.spec import EMBEDDED
 
 ENOUGH = 20
@@ -25,7 +24,7 @@ Models that think before they answer take many times as much."""
 _LIKELY = 0.75  # of the upper bound of a prompt: a third of the characters there, a quarter here
 
 
-class JudgeEstimate(BaseModel):
+class JudgeEstimate(Record):
     """What one judge would still be asked.
 
     Attributes:
@@ -43,8 +42,6 @@ class JudgeEstimate(BaseModel):
             every reply.
         most_cost: The same in US dollars; ``None`` where the price is not known.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     judge: str
     done: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.item import Relation, Track
+from mmrare_judge.record import Record
 from mmrare_judge.signature import Signature
 from mmrare_judge.text import Text
 
@@ -30,11 +31,7 @@ UnscoredKind = Literal[
 ]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Evidence(_Record):
+class Evidence(Record):
     """A quote a judge gave, and where it was found.
 
     Attributes:
@@ -60,7 +57,7 @@ class Evidence(_Record):
         return self.match in FOUND
 
 
-class Verdict(_Record):
+class Verdict(Record):
     """The judge's decision on one criterion.
 
     Attributes:
@@ -89,7 +86,7 @@ class Verdict(_Record):
     elements: tuple[Verdict, ...] = ()
 
 
-class Usage(_Record):
+class Usage(Record):
     """What a grade cost, every attempt counted: failed ones, retries and re-asks too.
 
     Attributes:
@@ -139,7 +136,7 @@ def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
-class Unscored(_Record):
+class Unscored(Record):
     """Why the judge could not be asked.
 
     Attributes:
@@ -153,14 +150,14 @@ class Unscored(_Record):
     raw: Text = ""
 
 
-class Bounds(_Record):
+class Bounds(Record):
     """The score if everything not judged were worst, and if it were best."""
 
     worst: float = Field(ge=0, le=1)
     best: float = Field(ge=0, le=1)
 
 
-class Span(_Record):
+class Span(Record):
     """A stretch of the prediction: ``prediction[start:end] == text``."""
 
     start: int
@@ -168,7 +165,7 @@ class Span(_Record):
     text: Text
 
 
-class ElementMatch(_Record):
+class ElementMatch(Record):
     """Whether one element of a reference list is stated in the prediction.
 
     Attributes:
@@ -184,7 +181,7 @@ class ElementMatch(_Record):
     span: Span | None = None
 
 
-class ListCoverage(_Record):
+class ListCoverage(Record):
     """How much of one reference list the prediction states.
 
     Attributes:
@@ -198,7 +195,7 @@ class ListCoverage(_Record):
     coverage: float | None
 
 
-class Level2(_Record):
+class Level2(Record):
     """Deterministic verification of a prediction; no model takes part.
 
     Attributes:
@@ -216,7 +213,7 @@ class Level2(_Record):
     token_f1: float | None = None
 
 
-class Disagreement(_Record):
+class Disagreement(Record):
     """A criterion on which level 2 contradicts the judge.
 
     Attributes:
@@ -230,7 +227,7 @@ class Disagreement(_Record):
     level2: Text
 
 
-class Grade(_Record):
+class Grade(Record):
     """One prediction, graded.
 
     Attributes:

@@ -7,7 +7,9 @@ from itertools import combinations
 from math import fsum, sqrt
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from mmrare_judge.record import Record
 
 FEWEST_VOTES = 3
 """Votes two members must share for a correlation: through two points it is always 1 or -1."""
@@ -31,7 +33,7 @@ Columns = Mapping[Seat, Mapping[int, float]]
 """Each member's points on one criterion, by the number of the panel."""
 
 
-class Independence(BaseModel):
+class Independence(Record):
     """How many independent judges a panel amounts to.
 
     Attributes:
@@ -41,8 +43,6 @@ class Independence(BaseModel):
         votes: The fewest votes that a pair of members shares; ``None`` without a pair.
         reason: Why ``rho`` or ``n_eff`` is ``None``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     members: int
     rho: float | None = Field(default=None, ge=-1, le=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
+from mmrare_judge.record import Record
 from mmrare_judge.text import Text
 
 Track = Literal["treatment", "examination", "diagnosis", "cross_image"]
@@ -19,7 +20,7 @@ LIST_FIELDS = ("aliases", "must_include", "must_not", "key_tests", "red_flags", 
 """The fields of `Reference` that are lists, and that level 2 and per-element criteria can read."""
 
 
-class Reference(BaseModel):
+class Reference(Record):
     """The evidence-grounded reference of one item; which fields are filled depends on the track.
 
     Attributes:
@@ -33,8 +34,6 @@ class Reference(BaseModel):
         relation: How the images relate: confirm, complement or contrast.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     answer: Text = ""
     aliases: tuple[Text, ...] = ()
     must_include: tuple[Text, ...] = ()
@@ -45,7 +44,7 @@ class Reference(BaseModel):
     relation: Relation | None = None
 
 
-class Item(BaseModel):
+class Item(Record):
     """One question of a benchmark with its reference.
 
     Attributes:
@@ -57,8 +56,6 @@ class Item(BaseModel):
         images: Images as base64 strings; empty unless asked for on loading.
         metadata: Everything else that is known of the item, for subgroups and reports.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Text = Field(min_length=1)
     track: Track

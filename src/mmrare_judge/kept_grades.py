@@ -7,8 +7,6 @@ import hashlib
 import weakref
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import Reply
 from mmrare_judge.cache import GRADES, ReplyCache
@@ -18,13 +16,14 @@ from mmrare_judge.grade import Grade, Usage
 from mmrare_judge.grading import Grading, calibrated_now, signature_of
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.own_source import OWN_SOURCE
+from mmrare_judge.record import Record
 from mmrare_judge.shelf import Shelf
 from mmrare_judge.signature import canonical_json, content_hash
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Assessor
 
 
-class _Kept(BaseModel):
+class _Kept(Record):
     """A grade, and what it was made by and of.
 
     Attributes:
@@ -32,8 +31,6 @@ class _Kept(BaseModel):
         replies: For each request the hash of its reply.
         grade: The grade, as from the cache and without a certificate.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     replies: dict[str, str]

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mmrare_judge.grade import Bounds, Status, UnscoredKind, Usage
 from mmrare_judge.item import Track
+from mmrare_judge.record import Record
 from mmrare_judge.text import Text
 
 Rule = Literal["majority", "mean", "median"]
 PanelStatus = Literal["judged", "undecided", "no_quorum"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Member(_Record):
+class Member(Record):
     """One seat of a panel.
 
     Attributes:
@@ -37,7 +34,7 @@ class Member(_Record):
     unscored: UnscoredKind | None = None
 
 
-class Ballot(_Record):
+class Ballot(Record):
     """What one member said on one criterion: a vote if ``judged``, otherwise why there is none."""
 
     status: Status
@@ -45,7 +42,7 @@ class Ballot(_Record):
     points: float | None = None
 
 
-class Spread(_Record):
+class Spread(Record):
     """How far the votes lie apart, in points.
 
     Attributes:
@@ -57,7 +54,7 @@ class Spread(_Record):
     range: float = Field(ge=0)
 
 
-class PanelVerdict(_Record):
+class PanelVerdict(Record):
     """The panel's decision on one criterion.
 
     Attributes:
@@ -90,7 +87,7 @@ class PanelVerdict(_Record):
     confidence: float | None = Field(default=None, ge=0, le=1)
 
 
-class Panel(_Record):
+class Panel(Record):
     """One prediction, graded by a panel.
 
     Attributes:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.errors import InputError
 from mmrare_judge.independence import Columns, Independence, Seat, independence
 from mmrare_judge.panel import Member, Panel
+from mmrare_judge.record import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CriterionSpread(_Record):
+class CriterionSpread(Record):
     """One criterion over many panels.
 
     Attributes:
@@ -38,7 +33,7 @@ class CriterionSpread(_Record):
     independence: Independence
 
 
-class PanelReport(_Record):
+class PanelReport(Record):
     """Many panels by the same rubric.
 
     Attributes:

@@ -7,18 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.item import Track
 from mmrare_judge.panel import Panel, PanelVerdict, Rule
 from mmrare_judge.panel_report import PanelReport, panel_report
+from mmrare_judge.record import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CriterionDecisions(_Record):
+class CriterionDecisions(Record):
     """One criterion over the panels of a system.
 
     Attributes:
@@ -34,7 +29,7 @@ class CriterionDecisions(_Record):
     missing: Mapping[str, int]
 
 
-class PanelSummary(_Record):
+class PanelSummary(Record):
     """One system on one track, as the panel sees it.
 
     Attributes:
@@ -69,7 +64,7 @@ class PanelSummary(_Record):
     failed: Mapping[str, int]
 
 
-class PanelFigures(_Record):
+class PanelFigures(Record):
     """All panels of a run.
 
     Attributes:

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from mmrare_judge.cells import absent
 from mmrare_judge.columns import IMAGE_COLUMNS
 from mmrare_judge.errors import InputError
 from mmrare_judge.notices import Notices
 from mmrare_judge.prediction_columns import PredictionColumns
+from mmrare_judge.record import Record
 from mmrare_judge.tables_io import EXCEL_CELL, EXCEL_REMARK, Row, stream_rows
 from mmrare_judge.text import Text, count_unstorable
 from mmrare_judge.validation import built, located
 
 
-class Prediction(BaseModel):
+class Prediction(Record):
     r"""One answer of one system to one item.
 
     Attributes:
@@ -31,8 +32,6 @@ class Prediction(BaseModel):
     >>> Prediction(item_id="7", text="5\x00\x00 mg").notes
     ('2 characters that no text file can hold were replaced',)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item_id: Text = Field(min_length=1)
     text: Text

@@ -9,15 +9,16 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from mmrare_judge.criterion import Criterion, Exact, Identifier, Strict
+from mmrare_judge.criterion import Criterion, Exact, Identifier
 from mmrare_judge.criterion_problems import criterion_problems
 from mmrare_judge.errors import RubricError
 from mmrare_judge.item import Item, Track
 from mmrare_judge.item_fields import ITEM_FIELDS, REQUIRED_FIELDS, field_value
+from mmrare_judge.record import Record
 from mmrare_judge.signature import content_hash
 
 
-class Scoring(Strict):
+class Scoring(Record):
     """How verdicts become a score.
 
     ``weighted_mean``: the mean of ``points / best points``, weighted.
@@ -30,7 +31,7 @@ class Scoring(Strict):
     unmet_factor: Exact | None = Field(default=None, ge=0, le=1)
 
 
-class Rubric(Strict):
+class Rubric(Record):
     """A rubric.
 
     Attributes:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.item import TRACKS
 from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.record import Record
 from mmrare_judge.rubric_reading import load_rubric
 
 if TYPE_CHECKING:
@@ -23,17 +24,15 @@ if TYPE_CHECKING:
 RUN = "run.json"
 
 
-class InputFile(BaseModel):
+class InputFile(Record):
     """A file a run reads: its path as given, its size in bytes, and the SHA-256 of its content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     bytes: int
     sha256: str
 
 
-class RunRecord(BaseModel):
+class RunRecord(Record):
     """The full specification of a run.
 
     Attributes:
@@ -49,8 +48,6 @@ class RunRecord(BaseModel):
         started: When, in UTC.
         rubric_contents: Those rubrics, whole, so that the folder can be read by itself.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = 1
     judges: tuple[Mapping[str, JsonValue], ...]

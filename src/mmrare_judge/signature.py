@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 from pydantic_core import to_json
+
+from mmrare_judge.record import Record
 
 _HASH_TAG = "sha256-c1"  # algorithm, and the version of the canonical form below
 _CANONICAL = json.JSONEncoder(
@@ -54,7 +56,7 @@ def text_hash(canonical: str) -> str:
     return f"{_HASH_TAG}:{digest}"
 
 
-class Signature(BaseModel):
+class Signature(Record):
     """Everything that decides how a grade comes about, as fields.
 
     Two grades with the same signature were made the same way. Read the fields; the texts that
@@ -75,8 +77,6 @@ class Signature(BaseModel):
         policy: Rules of this package that move a score: re-asks, evidence threshold, tables.
         package: Version of this package.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     judge: str
     reported_model: str | None = None

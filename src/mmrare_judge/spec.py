@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import Field, JsonValue, SecretStr, ValidationError
 
 from mmrare_judge.errors import ConfigError
+from mmrare_judge.record import Record
 
 Mode = Literal["auto", "json_schema", "json", "tools"]
 
@@ -16,7 +17,7 @@ EMBEDDED = "embedded"
 """The name of the judge that needs no model and no network."""
 
 
-class JudgeSpec(BaseModel):
+class JudgeSpec(Record):
     """A judge's model and the way it is asked.
 
     Attributes:
@@ -44,8 +45,6 @@ class JudgeSpec(BaseModel):
         max_prediction_chars: Longer predictions are not graded: unscored, kind ``too_long``.
         store: What the cache keeps: complete replies, or refused and cut ones too.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1)
     api_base: str | None = None

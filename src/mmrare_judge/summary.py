@@ -6,17 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.grade import Grade, Level2, Usage, Verdict
+from mmrare_judge.record import Record
 from mmrare_judge.signature import Signature, Signatures
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CriterionSummary(_Record):
+class CriterionSummary(Record):
     """One criterion over many grades.
 
     Attributes:
@@ -32,7 +27,7 @@ class CriterionSummary(_Record):
     levels: Mapping[str, int]
 
 
-class Summary(_Record):
+class Summary(Record):
     """One system on one track, as one judge sees it.
 
     Attributes:

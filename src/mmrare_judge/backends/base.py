@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, TypedDict
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.grade import Usage
+from mmrare_judge.record import Record
 from mmrare_judge.signature import canonical_json, canonical_string, text_hash
 from mmrare_judge.spec import Mode
 
@@ -84,7 +85,7 @@ _fixed_text = ByIdentity(canonical_string)
 _schema_text = ByIdentity[[Mapping[str, JsonValue]], str](canonical_json)
 
 
-class Reply(BaseModel):
+class Reply(Record):
     """A raw reply, as it is cached.
 
     Attributes:
@@ -97,8 +98,6 @@ class Reply(BaseModel):
         logprobs: The tokens the endpoint wrote, ``text`` and what was stripped around it, where
             log probabilities were asked for and given.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     finish: FinishReason = "complete"

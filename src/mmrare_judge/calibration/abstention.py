@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.proportions import design_share, upper_limit
 from mmrare_judge.calibration.vectors import (
@@ -17,12 +16,13 @@ from mmrare_judge.calibration.vectors import (
     floats,
 )
 from mmrare_judge.errors import ConfigError
+from mmrare_judge.record import Record
 
 STEPS = 100
 """Thresholds that are looked at, at most: evenly spread over the distinct confidences."""
 
 
-class RiskCoverage(BaseModel):
+class RiskCoverage(Record):
     """Risk among the verdicts that are kept, from the most confident to all.
 
     Attributes:
@@ -35,8 +35,6 @@ class RiskCoverage(BaseModel):
         reason: Why there is no curve.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     thresholds: tuple[float, ...] = ()
     coverage: tuple[float, ...] = ()
     risk: tuple[float, ...] = ()
@@ -46,7 +44,7 @@ class RiskCoverage(BaseModel):
     reason: str = ""
 
 
-class Threshold(BaseModel):
+class Threshold(Record):
     """A confidence from which the judge may decide alone.
 
     Attributes:
@@ -60,8 +58,6 @@ class Threshold(BaseModel):
         held_out: Held-out verdicts.
         reason: Why there is no threshold.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
     max_risk: float

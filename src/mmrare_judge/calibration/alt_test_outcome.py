@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.record import Record
 
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
 """The cost-benefit penalties that are always shown together."""
@@ -17,11 +16,7 @@ Scoring = Literal["accuracy", "neg_rmse"]
 Errors = Literal["clustered", "independent"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClinicianTest(_Record):
+class ClinicianTest(Record):
     """The judge's contest with one clinician, before the others.
 
     Attributes:
@@ -43,7 +38,7 @@ class ClinicianTest(_Record):
     left_out: str = ""
 
 
-class EpsilonRow(_Record):
+class EpsilonRow(Record):
     """The outcome at one epsilon.
 
     Attributes:
@@ -57,7 +52,7 @@ class EpsilonRow(_Record):
     passed: bool | None
 
 
-class AltTest(_Record):
+class AltTest(Record):
     """The outcome of the alternative annotator test.
 
     Attributes:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.multiplicity import benjamini_hochberg, holm
@@ -18,9 +17,10 @@ from mmrare_judge.calibration.regression import (
 )
 from mmrare_judge.calibration.vectors import Floats, Mask, binary, cluster_codes, floats
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 
-class GroupBias(BaseModel):
+class GroupBias(Record):
     """One group's bias.
 
     Attributes:
@@ -30,8 +30,6 @@ class GroupBias(BaseModel):
         p_holm: Adjusted over the groups by Holm.
         p_bh: Adjusted over the groups by Benjamini and Hochberg.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     estimate: Estimate

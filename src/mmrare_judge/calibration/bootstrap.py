@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Interval
 from mmrare_judge.calibration.libraries import scipy_stats
 from mmrare_judge.calibration.patterns import TINY, Floats, Ints
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import MissingExtraError
+from mmrare_judge.record import Record
 
 _FEW = f"fewer than {FEW_CLUSTERS} clusters"
 _CELLS_AT_ONCE = 4_000_000
@@ -27,7 +28,7 @@ Functional = Callable[[Floats], Floats]
 """From weights over patterns (B by P) to B values; NaN where undefined."""
 
 
-class Resampling(BaseModel):
+class Resampling(Record):
     """How intervals are made.
 
     Attributes:
@@ -36,8 +37,6 @@ class Resampling(BaseModel):
         level: Nominal coverage.
         method: ``percentile``, or ``bca`` (bias-corrected and accelerated; Efron, 1987).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     resamples: int = Field(default=2000, ge=100)
     seed: int = Field(default=0, ge=0)

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.record import Record
 
 Versus = Literal["pairwise", "leave one out, ties dropped", "leave one out, ties split"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Side(_Record):
+class Side(Record):
     """Judge and clinicians, measured by one rule.
 
     Attributes:
@@ -38,7 +33,7 @@ class Side(_Record):
     each: Mapping[str, Estimate]
 
 
-class Ceiling(_Record):
+class Ceiling(Record):
     """The judge beside the human ceiling, by all three rules.
 
     Attributes:

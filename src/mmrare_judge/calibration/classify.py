@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.patterns import Floats, Patterns, joint, ratio
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.record import Record
 
 
-class Confusion(BaseModel):
+class Confusion(Record):
     """How often the first rater's label met each label of the second.
 
     Attributes:
@@ -17,8 +17,6 @@ class Confusion(BaseModel):
         counts: A row for each label of the first rater, a column for each of the second.
         missing: Units left out because one of the labels is missing.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     categories: tuple[str, ...]
     counts: tuple[tuple[float, ...], ...]

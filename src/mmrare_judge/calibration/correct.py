@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.ppi import combine, ppi_mean
@@ -14,9 +13,10 @@ from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
 from mmrare_judge.calibration.vectors import Codes, Floats, cluster_codes, count_clusters, floats
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 
-class CorrectedScore(BaseModel):
+class CorrectedScore(Record):
     """A score, raw and corrected.
 
     Attributes:
@@ -30,8 +30,6 @@ class CorrectedScore(BaseModel):
         with_gold: Units that have gold labels.
         abstained: Units on which the judge gave no verdict.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw: Estimate
     labelled: Estimate

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from mmrare_judge.record import Record
 
 FEW_CLUSTERS = 20
 """Below this many clusters intervals are rough, or there are none."""
 
 
-class Interval(BaseModel):
+class Interval(Record):
     """A confidence interval.
 
     Attributes:
@@ -19,8 +21,6 @@ class Interval(BaseModel):
         undefined: Resamples in which the statistic was undefined, which were left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     low: float
     high: float
     level: float = Field(default=0.95, gt=0, lt=1)
@@ -28,7 +28,7 @@ class Interval(BaseModel):
     undefined: int = 0
 
 
-class Estimate(BaseModel):
+class Estimate(Record):
     """One statistic.
 
     Attributes:
@@ -40,8 +40,6 @@ class Estimate(BaseModel):
         missing: Units that were left out because a rating was missing.
         reason: Why ``value`` or ``interval`` is ``None``, or what to beware of.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     value: float | None

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_label import GoldLabel
+from mmrare_judge.record import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RaterCard(_Record):
+class RaterCard(Record):
     """What one rater did: labels given, cells left empty, units never shown."""
 
     given: int
@@ -23,7 +18,7 @@ class RaterCard(_Record):
     absent: int
 
 
-class CriterionCard(_Record):
+class CriterionCard(Record):
     """What is known of one criterion.
 
     Attributes:
@@ -40,7 +35,7 @@ class CriterionCard(_Record):
     per_unit: Mapping[int, int]
 
 
-class DataCard(_Record):
+class DataCard(Record):
     """A gold file at a glance.
 
     Attributes:

@@ -7,18 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.calibration.gold import Gold, gold_from
 from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.ratings import Scale
 from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.record import Record
 from mmrare_judge.tables_io import Row, stream_rows
 
 PARQUET = (".parquet", ".pq")
 
 
-class GoldColumns(BaseModel):
+class GoldColumns(Record):
     """Which column holds what.
 
     Attributes:
@@ -35,8 +34,6 @@ class GoldColumns(BaseModel):
         criteria: In a wide table, the columns that are criteria.
         only_criterion: The criterion of the whole file, where no column says it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item: str = "item"
     system: str = "system"

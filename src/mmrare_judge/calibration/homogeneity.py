@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.libraries import scipy_stats
 from mmrare_judge.calibration.patterns import Floats, joint
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 EXACT_BELOW = 25
 """With fewer discordant pairs McNemar's test is the exact binomial one."""
@@ -17,7 +17,7 @@ NEVER_DIFFER = "the raters never differ"
 NO_PAIR = "no unit has both labels"
 
 
-class HomogeneityTest(BaseModel):
+class HomogeneityTest(Record):
     """A test of equal margins.
 
     Attributes:
@@ -28,8 +28,6 @@ class HomogeneityTest(BaseModel):
         n: Pairs it rests on.
         reason: Why there is no test, or what to beware of.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     statistic: float | None

@@ -5,18 +5,19 @@ from __future__ import annotations
 from math import inf
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.ceiling_sides import Side, Versus
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 Verdict = Literal["non-inferior", "inferior", "inconclusive", "undefined"]
 
 
-class NonInferiority(BaseModel):
+class NonInferiority(Record):
     """The outcome of a non-inferiority test.
 
     Attributes:
@@ -27,8 +28,6 @@ class NonInferiority(BaseModel):
         side: Judge, clinicians and their difference.
         sentence: The verdict in words.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     statistic: str
     margin: float = Field(gt=0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.confidence import stated
 from mmrare_judge.calibration.confidence_bins import bin_edges, bin_means, placed
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.regression import clustered_mean, cut
 from mmrare_judge.calibration.vectors import count_clusters
+from mmrare_judge.record import Record
 
 
-class BrierScore(BaseModel):
+class BrierScore(Record):
     """The Brier score and its parts: ``score = reliability - resolution + uncertainty + within``.
 
     Attributes:
@@ -23,8 +23,6 @@ class BrierScore(BaseModel):
         uncertainty: ``p (1 - p)`` of the overall share; no merit of the judge.
         within: What the bins hide; 0 where every confidence value has its own bin.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     score: Estimate
     reliability: float | None = None

@@ -9,16 +9,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from mmrare_judge.calibration.patterns import Floats, Ints, Patterns
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 Level = Literal["nominal", "ordinal", "interval", "continuous"]
 Label = str | float | None
 
 
-class Scale(BaseModel):
+class Scale(Record):
     """The labels raters may give, as declared; never inferred from the labels at hand.
 
     Attributes:
@@ -32,8 +33,6 @@ class Scale(BaseModel):
     >>> Scale(level="ordinal", categories=("0", "1", "2")).points
     (0.0, 1.0, 2.0)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: Level
     categories: tuple[str, ...] = ()

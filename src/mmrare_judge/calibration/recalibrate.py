@@ -6,7 +6,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.calibration_error import expected_calibration_error
 from mmrare_judge.calibration.confidence import probabilities
@@ -32,12 +31,13 @@ from mmrare_judge.calibration.vectors import (
     count_clusters,
 )
 from mmrare_judge.errors import ConfigError
+from mmrare_judge.record import Record
 
 FEWEST_OF_EACH = 10
 """With fewer right or wrong verdicts there is nothing to fit a curve of three numbers to."""
 
 
-class ConfidenceScores(BaseModel):
+class ConfidenceScores(Record):
     """How good confidences are.
 
     Attributes:
@@ -46,14 +46,12 @@ class ConfidenceScores(BaseModel):
         ece: Expected calibration error over ten bins of equal mass.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     brier: Estimate
     log_loss: Estimate
     ece: Estimate
 
 
-class Recalibration(BaseModel):
+class Recalibration(Record):
     """A recalibration and what it is worth on cases it has not seen.
 
     Attributes:
@@ -68,8 +66,6 @@ class Recalibration(BaseModel):
         gain: Brier score before minus after, paired; above 0 recalibrating helped.
         reason: Why there is none.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asked: str
     recalibrator: Recalibrator | None = None

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from mmrare_judge.calibration.confidence import probabilities
 from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.record import Record
 
 EDGE = 1e-6
 """Logarithms of 0 do not exist: a stated confidence of 0 or 1 is read as so far from it."""
@@ -17,8 +18,8 @@ EDGE = 1e-6
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class _Record(Record):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Unchanged(_Record):

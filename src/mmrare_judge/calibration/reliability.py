@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.confidence import stated
 from mmrare_judge.calibration.confidence_bins import Binning, bin_edges, bin_means, placed
 from mmrare_judge.calibration.estimate import Interval
 from mmrare_judge.calibration.proportions import design_share, wilson
 from mmrare_judge.calibration.vectors import Codes, Floats
+from mmrare_judge.record import Record
 
 
-class ReliabilityBin(BaseModel):
+class ReliabilityBin(Record):
     """One point of the reliability diagram.
 
     Attributes:
@@ -24,8 +24,6 @@ class ReliabilityBin(BaseModel):
         share: The share of right ones among them.
         interval: Wilson's interval of that share.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: float
     high: float

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.regression import Slope, clustered_mean, cut
 from mmrare_judge.calibration.vectors import Floats, cluster_codes, floats
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 
-class Retest(BaseModel):
+class Retest(Record):
     """What changes when the same judge grades the same thing again.
 
     Attributes:
@@ -21,14 +21,12 @@ class Retest(BaseModel):
         spread: Mean standard deviation within a unit, in points.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     agreement: Estimate
     flipped: Estimate
     spread: Estimate
 
 
-class JudgeComparison(BaseModel):
+class JudgeComparison(Record):
     """Two judges on the same units with gold.
 
     Attributes:
@@ -39,8 +37,6 @@ class JudgeComparison(BaseModel):
         error_gain: Mean absolute error of the second minus that of the first.
         p_value: Of ``accuracy_gain``, two-sided, cluster-robust.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     same: Estimate
     only_first: int

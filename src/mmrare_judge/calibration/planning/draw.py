@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge.calibration.gold_label import Unit
 from mmrare_judge.calibration.planning.design import (
@@ -18,13 +17,10 @@ from mmrare_judge.calibration.planning.design import (
     label_design,
 )
 from mmrare_judge.calibration.planning.frame import Candidate
+from mmrare_judge.record import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SampledUnit(_Record):
+class SampledUnit(Record):
     """A unit to label.
 
     Attributes:
@@ -38,7 +34,7 @@ class SampledUnit(_Record):
     inclusion: float
 
 
-class SampledStratum(_Record):
+class SampledStratum(Record):
     """A stratum, and how much of it was drawn.
 
     Attributes:
@@ -55,7 +51,7 @@ class SampledStratum(_Record):
     labels: int
 
 
-class LabelSample(_Record):
+class LabelSample(Record):
     """What to label next.
 
     Attributes:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from pydantic import BaseModel, ConfigDict
-
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 
 MOST = 10_000_000
 """No plan goes beyond so many labels."""
 
 
-class Plan(BaseModel):
+class Plan(Record):
     """A plan; frozen.
 
     Attributes:
         sentence: The plan in words.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sentence: str
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
+from mmrare_judge.record import Record
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.spec import judge_spec
 from mmrare_judge.validation import shortened
@@ -37,7 +38,7 @@ class GoldFile(GoldSource):
         return GoldSource(name=self.name, source=self.source, licence=self.licence)
 
 
-class StudyFile(BaseModel):
+class StudyFile(Record):
     """A study; paths are relative to its file.
 
     Attributes:
@@ -51,8 +52,6 @@ class StudyFile(BaseModel):
         rubric: The rubric's name or file.
         options: What was decided beforehand.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     gold: GoldFile
     grades: str | None = None

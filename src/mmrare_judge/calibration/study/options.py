@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mmrare_judge.calibration.alt_test_outcome import Scoring
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.consensus import Rule
 from mmrare_judge.calibration.statistics_table import STATISTICS
 from mmrare_judge.clock import today
+from mmrare_judge.record import Record
 
 
-class GoldSource(BaseModel):
+class GoldSource(Record):
     """What is known of the gold labels beside the labels themselves.
 
     Attributes:
@@ -23,14 +24,12 @@ class GoldSource(BaseModel):
         licence: On which terms.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str = "gold labels"
     source: str = "not stated"
     licence: str = "not stated"
 
 
-class StudyOptions(BaseModel):
+class StudyOptions(Record):
     """The choices of a calibration study; the margin belongs here, before the labels are seen.
 
     Attributes:
@@ -56,8 +55,6 @@ class StudyOptions(BaseModel):
         gold: Name, source and licence of the gold labels.
         dated: The date of the study.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = ""
     judge: str | None = None

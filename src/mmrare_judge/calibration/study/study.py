@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mmrare_judge._version import __version__
 from mmrare_judge.calibration.correct import CorrectedScore
@@ -45,11 +44,12 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item
 from mmrare_judge.prediction import Prediction
+from mmrare_judge.record import Record
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.signature import Signature
 
 
-class Study(BaseModel):
+class Study(Record):
     """A finished study: everything its report shows, and what it is bound to.
 
     Attributes:
@@ -66,8 +66,6 @@ class Study(BaseModel):
         findings: What was found.
         package: Version of this package.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = 1
     judge: str
