@@ -15,7 +15,8 @@ ROOT = Path(mmrare_judge.__file__).parent
 LAYERS = (
     {"_version", "by_identity", "clock", "errors", "lazy_names", "record"},
     # values and texts, about nothing in particular
-    {"crew", "text", "yaml_source", "loop", "notices", "validation", "signature"},
+    {"crew", "loop", "notices", "signature", "validation", "yaml_source"},
+    {"folding", "near_match", "text"},
     {"independence", "label_positions", "label_tokens", "retry", "certificate"},
     # what is graded, by what, and what comes out
     {"item", "item_fields", "criterion", "criterion_problems", "rubric", "rubric_reading"},

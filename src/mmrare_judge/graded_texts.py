@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mmrare_judge.errors import InputError
+from mmrare_judge.folding import is_blank
 from mmrare_judge.grade import Grade
 from mmrare_judge.prompt import neutralise
 from mmrare_judge.replay import Replay
 from mmrare_judge.task import Task
-from mmrare_judge.text import is_blank
 
 
 def check_texts(grade: Grade, task: Task, replay: Replay) -> None:

@@ -16,10 +16,10 @@ from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
 from mmrare_judge.clock import today
 from mmrare_judge.disagreement import disagreements
-from mmrare_judge.evidence import APPROXIMATE
 from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
 from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_verdicts

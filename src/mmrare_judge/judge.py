@@ -13,6 +13,7 @@ from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
+from mmrare_judge.folding import is_blank
 from mmrare_judge.gate import Gate
 from mmrare_judge.grade import Grade, Unscored, Verdict
 from mmrare_judge.grading import (
@@ -34,7 +35,6 @@ from mmrare_judge.rubric import Rubric
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec
 from mmrare_judge.task import Task
-from mmrare_judge.text import is_blank
 from mmrare_judge.verdicts import doubts, settle
 
 JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None

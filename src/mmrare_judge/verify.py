@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from mmrare_judge.grade import Level2, ListCoverage
 from mmrare_judge.item import Item, Relation, Track
-from mmrare_judge.lexical.demands import Element, compile_element, compile_prohibited
+from mmrare_judge.lexical.demands import compile_element, compile_prohibited
 from mmrare_judge.lexical.document import Document, read
+from mmrare_judge.lexical.element import Element
 from mmrare_judge.lexical.elements import match_element
 from mmrare_judge.lexical.relations import stated_relations
 from mmrare_judge.lexical.terms import Terms

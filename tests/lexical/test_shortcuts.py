@@ -10,7 +10,8 @@ from mmrare_judge.lexical.headings import negated_items
 from mmrare_judge.lexical.lazy import lazy
 from mmrare_judge.lexical.numbers import UNIT, plain_number
 from mmrare_judge.lexical.sentences import sentence_starts
-from mmrare_judge.lexical.terms import Term, Terms
+from mmrare_judge.lexical.term import Term
+from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.lexical.tokens import tokens_of, words_of
 
 INSIDE = "\u00ad\u200b-\u200d\u2060\ufeff\u0300-\u036f"

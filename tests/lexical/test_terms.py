@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.lexical.terms import KINDS, Term, Terms
+from mmrare_judge.lexical.term import KINDS, Term
+from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.lexical.tokens import words_of
 
 

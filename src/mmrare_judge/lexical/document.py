@@ -14,7 +14,8 @@ from typing import NamedTuple
 from mmrare_judge.lexical.lazy import lazy
 from mmrare_judge.lexical.negated import Negated
 from mmrare_judge.lexical.stems import stem
-from mmrare_judge.lexical.terms import Found, Kind, Terms
+from mmrare_judge.lexical.term import Kind
+from mmrare_judge.lexical.terms import Found, Terms
 from mmrare_judge.lexical.tokens import Bounds, Cut, Token, bounds_of, cut, cuts_of
 
 _FIRST = itemgetter(1)

@@ -17,8 +17,9 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from mmrare_judge.grade import ElementMatch, Span
-from mmrare_judge.lexical.demands import Element, Kind, compile_prohibited
+from mmrare_judge.lexical.demands import compile_prohibited
 from mmrare_judge.lexical.document import Document, Stretch
+from mmrare_judge.lexical.element import Element, Kind
 from mmrare_judge.lexical.terms import Terms
 
 WINDOWS: dict[Kind, int] = {"name": 1, "order": 3, "statement": 3}

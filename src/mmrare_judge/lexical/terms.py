@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import compress
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from mmrare_judge.errors import InputError
+from mmrare_judge.lexical.term import Term, read_terms, terms_in
 from mmrare_judge.lexical.tokens import words_of
 from mmrare_judge.signature import content_hash
-
-Kind = Literal["drug", "class", "test", "procedure", "route", "schedule", "condition", "word"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-_COLUMNS = "name, kind, variants separated by |, source; separated by tabs"
-
-
-@dataclass(frozen=True)
-class Term:
-    """One thing, and everything it is called.
-
-    Attributes:
-        name: What it is called here.
-        kind: One of `KINDS`.
-        variants: Its other names: abbreviations, brands, lay words.
-        source: Where the equation comes from.
-    """
-
-    name: str
-    kind: Kind
-    variants: tuple[str, ...] = ()
-    source: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names, the main one first."""
-        return (self.name, *self.variants)
-
 
 Found = tuple[int, int, int, Term]
 """One place where a term stands: number of the sentence, first word, behind the last, the term."""
@@ -185,7 +157,7 @@ class Terms:
         Raises:
             InputError: The file cannot be read, or makes two things one.
         """
-        added = {term.name: term for term in _read(Path(path))}
+        added = {term.name: term for term in read_terms(Path(path))}
         kept = [term for term in self.rows if term.name not in added]
         return Terms([*kept, *added.values()])
 
@@ -196,7 +168,7 @@ class Terms:
         Raises:
             InputError: The file cannot be read, or makes two things one.
         """
-        return cls(_read(Path(path)))
+        return cls(read_terms(Path(path)))
 
     @staticmethod
     def default() -> Terms:
@@ -216,32 +188,4 @@ def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=1)
 def _default() -> Terms:
     file = resources.files("mmrare_judge.tables") / "terms.tsv"
-    return Terms(list(_rows(file.read_text(encoding="utf-8"), "terms.tsv")))
-
-
-def _read(path: Path) -> list[Term]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=str(path)) from error
-    return list(_rows(text, str(path)))
-
-
-def _rows(text: str, file: str) -> Iterator[Term]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = number == 1 and line.split("\t")[:2] == ["name", "kind"]
-        if line.strip() and not line.startswith("#") and not header:
-            yield _row(line, file, number)
-
-
-def _row(line: str, file: str, number: int) -> Term:
-    cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) not in (3, 4) or not words_of(cells[0]):
-        problem = f"{line!r} is no row of terms"
-        raise InputError(problem, remedy=f"Write {_COLUMNS}", file=file, row=number)
-    name, kind, variants, source = (*cells, "")[:4]
-    if kind not in KINDS:
-        problem = f"kind {kind!r} is unknown"
-        raise InputError(problem, remedy=f"Kinds are {', '.join(KINDS)}", file=file, row=number)
-    others = tuple(variant.strip() for variant in variants.split("|") if words_of(variant))
-    return Term(name=name, kind=kind, variants=others, source=source)
+    return Terms(list(terms_in(file.read_text(encoding="utf-8"), "terms.tsv")))
