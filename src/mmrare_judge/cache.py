@@ -143,7 +143,7 @@ def open_store(directory: Path) -> Any:
             disk=_bytes_only_disk(),
             eviction_policy="none",  # the default drops entries past 1 GiB without a word
             statistics=0,
-            sqlite_cache_size=512,  # pages beside those that are mapped, 2 MB; the default is 32
+            sqlite_cache_size=128,  # pages of 4 KB, each thread its own; the default is 32 MB
         )
     except _STORE_FAULTS as error:
         raise OutputError(
