@@ -185,7 +185,7 @@ class Judge:
     def write_kept(self) -> None:
         """Write the finished grades that wait to be kept beside the replies, if any do.
 
-        Some tens are written at a time; at its end a run writes the last ones so.
+        Some tens are written at a time, and the last ones at the end of a run or of the process.
         """
         if self._kept is not None:
             self._kept.write()
