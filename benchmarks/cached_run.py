@@ -35,7 +35,7 @@ from mmrare_judge import Item, Judge, Prediction, Run
 from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import Reply
 from mmrare_judge.cache import ReplyCache
-from mmrare_judge.grade import Usage
+from mmrare_judge.usage import Usage
 
 SETTINGS: dict[str, Any] = {"api_base": "http://localhost:1/v1", "backend": "direct"}
 MODEL = "openai/bench"

@@ -11,7 +11,8 @@ from makers import RUBRIC
 from mmrare_judge.calibration.gold import Gold, gold_from
 from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.judge_labels import scales_of
-from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Verdict
+from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.rubric_reading import parse_rubric
 from mmrare_judge.scoring import score_verdicts

@@ -18,8 +18,8 @@ from mmrare_judge.cache_check import cache_faults, cache_stats
 from mmrare_judge.cache_cli import cache_app
 from mmrare_judge.cache_import import import_bundle
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.grade import Usage
 from mmrare_judge.replay import Replay
+from mmrare_judge.usage import Usage
 
 
 def request(number: int, **changes: Any) -> Request:

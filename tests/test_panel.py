@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from makers import small_rubric
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
+from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.independence import correlation, effective_number
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate, judge_key
 from mmrare_judge.panel_report import panel_report
@@ -20,6 +21,7 @@ from mmrare_judge.rubric import Rubric
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.signature import Signature
+from mmrare_judge.usage import Usage
 
 SMALL = small_rubric()
 """Two criteria: quality of weight 3, safe of weight 1; NO and YES are worth 0 and 1."""

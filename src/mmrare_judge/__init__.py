@@ -21,17 +21,11 @@ if _TYPE_CHECKING:
         OutputError,
         RubricError,
     )
-    from mmrare_judge.grade import (
-        Evidence,
-        Grade,
-        Level2,
-        Unscored,
-        Usage,
-        Verdict,
-    )
+    from mmrare_judge.grade import Evidence, Grade, Unscored, Verdict
     from mmrare_judge.item import Item, Reference
     from mmrare_judge.judge import Judge
     from mmrare_judge.ledger import iter_grades, read_grades
+    from mmrare_judge.level2_result import Level2
     from mmrare_judge.lexical.terms import Terms
     from mmrare_judge.limits import Limits
     from mmrare_judge.pairing import Pairing, pair_up
@@ -46,6 +40,7 @@ if _TYPE_CHECKING:
     from mmrare_judge.signature import Signature
     from mmrare_judge.spec import JudgeSpec
     from mmrare_judge.summary import Summary, summarise
+    from mmrare_judge.usage import Usage
     from mmrare_judge.verify import verify
 
 __all__ = [
@@ -99,7 +94,9 @@ _NAMES_BY_MODULE = {
     "criterion": "Criterion Level",
     "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
     "OutputError RubricError",
-    "grade": "Evidence Grade Level2 Unscored Usage Verdict",
+    "grade": "Evidence Grade Unscored Verdict",
+    "level2_result": "Level2",
+    "usage": "Usage",
     "item": "Item Reference",
     "judge": "Judge",
     "ledger": "iter_grades read_grades",

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from mmrare_judge.budget import Budget
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 from mmrare_judge.gate import Need
-from mmrare_judge.grade import Usage
 from mmrare_judge.pieces import piece_of_work
 from mmrare_judge.rate_window import Window
+from mmrare_judge.usage import Usage
 
 LONGEST_PAUSE = 900.0
 """Seconds a provider may ask everything to be held back; with more, it cannot be worked with now.

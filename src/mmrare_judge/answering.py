@@ -17,9 +17,10 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.grade import Unscored, UnscoredKind, Usage
+from mmrare_judge.grade import Unscored, UnscoredKind
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment
+from mmrare_judge.usage import Usage
 
 _REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
     FormatError: "format",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.gate import Need
-from mmrare_judge.grade import Usage
+from mmrare_judge.usage import Usage
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmrare_judge.grade import Usage
+from mmrare_judge.usage import Usage
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
-from mmrare_judge.item import Relation, Track
+from mmrare_judge.item import Track
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.record import Record
 from mmrare_judge.signature import Signature
 from mmrare_judge.text import Text
+from mmrare_judge.usage import Usage
 
 Source = Literal["prediction", "reference", "criterion", "item"]
 Match = Literal["exact", "normalised", "approximate", "wrong_source", "not_found"]
@@ -86,56 +88,6 @@ class Verdict(Record):
     elements: tuple[Verdict, ...] = ()
 
 
-class Usage(Record):
-    """What a grade cost, every attempt counted: failed ones, retries and re-asks too.
-
-    Attributes:
-        calls: Requests that were sent.
-        retries: Of those, repeats after a transport fault.
-        reasks: Of those, repeats after a reply that could not be used or verified.
-        prompt_tokens: Tokens sent, as the provider counted them.
-        completion_tokens: Tokens received.
-        cost: US dollars; ``None`` where the price of the model is not known.
-        extra_tokens: Of the tokens, those of re-asks and of attempts whose reply was of no use.
-        extra_cost: Of the cost, theirs.
-    """
-
-    calls: int = 0
-    retries: int = 0
-    reasks: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = 0.0
-    extra_tokens: int = 0
-    extra_cost: float | None = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        if other == _NOTHING:
-            return self
-        return Usage(
-            calls=self.calls + other.calls,
-            retries=self.retries + other.retries,
-            reasks=self.reasks + other.reasks,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost=_sum(self.cost, other.cost),
-            extra_tokens=self.extra_tokens + other.extra_tokens,
-            extra_cost=_sum(self.extra_cost, other.extra_cost),
-        )
-
-    def as_extra(self) -> Usage:
-        """The same, all of it counted as extra."""
-        tokens = self.prompt_tokens + self.completion_tokens
-        return self.model_copy(update={"extra_tokens": tokens, "extra_cost": self.cost})
-
-
-_NOTHING = Usage()
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
-
-
 class Unscored(Record):
     """Why the judge could not be asked.
 
@@ -155,62 +107,6 @@ class Bounds(Record):
 
     worst: float = Field(ge=0, le=1)
     best: float = Field(ge=0, le=1)
-
-
-class Span(Record):
-    """A stretch of the prediction: ``prediction[start:end] == text``."""
-
-    start: int
-    end: int
-    text: Text
-
-
-class ElementMatch(Record):
-    """Whether one element of a reference list is stated in the prediction.
-
-    Attributes:
-        element: The element, as the reference has it.
-        found: Stated and not negated.
-        negated: Mentioned, but only to be avoided, denied or ruled unnecessary.
-        span: The stretch that was matched, negated or not.
-    """
-
-    element: Text
-    found: bool
-    negated: bool = False
-    span: Span | None = None
-
-
-class ListCoverage(Record):
-    """How much of one reference list the prediction states.
-
-    Attributes:
-        field: The field of `Reference`.
-        elements: One entry an element, in the reference's order.
-        coverage: Share of the elements found, 0 to 1; ``None`` for an empty list.
-    """
-
-    field: str
-    elements: tuple[ElementMatch, ...]
-    coverage: float | None
-
-
-class Level2(Record):
-    """Deterministic verification of a prediction; no model takes part.
-
-    Attributes:
-        lists: Coverage of every list the track has.
-        violations: Elements of ``must_not`` that the prediction recommends.
-        relation_expected: The reference's relation (cross-image).
-        relation_found: The one relation the prediction states; ``None`` if none or several.
-        token_f1: 0 to 1, best over the answer and its aliases (diagnosis).
-    """
-
-    lists: tuple[ListCoverage, ...] = ()
-    violations: tuple[ElementMatch, ...] = ()
-    relation_expected: Relation | None = None
-    relation_found: Relation | None = None
-    token_f1: float | None = None
 
 
 class Disagreement(Record):

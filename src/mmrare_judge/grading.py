@@ -16,8 +16,9 @@ from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
 from mmrare_judge.clock import today
 from mmrare_judge.disagreement import disagreements
-from mmrare_judge.grade import Bounds, Grade, Level2, Unscored, Usage, Verdict
+from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.item import Item
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.prompt import PROMPT_HASH
@@ -26,6 +27,7 @@ from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.signature import Signature, content_hash
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessment, Task
+from mmrare_judge.usage import Usage
 from mmrare_judge.verdicts import by_criterion, empty_verdicts
 from mmrare_judge.verify import verify
 

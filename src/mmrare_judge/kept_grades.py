@@ -12,7 +12,7 @@ from mmrare_judge.backends.base import Reply
 from mmrare_judge.cache import GRADES, ReplyCache
 from mmrare_judge.cache_entry import deflated, inflated
 from mmrare_judge.certificate import UNCALIBRATED
-from mmrare_judge.grade import Grade, Usage
+from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading, calibrated_now, signature_of
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.own_source import OWN_SOURCE
@@ -21,6 +21,7 @@ from mmrare_judge.shelf import Shelf
 from mmrare_judge.signature import canonical_json, content_hash
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Assessor
+from mmrare_judge.usage import Usage
 
 
 class _Kept(Record):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.grade import Grade, Usage
+from mmrare_judge.grade import Grade
 from mmrare_judge.signature import canonical_json
+from mmrare_judge.usage import Usage
 
 GRADES = "grades.jsonl"
 SUPERSEDED = "superseded.jsonl"

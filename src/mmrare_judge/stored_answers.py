@@ -14,10 +14,11 @@ from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.cache_entry import in_short
 from mmrare_judge.drafting import drafts_of
 from mmrare_judge.errors import CacheMissError
-from mmrare_judge.grade import Grade, Usage, Verdict
+from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.replay import Replay
 from mmrare_judge.schema import reply_model, shape
 from mmrare_judge.task import Draft, Question, Task
+from mmrare_judge.usage import Usage
 
 
 @dataclass

@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mmrare_judge.grade import Grade, Level2, Usage, Verdict
+from mmrare_judge.grade import Grade, Verdict
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.record import Record
 from mmrare_judge.signature import Signature, Signatures
+from mmrare_judge.usage import Usage
 
 
 class CriterionSummary(Record):

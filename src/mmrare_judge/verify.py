@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mmrare_judge.grade import Level2, ListCoverage
 from mmrare_judge.item import Item, Relation, Track
+from mmrare_judge.level2_result import Level2, ListCoverage
 from mmrare_judge.lexical.demands import compile_element, compile_prohibited
 from mmrare_judge.lexical.document import Document, read
 from mmrare_judge.lexical.element import Element

@@ -36,9 +36,9 @@ from mmrare_judge.errors import (
     TransportError,
 )
 from mmrare_judge.gate import Need
-from mmrare_judge.grade import Usage
 from mmrare_judge.retry import Backoff
 from mmrare_judge.spec import JudgeSpec
+from mmrare_judge.usage import Usage
 from server import ScriptedServer, Step, chat, error, hang, rate_limited, refused, reset
 
 

@@ -15,7 +15,8 @@ from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
 from mmrare_judge.calibration.judge_labels import labels_of, scales_of
 from mmrare_judge.calibration.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError, MissingExtraError
-from mmrare_judge.grade import Bounds, Grade, Level2, Verdict
+from mmrare_judge.grade import Bounds, Grade, Verdict
+from mmrare_judge.level2_result import Level2
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.signature import Signature
 

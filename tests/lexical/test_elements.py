@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.grade import ElementMatch
+from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
 from mmrare_judge.lexical.elements import match_element, match_prohibited

@@ -21,9 +21,9 @@ from mmrare_judge.backends.secrecy import hidden_in, presentable
 from mmrare_judge.backends.wire import Payload, Wire, plain
 from mmrare_judge.errors import ConfigError, MMRareJudgeError
 from mmrare_judge.gate import Gate, Need, OpenGate
-from mmrare_judge.grade import Usage
 from mmrare_judge.retry import Backoff, with_retries
 from mmrare_judge.spec import JudgeSpec
+from mmrare_judge.usage import Usage
 
 _NAMES_A_LIMIT = re.compile(r"(?:min|max)(?:Length|Items)\b")
 _NO_NEED = Need()

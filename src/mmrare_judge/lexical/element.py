@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from mmrare_judge.grade import ElementMatch
+from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.lexical.lazy import lazy
 
 Kind = Literal["name", "order", "statement"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from mmrare_judge.grade import ElementMatch, Span
+from mmrare_judge.element_match import ElementMatch, Span
 from mmrare_judge.lexical.demands import compile_prohibited
 from mmrare_judge.lexical.document import Document, Stretch
 from mmrare_judge.lexical.element import Element, Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from mmrare_judge.criterion import Criterion
-from mmrare_judge.grade import ElementMatch
+from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
 from mmrare_judge.lexical.dosing import dosings
