@@ -13,10 +13,10 @@ from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.level2_result import Level2
+from mmrare_judge.records import Signature
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.rubric_reading import parse_rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.signature import Signature
 
 SMALL = parse_rubric(RUBRIC)
 CRITERIA = ("quality", "safe")

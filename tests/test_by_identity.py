@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from mmrare_judge.by_identity import ByIdentity
+from mmrare_judge.records import ByIdentity
 
 
 class Words(list[str]):

@@ -10,8 +10,8 @@ from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.cache_entry import Entry, request_content
 from mmrare_judge.errors import OutputError
+from mmrare_judge.records import content_hash
 from mmrare_judge.replay import Replay
-from mmrare_judge.signature import content_hash
 from mmrare_judge.usage import Usage
 
 REQUEST = Request(

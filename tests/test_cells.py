@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmrare_judge.cells import absent, entries, identifier, text
 from mmrare_judge.errors import InputError
 from mmrare_judge.metadata import plain
-from mmrare_judge.validation import shortened
+from mmrare_judge.records import shortened
 
 # The protocol: a JSON list; else text split on ";"; empty or NaN is the empty list; a JSON scalar
 # is a list of one; commas are never split.

@@ -17,7 +17,7 @@ from mmrare_judge.certificate import (
     read_certificate,
 )
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.signature import Signature
+from mmrare_judge.records import Signature
 from mmrare_judge.thresholds import Thresholds, failures
 from study_makers import signature
 

@@ -12,7 +12,7 @@ import pytest
 from mmrare_judge.errors import RubricError
 from mmrare_judge.rubric_reading import parse_rubric
 from mmrare_judge.spec import JudgeSpec
-from mmrare_judge.yaml_source import parse_yaml
+from mmrare_judge.yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

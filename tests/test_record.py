@@ -8,7 +8,7 @@ from functools import cached_property
 import pytest
 from pydantic import ValidationError
 
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class Named(Record):

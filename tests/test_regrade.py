@@ -25,11 +25,11 @@ from mmrare_judge.errors import (
     TransportError,
 )
 from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.records import content_hash
 from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades
 from mmrare_judge.replay import Replay
 from mmrare_judge.rubric_reading import load_rubric, parse_rubric
-from mmrare_judge.signature import content_hash
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 MADE_THEN = {"key", "usage", "saved", "cached"}

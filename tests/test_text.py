@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmrare_judge.folding import _SPACES, fold, folded
-from mmrare_judge.text import clean, count_unstorable
+from mmrare_judge.records import clean, count_unstorable
 
 ANY_TEXT = st.text(st.characters())
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))

@@ -1,6 +1,6 @@
 import pytest
 
-from mmrare_judge.yaml_source import YamlError, parse_yaml
+from mmrare_judge.yaml import YamlError, parse_yaml
 
 
 def test_every_value_knows_its_line() -> None:

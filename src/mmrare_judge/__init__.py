@@ -31,13 +31,13 @@ if _TYPE_CHECKING:
     from mmrare_judge.pairing import Pairing, pair_up
     from mmrare_judge.prediction import Prediction, read_predictions
     from mmrare_judge.reading import iter_items, read_items
+    from mmrare_judge.records import Signature
     from mmrare_judge.rows import as_item
     from mmrare_judge.rubric import Rubric
     from mmrare_judge.rubric_reading import list_rubrics, load_rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
     from mmrare_judge.shortcuts import agrade, grade, grade_many
-    from mmrare_judge.signature import Signature
     from mmrare_judge.spec import JudgeSpec
     from mmrare_judge.summary import Summary, summarise
     from mmrare_judge.usage import Usage
@@ -92,28 +92,27 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "criterion": "Criterion Level",
-    "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
-    "OutputError RubricError",
+    "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError OutputError RubricError",
     "grade": "Evidence Grade Unscored Verdict",
-    "level2_result": "Level2",
-    "usage": "Usage",
     "item": "Item Reference",
     "judge": "Judge",
     "ledger": "iter_grades read_grades",
+    "level2_result": "Level2",
     "lexical.terms": "Terms",
     "limits": "Limits",
     "pairing": "Pairing pair_up",
     "prediction": "Prediction read_predictions",
     "reading": "iter_items read_items",
+    "records": "Signature",
     "rows": "as_item",
     "rubric": "Rubric",
     "rubric_reading": "list_rubrics load_rubric",
     "run": "Run",
     "run_report": "RunReport",
     "shortcuts": "agrade grade grade_many",
-    "signature": "Signature",
     "spec": "JudgeSpec",
     "summary": "Summary summarise",
+    "usage": "Usage",
     "verify": "verify",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)

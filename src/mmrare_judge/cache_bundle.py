@@ -19,9 +19,8 @@ from mmrare_judge._version import __version__
 from mmrare_judge.cache_check import Fault, checked_entries
 from mmrare_judge.cache_entry import Entry, shows_secret
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record, canonical_json
 from mmrare_judge.replay import Replay
-from mmrare_judge.signature import canonical_json
 
 
 class Header(Record):

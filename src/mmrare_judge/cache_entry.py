@@ -18,8 +18,7 @@ from pydantic import (
 
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.secrecy import redact
-from mmrare_judge.record import Record
-from mmrare_judge.signature import canonical_json, content_hash
+from mmrare_judge.records import Record, canonical_json, content_hash
 
 REQUEST = "request:"
 """What stands before a hash in the key of a request; a reply's key is the hash alone."""

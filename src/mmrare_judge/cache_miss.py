@@ -9,9 +9,8 @@ from typing import Any
 from mmrare_judge.backends.base import Request
 from mmrare_judge.cache_entry import request_content
 from mmrare_judge.errors import CacheMissError
+from mmrare_judge.records import canonical_json, shortened
 from mmrare_judge.replay import Replay
-from mmrare_judge.signature import canonical_json
-from mmrare_judge.validation import shortened
 
 _LOOKED_AT = 5_000  # requests compared at most; more would take longer than the answer is worth
 

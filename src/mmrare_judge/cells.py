@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from mmrare_judge.errors import InputError
 from mmrare_judge.notices import Notices
-from mmrare_judge.validation import shortened
+from mmrare_judge.records import shortened
 
 LIST_REMEDY = 'Write a JSON list of strings, such as ["aspirin", "live vaccines"]'
 COMMAS_REMARK = (

@@ -15,8 +15,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.record import Record
-from mmrare_judge.signature import Signature, canonical_json, content_hash
+from mmrare_judge.records import Record, Signature, canonical_json, content_hash
 
 Status = Literal["calibrated", "stale", "uncalibrated"]
 Tone = Literal["good", "bad", "open"]

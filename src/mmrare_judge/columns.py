@@ -10,7 +10,7 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.item import RELATIONS, Item, Reference, Track
 from mmrare_judge.metadata import json_or_text, metadata_of
 from mmrare_judge.notices import Notices
-from mmrare_judge.validation import built, shortened
+from mmrare_judge.records import built, shortened
 
 LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
     "treatment": {"rubric_must_include": "must_include", "rubric_must_not": "must_not"},

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from mmrare_judge.item import Item
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 EmbeddedRule = Literal[
     "coverage",

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.validation import not_utf8
+from mmrare_judge.records import not_utf8
 
 MAX_CELL = 2**27
 """Characters one cell may have."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mmrare_judge.record import Record
-from mmrare_judge.text import Text
+from mmrare_judge.records import Record, Text
 
 
 class Span(Record):

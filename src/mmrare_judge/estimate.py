@@ -11,7 +11,7 @@ from mmrare_judge.backends.wire import Price
 from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading
 from mmrare_judge.judge import Judge
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 from mmrare_judge.spec import EMBEDDED
 from mmrare_judge.usage import Usage
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer  # noqa: TID251  the command is written in the command line's own terms
 
 from mmrare_judge.certificate import Calibration, Certificate, checked, read_certificate
-from mmrare_judge.clock import today
 from mmrare_judge.errors import InputError
+from mmrare_judge.records import today
 from mmrare_judge.thresholds import Thresholds, failures
 
 FAILED = 6

@@ -9,9 +9,7 @@ from pydantic import Field
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.item import Track
 from mmrare_judge.level2_result import Level2
-from mmrare_judge.record import Record
-from mmrare_judge.signature import Signature
-from mmrare_judge.text import Text
+from mmrare_judge.records import Record, Signature, Text
 from mmrare_judge.usage import Usage
 
 Source = Literal["prediction", "reference", "criterion", "item"]

@@ -12,9 +12,7 @@ from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.secrecy import public_endpoint
-from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
-from mmrare_judge.clock import today
 from mmrare_judge.disagreement import disagreements
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.item import Item
@@ -22,9 +20,9 @@ from mmrare_judge.level2_result import Level2
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.records import ByIdentity, Signature, content_hash, today
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.signature import Signature, content_hash
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessment, Task
 from mmrare_judge.usage import Usage

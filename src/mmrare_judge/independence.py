@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 FEWEST_VOTES = 3
 """Votes two members must share for a correlation: through two points it is always 1 or -1."""

@@ -7,8 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import Field, JsonValue
 
-from mmrare_judge.record import Record
-from mmrare_judge.text import Text
+from mmrare_judge.records import Record, Text
 
 Track = Literal["treatment", "examination", "diagnosis", "cross_image"]
 Relation = Literal["confirm", "complement", "contrast"]

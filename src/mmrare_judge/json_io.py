@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.validation import not_utf8, shortened
+from mmrare_judge.records import not_utf8, shortened
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
 from mmrare_judge.backends.base import Backend
-from mmrare_judge.by_identity import ByIdentity
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
@@ -29,6 +28,7 @@ from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.prediction import Prediction
+from mmrare_judge.records import ByIdentity
 from mmrare_judge.retry import Backoff
 from mmrare_judge.rows import as_item
 from mmrare_judge.rubric import Rubric

@@ -16,9 +16,8 @@ from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading, calibrated_now, signature_of
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.own_source import OWN_SOURCE
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record, canonical_json, content_hash
 from mmrare_judge.shelf import Shelf
-from mmrare_judge.signature import canonical_json, content_hash
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Assessor
 from mmrare_judge.usage import Usage

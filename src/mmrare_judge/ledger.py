@@ -11,7 +11,7 @@ from typing import IO
 
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.grade import Grade
-from mmrare_judge.signature import canonical_json
+from mmrare_judge.records import canonical_json
 from mmrare_judge.usage import Usage
 
 GRADES = "grades.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.item import Relation
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class ListCoverage(Record):

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from mmrare_judge.cells import absent, unboxed
 from mmrare_judge.notices import Notices
-from mmrare_judge.text import clean
+from mmrare_judge.records import clean
 
 MAX_METADATA = 64 * 1024
 """Characters a cell may have to go into metadata."""

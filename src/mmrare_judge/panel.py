@@ -9,8 +9,7 @@ from pydantic import Field
 
 from mmrare_judge.grade import Bounds, Status, UnscoredKind
 from mmrare_judge.item import Track
-from mmrare_judge.record import Record
-from mmrare_judge.text import Text
+from mmrare_judge.records import Record, Text
 from mmrare_judge.usage import Usage
 
 Rule = Literal["majority", "mean", "median"]

@@ -10,9 +10,9 @@ from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.grade import Bounds, Grade, Status, UnscoredKind, Verdict
 from mmrare_judge.panel import Ballot, Member, Panel, Rule
 from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict, same_count
+from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_shares
-from mmrare_judge.signature import Signature, content_hash
 from mmrare_judge.usage import Usage
 
 _NOT_THE_JUDGES = {"reported_model", "mode", "sampling"}

@@ -8,7 +8,7 @@ from math import fsum
 from mmrare_judge.errors import InputError
 from mmrare_judge.independence import Columns, Independence, Seat, independence
 from mmrare_judge.panel import Member, Panel
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class CriterionSpread(Record):

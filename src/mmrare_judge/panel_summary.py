@@ -10,7 +10,7 @@ from typing import Literal
 from mmrare_judge.item import Track
 from mmrare_judge.panel import Panel, PanelVerdict, Rule
 from mmrare_judge.panel_report import PanelReport, panel_report
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class CriterionDecisions(Record):

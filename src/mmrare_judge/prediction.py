@@ -13,10 +13,8 @@ from mmrare_judge.columns import IMAGE_COLUMNS
 from mmrare_judge.errors import InputError
 from mmrare_judge.notices import Notices
 from mmrare_judge.prediction_columns import PredictionColumns
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record, Text, built, count_unstorable, located
 from mmrare_judge.tables_io import EXCEL_CELL, EXCEL_REMARK, Row, stream_rows
-from mmrare_judge.text import Text, count_unstorable
-from mmrare_judge.validation import built, located
 
 
 class Prediction(Record):

@@ -9,9 +9,9 @@ from mmrare_judge.columns import IMAGE_COLUMNS
 from mmrare_judge.errors import InputError
 from mmrare_judge.item import Item, Track
 from mmrare_judge.notices import Notices
+from mmrare_judge.records import located
 from mmrare_judge.rows import read_row, track_name
 from mmrare_judge.tables_io import Row, stream_rows
-from mmrare_judge.validation import located
 
 
 def iter_items(

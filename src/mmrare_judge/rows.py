@@ -12,7 +12,7 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.item import TRACKS, Item, Track
 from mmrare_judge.metadata import plain
 from mmrare_judge.notices import Notices
-from mmrare_judge.validation import built, shortened
+from mmrare_judge.records import built, shortened
 
 _TRACK_WORDS: Mapping[str, Track] = {
     **{track.replace("_", ""): track for track in TRACKS},

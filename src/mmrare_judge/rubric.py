@@ -14,8 +14,7 @@ from mmrare_judge.criterion_problems import criterion_problems
 from mmrare_judge.errors import RubricError
 from mmrare_judge.item import Item, Track
 from mmrare_judge.item_fields import ITEM_FIELDS, REQUIRED_FIELDS, field_value
-from mmrare_judge.record import Record
-from mmrare_judge.signature import content_hash
+from mmrare_judge.records import Record, content_hash
 
 
 class Scoring(Record):

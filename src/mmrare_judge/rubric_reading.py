@@ -65,7 +65,7 @@ def parse_rubric(text: str, *, file: str = "rubric") -> Rubric:
     Raises:
         RubricError: The rubric is wrong: with file, line and remedy.
     """
-    from mmrare_judge.yaml_source import YamlError, parse_yaml
+    from mmrare_judge.yaml import YamlError, parse_yaml
 
     try:
         source = parse_yaml(text)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mmrare_judge.adaptive_gate import AdaptiveGate
 from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.certificate import Calibration, checked
-from mmrare_judge.clock import today
 from mmrare_judge.crew import work_together
 from mmrare_judge.errors import BudgetError, InputError, OutputError
 from mmrare_judge.grade import Grade
@@ -23,6 +22,7 @@ from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.pieces import Piece, piece_of_work
 from mmrare_judge.prediction import Prediction
+from mmrare_judge.records import today
 from mmrare_judge.run_folder import RunFolder, Standing
 from mmrare_judge.run_record import InputFile, record_of
 from mmrare_judge.run_report import Progress, RunReport

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmrare_judge.records import shortened
 from mmrare_judge.run_record import RunRecord
-from mmrare_judge.validation import shortened
 
 _NOT_SPECIFICATION = {"inputs", "package", "started", "rubric_contents"}
 _MOST_LINES = 12  # of one rubric; a wholly different one would fill the screen

@@ -15,7 +15,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.item import TRACKS
 from mmrare_judge.prompt import PROMPT_HASH
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 from mmrare_judge.rubric_reading import load_rubric
 
 if TYPE_CHECKING:

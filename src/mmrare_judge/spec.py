@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, SecretStr, ValidationError
 
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 Mode = Literal["auto", "json_schema", "json", "tools"]
 
@@ -102,7 +102,7 @@ def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    from mmrare_judge.yaml_source import YamlError, parse_yaml
+    from mmrare_judge.yaml import YamlError, parse_yaml
 
     try:
         data = parse_yaml(path.read_text(encoding="utf-8-sig")).data

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.level2_result import Level2
-from mmrare_judge.record import Record
-from mmrare_judge.signature import Signature, Signatures
+from mmrare_judge.records import Record, Signature, Signatures
 from mmrare_judge.usage import Usage
 
 

@@ -12,7 +12,7 @@ from mmrare_judge.csv_io import delimited
 from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.json_io import json_array, json_lines
 from mmrare_judge.notices import Notices
-from mmrare_judge.validation import shortened
+from mmrare_judge.records import shortened
 
 EXCEL_CELL = 32_767
 """Characters an Excel cell can hold; programs that write Excel files cut longer text, silently."""

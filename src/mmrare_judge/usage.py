@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class Usage(Record):

@@ -16,9 +16,9 @@ from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.prediction import Prediction
+from mmrare_judge.records import content_hash
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.run import Run
-from mmrare_judge.signature import content_hash
 from study_makers import SMALL, World, gold_of, graded, signature
 
 OPTIONS = StudyOptions(resampling=Resampling(resamples=200), margin=0.1)

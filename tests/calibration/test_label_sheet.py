@@ -20,8 +20,8 @@ from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.grade import Bounds, Disagreement, Grade, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.plan_cli import plan_app
+from mmrare_judge.records import Signature
 from mmrare_judge.rubric_reading import load_rubric
-from mmrare_judge.signature import Signature
 
 TREATMENT = load_rubric("treatment")
 CRITERIA = [criterion.id for criterion in TREATMENT.criteria]

@@ -15,7 +15,7 @@ from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.calibration.study.terms import Terms, lacking
 from mmrare_judge.calibration.study.verdict import Decision, decision
-from mmrare_judge.signature import Signature
+from mmrare_judge.records import Signature
 from study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)

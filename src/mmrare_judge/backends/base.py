@@ -9,9 +9,7 @@ from typing import Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, JsonValue
 
-from mmrare_judge.by_identity import ByIdentity
-from mmrare_judge.record import Record
-from mmrare_judge.signature import canonical_json, canonical_string, text_hash
+from mmrare_judge.records import ByIdentity, Record, canonical_json, canonical_string, text_hash
 from mmrare_judge.spec import Mode
 from mmrare_judge.usage import Usage
 

@@ -16,7 +16,7 @@ from mmrare_judge.calibration.vectors import (
     floats,
 )
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 STEPS = 100
 """Thresholds that are looked at, at most: evenly spread over the distinct confidences."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
 """The cost-benefit penalties that are always shown together."""

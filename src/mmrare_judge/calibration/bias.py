@@ -17,7 +17,7 @@ from mmrare_judge.calibration.regression import (
 )
 from mmrare_judge.calibration.vectors import Floats, Mask, binary, cluster_codes, floats
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class GroupBias(Record):

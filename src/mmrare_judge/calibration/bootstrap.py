@@ -19,7 +19,7 @@ from mmrare_judge.calibration.libraries import scipy_stats
 from mmrare_judge.calibration.patterns import TINY, Floats, Ints
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import MissingExtraError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 _FEW = f"fewer than {FEW_CLUSTERS} clusters"
 _CELLS_AT_ONCE = 4_000_000

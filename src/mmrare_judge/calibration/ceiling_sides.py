@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 Versus = Literal["pairwise", "leave one out, ties dropped", "leave one out, ties split"]
 

@@ -10,7 +10,7 @@ from mmrare_judge.calibration.study.harm import MISSED
 from mmrare_judge.calibration.study.study import Study
 from mmrare_judge.certificate import Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.errors import InputError
-from mmrare_judge.signature import content_hash
+from mmrare_judge.records import content_hash
 
 
 def certify(study: Study, *, expires: date | None = None) -> Certificate:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmrare_judge.calibration.patterns import Floats, Patterns, joint, ratio
 from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class Confusion(Record):

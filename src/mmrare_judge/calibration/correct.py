@@ -13,7 +13,7 @@ from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
 from mmrare_judge.calibration.vectors import Codes, Floats, cluster_codes, count_clusters, floats
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class CorrectedScore(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 FEW_CLUSTERS = 20
 """Below this many clusters intervals are rough, or there are none."""

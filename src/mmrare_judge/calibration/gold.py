@@ -10,7 +10,7 @@ from mmrare_judge.calibration.gold_checks import check_inclusion, check_once, ch
 from mmrare_judge.calibration.gold_label import GoldLabel, Unit
 from mmrare_judge.calibration.ratings import Label, Ratings, Scale
 from mmrare_judge.errors import InputError
-from mmrare_judge.signature import content_hash
+from mmrare_judge.records import content_hash
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_label import GoldLabel
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class RaterCard(Record):

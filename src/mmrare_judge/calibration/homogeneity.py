@@ -8,7 +8,7 @@ from mmrare_judge.calibration.libraries import scipy_stats
 from mmrare_judge.calibration.patterns import Floats, joint
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 EXACT_BELOW = 25
 """With fewer discordant pairs McNemar's test is the exact binomial one."""

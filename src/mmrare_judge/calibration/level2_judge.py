@@ -12,9 +12,9 @@ from mmrare_judge.grade import Evidence, Grade, Verdict
 from mmrare_judge.item import LIST_FIELDS
 from mmrare_judge.level2_result import Level2, ListCoverage
 from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM
+from mmrare_judge.records import Signature
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.signature import Signature
 from mmrare_judge.usage import Usage
 
 LEVEL2 = "level2"

@@ -12,7 +12,7 @@ from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.ceiling_sides import Side, Versus
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 Verdict = Literal["non-inferior", "inferior", "inconclusive", "undefined"]
 

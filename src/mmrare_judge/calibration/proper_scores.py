@@ -10,7 +10,7 @@ from mmrare_judge.calibration.confidence_bins import bin_edges, bin_means, place
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.regression import clustered_mean, cut
 from mmrare_judge.calibration.vectors import count_clusters
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class BrierScore(Record):

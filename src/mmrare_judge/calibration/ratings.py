@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 from mmrare_judge.calibration.patterns import Floats, Ints, Patterns
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 Level = Literal["nominal", "ordinal", "interval", "continuous"]
 Label = str | float | None

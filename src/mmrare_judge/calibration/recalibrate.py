@@ -31,7 +31,7 @@ from mmrare_judge.calibration.vectors import (
     count_clusters,
 )
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 FEWEST_OF_EACH = 10
 """With fewer right or wrong verdicts there is nothing to fit a curve of three numbers to."""

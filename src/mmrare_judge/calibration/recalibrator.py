@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from mmrare_judge.calibration.confidence import probabilities
 from mmrare_judge.calibration.vectors import Floats
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 EDGE = 1e-6
 """Logarithms of 0 do not exist: a stated confidence of 0 or 1 is read as so far from it."""

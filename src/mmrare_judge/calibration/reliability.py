@@ -10,7 +10,7 @@ from mmrare_judge.calibration.confidence_bins import Binning, bin_edges, bin_mea
 from mmrare_judge.calibration.estimate import Interval
 from mmrare_judge.calibration.proportions import design_share, wilson
 from mmrare_judge.calibration.vectors import Codes, Floats
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class ReliabilityBin(Record):

@@ -9,7 +9,7 @@ from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.regression import Slope, clustered_mean, cut
 from mmrare_judge.calibration.vectors import Floats, cluster_codes, floats
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class Retest(Record):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mmrare_judge.errors import InputError
 from mmrare_judge.lexical.term import Term, read_terms, terms_in
 from mmrare_judge.lexical.tokens import words_of
-from mmrare_judge.signature import content_hash
+from mmrare_judge.records import content_hash
 
 Found = tuple[int, int, int, Term]
 """One place where a term stands: number of the sentence, first word, behind the last, the term."""

@@ -17,7 +17,7 @@ from mmrare_judge.calibration.planning.design import (
     label_design,
 )
 from mmrare_judge.calibration.planning.frame import Candidate
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 
 class SampledUnit(Record):

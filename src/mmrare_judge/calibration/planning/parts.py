@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import ceil
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record
 
 MOST = 10_000_000
 """No plan goes beyond so many labels."""

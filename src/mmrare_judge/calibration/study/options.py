@@ -11,8 +11,7 @@ from mmrare_judge.calibration.alt_test_outcome import Scoring
 from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.consensus import Rule
 from mmrare_judge.calibration.statistics_table import STATISTICS
-from mmrare_judge.clock import today
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record, today
 
 
 class GoldSource(Record):

@@ -44,9 +44,8 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.item import Item
 from mmrare_judge.prediction import Prediction
-from mmrare_judge.record import Record
+from mmrare_judge.records import Record, Signature
 from mmrare_judge.rubric import Rubric
-from mmrare_judge.signature import Signature
 
 
 class Study(Record):

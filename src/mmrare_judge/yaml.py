@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml  # noqa: TID251  this is the door
+import yaml
 
 Path = tuple[str | int, ...]
 

@@ -1,0 +1,299 @@
+"""The base of all records: frozen, and strict about their fields."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from operator import is_
+from pathlib import Path
+from typing import Annotated, Any, Generic, ParamSpec, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
+from pydantic_core import to_json
+
+from mmrare_judge.errors import InputError
+
+
+class Record(BaseModel):
+    """Cannot be changed, and refuses a field it does not know.
+
+    A copy works out anew what follows from its content, such as a hash: ``model_copy`` may change
+    the content.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+
+# FOLDED text: Text as it comes from data, made safe to store: `clean` and the field type `Text`.
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    r"""Replace what no UTF-8 file or JSON string can hold, one character for one.
+
+    Lone surrogates and NUL become U+FFFD, so every offset still holds. Right-to-left marks and
+    other format characters stay: they are part of what the model wrote.
+
+    >>> clean("5\x00 mg")
+    '5� mg'
+    """
+    return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def count_unstorable(text: str) -> int:
+    r"""Count the characters that `clean` would replace.
+
+    >>> count_unstorable("5\x00 mg")
+    1
+    """
+    return 0 if text.isascii() and "\x00" not in text else len(_UNSTORABLE.findall(text))
+
+
+def _clean_if_text(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() and "\x00" not in value else clean(value)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_clean_if_text)]
+"""A string field that never refuses a row for a stray surrogate or NUL."""
+
+
+# FOLDED signature: How a grade was made: canonical JSON, tagged hashes and `Signature`.
+
+_HASH_TAG = "sha256-c1"  # algorithm, and the version of the canonical form below
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, no spaces and no escapes beyond JSON's own: one text a value.
+
+    Raises:
+        ValueError: NaN or infinity, which JSON does not have.
+
+    >>> canonical_json({"b": 1, "a": ["µ"]})
+    '{"a":["µ"],"b":1}'
+    """
+    return _CANONICAL.encode(value)
+
+
+def canonical_string(text: str) -> str:
+    r"""`canonical_json` of a text, several times as fast for a long one.
+
+    >>> canonical_string("1 µg\n") == canonical_json("1 µg\n")
+    True
+    """
+    try:
+        return to_json(text).decode()
+    except ValueError:  # a lone surrogate, which UTF-8 cannot hold
+        return canonical_json(text)
+
+
+def content_hash(value: object) -> str:
+    """Tagged SHA-256 of the canonical form; the tag changes when algorithm or form does.
+
+    >>> content_hash({})
+    'sha256-c1:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+    """
+    return text_hash(canonical_json(value))
+
+
+def text_hash(canonical: str) -> str:
+    """The same, of a canonical form that is there already."""
+    digest = hashlib.sha256(canonical.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{_HASH_TAG}:{digest}"
+
+
+class Signature(Record):
+    """Everything that decides how a grade comes about, as fields.
+
+    Two grades with the same signature were made the same way. Read the fields; the texts that
+    `short` and `long` give are for people, and are never parsed back.
+
+    Attributes:
+        judge: ``embedded``, or the model as it was asked for.
+        reported_model: The model as the endpoint named it in its reply, where it did.
+        endpoint: The address the request went to; ``None`` for the provider's own.
+        mode: How structure was asked for: ``json_schema``, ``json``, ``tools``; ``None`` for a
+            judge without a model.
+        sampling: The sampling parameters that were sent. ``max_tokens`` stands here only where it
+            was set: unset, it is what the longest valid reply takes, and follows from the item.
+        rubric: The rubric's id.
+        rubric_version: The rubric's version.
+        rubric_hash: Hash of the rubric's whole content.
+        prompt_hash: Hash of the fixed wording of the prompt.
+        policy: Rules of this package that move a score: re-asks, evidence threshold, tables.
+        package: Version of this package.
+    """
+
+    judge: str
+    reported_model: str | None = None
+    endpoint: str | None = None
+    mode: str | None = None
+    sampling: Mapping[str, JsonValue] = {}
+    rubric: str
+    rubric_version: str
+    rubric_hash: str
+    prompt_hash: str | None = None
+    policy: Mapping[str, JsonValue] = {}
+    package: str
+
+    def short(self) -> str:
+        """One line to print beside a score."""
+        return f"{self.judge} | {self.rubric} {self.rubric_version} | mmrare-judge {self.package}"
+
+    def long(self) -> str:
+        """Every field, one a line."""
+        fields = self.model_dump(mode="json")
+        return "\n".join(f"{name}: {_plain(value)}" for name, value in fields.items())
+
+
+class Signatures:
+    """The distinct signatures of many grades, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._by_hash: dict[str, Signature] = {}
+        self._last: Signature | None = None
+
+    def add(self, signature: Signature) -> None:
+        """Take one more into account; mostly it is the one before again."""
+        if signature != self._last:
+            self._last = signature
+            self._by_hash.setdefault(content_hash(signature.model_dump(mode="json")), signature)
+
+    def __iter__(self) -> Iterator[Signature]:
+        return iter(self._by_hash.values())
+
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
+
+def _plain(value: JsonValue) -> str:
+    return value if isinstance(value, str) else canonical_json(value)
+
+
+# FOLDED validation: Faults of rows, said as an `InputError` with the value and the place.
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def built(model: type[Model], fields: Mapping[str, Any]) -> Model:
+    """A model from its fields.
+
+    Raises:
+        InputError: A field is missing, unknown or of the wrong kind.
+
+    >>> from mmrare_judge.item import Reference
+    >>> built(Reference, {"answer": "rest"}).answer
+    'rest'
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = first["msg"]
+        if first["type"] == "extra_forbidden":
+            problem = "unknown field"
+        elif first["type"] != "missing":
+            problem = f"{problem}, not {shortened(first['input'])}"
+        remedy = f"Fields of {model.__name__} are {', '.join(model.model_fields)}"
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(problem, remedy=remedy, field=name or None) from error
+
+
+def located(error: InputError, path: Path, row: int) -> InputError:
+    """The same error, with the file and the row it was found in."""
+    return InputError(
+        error.problem, remedy=error.remedy, file=str(path), row=row, field=error.field
+    )
+
+
+def shortened(value: object) -> str:
+    """A value as it is shown in an error, at most 80 characters of it.
+
+    >>> len(shortened("long" * 1000))
+    81
+    """
+    # Only the beginning is looked at: a cell may hold megabytes.
+    shown = repr(value[:80] if isinstance(value, str) else value)
+    cut = len(shown) > 80 or (isinstance(value, str) and len(value) > 80)
+    return f"{shown[:80]}…" if cut else shown
+
+
+def not_utf8(path: Path, offset: int, row: int | None = None) -> InputError:
+    """The error for a byte that is not UTF-8, counted from the file's beginning."""
+    problem = f"byte {offset} is not UTF-8"
+    return InputError(problem, remedy="Save the file as UTF-8", file=str(path), row=row)
+
+
+# FOLDED clock: The day it is, asked for in one place.
+
+
+def today() -> date:
+    """The date in UTC."""
+    return datetime.now(UTC).date()
+
+
+# FOLDED by_identity: What was worked out of an object, found again while that very object is used again.
+
+P = ParamSpec("P")
+Value = TypeVar("Value")
+
+_MOST = 256
+
+
+class ByIdentity(Generic[P, Value]):
+    """A function of objects that do not change, which remembers its last few hundred results.
+
+    Objects are told apart by their identity: equal ones are worked on again, which is always
+    right, and comparing or hashing an item would take longer than most of what is done with it.
+
+    Args:
+        work: The function; all its arguments are positional.
+        most: Results that are kept; one more, and all are forgotten.
+
+    >>> lengths = ByIdentity(len)
+    >>> long = list(range(1000))
+    >>> lengths(long), lengths(long)
+    (1000, 1000)
+    """
+
+    def __init__(self, work: Callable[P, Value], *, most: int = _MOST) -> None:
+        self._work = work
+        self._most = most
+        # With the objects themselves, so that none is taken for another at its place.
+        self._known: dict[tuple[int, ...], tuple[tuple[object, ...], Value]] = {}
+
+    def __call__(self, *things: P.args, **none: P.kwargs) -> Value:
+        """The function's value.
+
+        Raises:
+            TypeError: An argument is given by its name.
+        """
+        if none:
+            raise TypeError("arguments are positional")
+        place = tuple(map(_where, things))
+        known = self._known.get(place)
+        if known is None or not all(map(is_, known[0], things)):
+            if len(self._known) >= self._most:
+                self._known.clear()
+            known = self._known[place] = (things, self._work(*things, **none))
+        return known[1]
+
+
+_where = object.__hash__
+"""Where an object is; as `id`, of which every audit hook is told, and filelock has one."""
