@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrare_judge.backends.embedded import EmbeddedJudge
-from mmrare_judge.item import Item, Reference, Track
+from mmrare_judge.data.items import Item, Reference, Track
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
 from mmrare_judge.lexical.elements import match_element

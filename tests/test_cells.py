@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.cells import absent, entries, identifier, text
+from mmrare_judge.data.cells import absent, entries, identifier, plain, text
 from mmrare_judge.errors import InputError
-from mmrare_judge.metadata import plain
 from mmrare_judge.records import shortened
 
 # The protocol: a JSON list; else text split on ";"; empty or NaN is the empty list; a JSON scalar

@@ -15,9 +15,9 @@ from mmrare_judge import Limits, Run, read_grades
 from mmrare_judge.backends import litellm_door
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import OutputError, TransportError
 from mmrare_judge.estimate import ENOUGH, JudgeEstimate, total_line
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.usage import Usage
 from server import ScriptedServer, error
 

@@ -11,6 +11,8 @@ from mmrare_judge import Grade, Judge, agrade, assessors, grade, grade_many
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache import ReplyCache
+from mmrare_judge.data.items import TRACKS
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import (
     ConfigError,
     ContentFilterError,
@@ -21,8 +23,6 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.item import TRACKS
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.rubric_reading import load_rubric
 
 PLAN = "Start prednisone 40 mg daily. See the patient in two weeks."

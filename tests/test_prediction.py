@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.data.predictions import Prediction, pair_up, read_predictions
+from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
-from mmrare_judge.item import Item, Reference
-from mmrare_judge.pairing import pair_up
-from mmrare_judge.prediction import Prediction, read_predictions
-from mmrare_judge.reading import read_items
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "medrbench"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data medrbench is not here")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import REFERENCES, make_item, make_task
-from mmrare_judge.item import TRACKS
+from mmrare_judge.data.items import TRACKS
 from mmrare_judge.prompt import SECTIONS, messages, neutralise
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.task import Task

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.tables import iter_items, read_items
 from mmrare_judge.errors import InputError
-from mmrare_judge.item import Item
-from mmrare_judge.reading import iter_items, read_items
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "medrbench"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data medrbench is not here")

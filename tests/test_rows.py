@@ -10,10 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mmrare_judge.data.cells import Notices
+from mmrare_judge.data.items import Item, Reference, Track, as_item, read_row, track_name
 from mmrare_judge.errors import InputError
-from mmrare_judge.item import Item, Reference, Track
-from mmrare_judge.notices import Notices
-from mmrare_judge.rows import as_item, read_row, track_name
 
 ROW = {"index": "T-1", "question": "Which treatment?", "answer": "Enzyme replacement."}
 
@@ -250,7 +249,7 @@ def test_surrogates_and_nul_do_not_refuse_a_row_and_right_to_left_marks_stay() -
 
 def test_loading_data_imports_no_slow_library() -> None:
     code = (
-        "import sys, mmrare_judge.reading, mmrare_judge.prediction;"
+        "import sys, mmrare_judge.data.tables, mmrare_judge.data.predictions;"
         "print([m for m in ('pandas', 'numpy', 'openpyxl', 'litellm') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,9 +13,9 @@ from makers import keys_of, make_item, small_rubric
 from mmrare_judge import Limits, Run, read_grades
 from mmrare_judge.backends.base import Meter, Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import BudgetError, ConfigError, OutputError, TransportError
-from mmrare_judge.item import Item
-from mmrare_judge.prediction import Prediction
 
 Pair = tuple[Prediction, Item]
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook  # noqa: TID251 - writes the files under test
 
+from mmrare_judge.data.tables import stream_rows
 from mmrare_judge.errors import InputError, MissingExtraError
-from mmrare_judge.tables_io import stream_rows
 
 CELLS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 

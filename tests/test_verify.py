@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import make_item
-from mmrare_judge.item import TRACKS, Track
+from mmrare_judge.data.items import TRACKS, Track
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.lexical.term import Term
 from mmrare_judge.lexical.terms import Terms

@@ -11,6 +11,9 @@ from mmrare_judge._version import __version__
 
 if _TYPE_CHECKING:
     from mmrare_judge.criterion import Criterion, Level
+    from mmrare_judge.data.items import Item, Reference, as_item
+    from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
+    from mmrare_judge.data.tables import iter_items, read_items
     from mmrare_judge.errors import (
         BackendError,
         BudgetError,
@@ -22,17 +25,12 @@ if _TYPE_CHECKING:
         RubricError,
     )
     from mmrare_judge.grade import Evidence, Grade, Unscored, Verdict
-    from mmrare_judge.item import Item, Reference
     from mmrare_judge.judge import Judge
     from mmrare_judge.ledger import iter_grades, read_grades
     from mmrare_judge.level2_result import Level2
     from mmrare_judge.lexical.terms import Terms
     from mmrare_judge.limits import Limits
-    from mmrare_judge.pairing import Pairing, pair_up
-    from mmrare_judge.prediction import Prediction, read_predictions
-    from mmrare_judge.reading import iter_items, read_items
     from mmrare_judge.records import Signature
-    from mmrare_judge.rows import as_item
     from mmrare_judge.rubric import Rubric
     from mmrare_judge.rubric_reading import list_rubrics, load_rubric
     from mmrare_judge.run import Run
@@ -92,19 +90,17 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "criterion": "Criterion Level",
+    "data.items": "Item Reference as_item",
+    "data.predictions": "Pairing Prediction pair_up read_predictions",
+    "data.tables": "iter_items read_items",
     "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError OutputError RubricError",
     "grade": "Evidence Grade Unscored Verdict",
-    "item": "Item Reference",
     "judge": "Judge",
     "ledger": "iter_grades read_grades",
     "level2_result": "Level2",
     "lexical.terms": "Terms",
     "limits": "Limits",
-    "pairing": "Pairing pair_up",
-    "prediction": "Prediction read_predictions",
-    "reading": "iter_items read_items",
     "records": "Signature",
-    "rows": "as_item",
     "rubric": "Rubric",
     "rubric_reading": "list_rubrics load_rubric",
     "run": "Run",

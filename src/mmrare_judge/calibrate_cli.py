@@ -161,9 +161,9 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     """
     from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
     from mmrare_judge.calibration.study.study import calibrate
+    from mmrare_judge.data.predictions import read_predictions
+    from mmrare_judge.data.tables import read_items
     from mmrare_judge.ledger import iter_grades
-    from mmrare_judge.prediction import read_predictions
-    from mmrare_judge.reading import read_items
     from mmrare_judge.rubric_reading import load_rubric
 
     grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")

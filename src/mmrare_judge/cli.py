@@ -20,8 +20,8 @@ from mmrare_judge import errors
 from mmrare_judge._version import __version__
 from mmrare_judge.cache_cli import cache_app
 from mmrare_judge.calibrate_cli import calibrate_command
+from mmrare_judge.data.items import TRACKS
 from mmrare_judge.gate_cli import gate_command
-from mmrare_judge.item import TRACKS
 from mmrare_judge.panel_cli import Rule, panel_command
 from mmrare_judge.plan_cli import plan_app
 from mmrare_judge.regrade_cli import regrade_command

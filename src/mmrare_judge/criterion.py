@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from mmrare_judge.item import Item
+from mmrare_judge.data.items import Item
 from mmrare_judge.records import Record
 
 EmbeddedRule = Literal[

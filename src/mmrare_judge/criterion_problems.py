@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from mmrare_judge.criterion import Criterion, PerElement
-from mmrare_judge.item import LIST_FIELDS
-from mmrare_judge.item_fields import ITEM_FIELDS
+from mmrare_judge.data.items import ITEM_FIELDS, LIST_FIELDS
 
 
 def criterion_problems(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from mmrare_judge.data.predictions import pair_up, read_predictions
+from mmrare_judge.data.tables import read_items
 from mmrare_judge.grade_printing import print_grades, print_report
 from mmrare_judge.ledger import GRADES
 from mmrare_judge.limits import Limits
 from mmrare_judge.outcome import Outcome
-from mmrare_judge.pairing import pair_up
-from mmrare_judge.prediction import read_predictions
-from mmrare_judge.reading import read_items
 from mmrare_judge.run import Run
 from mmrare_judge.run_folder import SUMMARY
 from mmrare_judge.run_record import RUN

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mmrare_judge.criterion import Criterion, EmbeddedRule
+from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.grade import Disagreement, Verdict
-from mmrare_judge.item import LIST_FIELDS
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric import Rubric

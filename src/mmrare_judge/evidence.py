@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NotRequired, TypedDict
 
+from mmrare_judge.data.items import Reference
 from mmrare_judge.folding import Folded, fold, folded
 from mmrare_judge.grade import Match, Source
-from mmrare_judge.item import Reference
 from mmrare_judge.near_match import FUNCTION_WORDS, NEGATIONS, near_match, splits_word
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.task import Question, Task

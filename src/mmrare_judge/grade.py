@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
-from mmrare_judge.item import Track
+from mmrare_judge.data.items import Track
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import Record, Signature, Text
 from mmrare_judge.usage import Usage

@@ -13,9 +13,9 @@ from pydantic import JsonValue
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.secrecy import public_endpoint
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
+from mmrare_judge.data.items import Item
 from mmrare_judge.disagreement import disagreements
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
-from mmrare_judge.item import Item
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE

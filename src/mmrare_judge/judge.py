@@ -10,6 +10,8 @@ from typing import Any, Literal
 from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
 from mmrare_judge.backends.base import Backend
 from mmrare_judge.certificate import CertificateLike, read_certificate
+from mmrare_judge.data.items import Item, as_item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
 from mmrare_judge.folding import is_blank
@@ -22,15 +24,12 @@ from mmrare_judge.grading import (
     settings_hash,
     unscored_grade,
 )
-from mmrare_judge.item import Item
 from mmrare_judge.kept_grades import kept_grades
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.retry import Backoff
-from mmrare_judge.rows import as_item
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mmrare_judge.data.items import Relation
 from mmrare_judge.element_match import ElementMatch
-from mmrare_judge.item import Relation
 from mmrare_judge.records import Record
 
 

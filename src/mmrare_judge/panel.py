@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from mmrare_judge.data.items import Track
 from mmrare_judge.grade import Bounds, Status, UnscoredKind
-from mmrare_judge.item import Track
 from mmrare_judge.records import Record, Text
 from mmrare_judge.usage import Usage
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
 from typing import Literal
 
-from mmrare_judge.item import Track
+from mmrare_judge.data.items import Track
 from mmrare_judge.panel import Panel, PanelVerdict, Rule
 from mmrare_judge.panel_report import PanelReport, panel_report
 from mmrare_judge.records import Record

@@ -172,7 +172,7 @@ def _field(
     items: Path | None, track: str | None, field: str | None, option: str
 ) -> dict[str, str] | None:
     """A metadata field of the items, by item."""
-    from mmrare_judge.reading import read_items
+    from mmrare_judge.data.tables import read_items
 
     if field is None:
         return None
@@ -190,7 +190,7 @@ def _field(
 
 
 def _texts(predictions: Path | None) -> dict[tuple[str, str], str] | None:
-    from mmrare_judge.prediction import read_predictions
+    from mmrare_judge.data.predictions import read_predictions
 
     if predictions is None:
         return None

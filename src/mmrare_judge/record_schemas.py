@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.grade import Grade
-from mmrare_judge.item import Item
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.spec import JudgeSpec
 

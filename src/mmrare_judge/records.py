@@ -197,7 +197,7 @@ def built(model: type[Model], fields: Mapping[str, Any]) -> Model:
     Raises:
         InputError: A field is missing, unknown or of the wrong kind.
 
-    >>> from mmrare_judge.item import Reference
+    >>> from mmrare_judge.data.items import Reference
     >>> built(Reference, {"answer": "rest"}).answer
     'rest'
     """

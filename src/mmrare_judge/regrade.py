@@ -14,15 +14,15 @@ from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
 from mmrare_judge.cache import ReplyCache
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
 from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.graded_texts import check_texts
 from mmrare_judge.grading import Grading, blank_grade, finish, unscored_grade
-from mmrare_judge.item import Item
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.replay import Replay
 from mmrare_judge.rubric import Rubric

@@ -30,10 +30,9 @@ def regrade_command(
 
     The rubric has to ask the same criteria and elements with the same labels as before.
     """
+    from mmrare_judge.data.predictions import pair_up, read_predictions
+    from mmrare_judge.data.tables import read_items
     from mmrare_judge.ledger import iter_grades
-    from mmrare_judge.pairing import pair_up
-    from mmrare_judge.prediction import read_predictions
-    from mmrare_judge.reading import read_items
     from mmrare_judge.regrade import regrade
 
     answers = read_predictions(

@@ -11,9 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from mmrare_judge.criterion import Criterion, Exact, Identifier
 from mmrare_judge.criterion_problems import criterion_problems
+from mmrare_judge.data.items import ITEM_FIELDS, REQUIRED_FIELDS, Item, Track, field_value
 from mmrare_judge.errors import RubricError
-from mmrare_judge.item import Item, Track
-from mmrare_judge.item_fields import ITEM_FIELDS, REQUIRED_FIELDS, field_value
 from mmrare_judge.records import Record, content_hash
 
 

@@ -12,16 +12,16 @@ from mmrare_judge.adaptive_gate import AdaptiveGate
 from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.certificate import Calibration, checked
 from mmrare_judge.crew import work_together
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import BudgetError, InputError, OutputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading
-from mmrare_judge.item import Item
 from mmrare_judge.judge import Judge, JudgeLike
 from mmrare_judge.ledger import Ledger, iter_grades
 from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.pieces import Piece, piece_of_work
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.records import today
 from mmrare_judge.run_folder import RunFolder, Standing
 from mmrare_judge.run_record import InputFile, record_of

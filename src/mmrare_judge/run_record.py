@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
+from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.item import TRACKS
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import Record
 from mmrare_judge.rubric_reading import load_rubric

@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from mmrare_judge.backends.base import Reply
 from mmrare_judge.criterion import Criterion, Level
+from mmrare_judge.data.items import Item
 from mmrare_judge.grade import Unscored
-from mmrare_judge.item import Item
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric import Rubric
 from mmrare_judge.usage import Usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mmrare_judge.item import Item, Relation, Track
+from mmrare_judge.data.items import Item, Relation, Track
 from mmrare_judge.level2_result import Level2, ListCoverage
 from mmrare_judge.lexical.demands import compile_element, compile_prohibited
 from mmrare_judge.lexical.document import Document, read
@@ -35,7 +35,7 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
         item: What was asked, with the reference.
         terms: Names that mean the same; those of the package by default.
 
-    >>> from mmrare_judge.item import Reference
+    >>> from mmrare_judge.data.items import Reference
     >>> reference = Reference(must_include=("IVIG",), must_not=("Avoid live vaccines",))
     >>> item = Item(id="1", track="treatment", question="Treatment?", reference=reference)
     >>> verify("Intravenous immunoglobulin; no live vaccines.", item).lists[0].coverage

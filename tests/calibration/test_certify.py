@@ -14,8 +14,8 @@ from mmrare_judge.calibration.study.files import why_uncertified
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.certificate import Certificate
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric_reading import load_rubric
 from mmrare_judge.run import Run

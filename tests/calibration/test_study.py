@@ -14,9 +14,9 @@ from mmrare_judge.calibration.gold import gold_from
 from mmrare_judge.calibration.report.findings import CriterionFindings
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.item import Item, Reference
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.rubric_reading import load_rubric
 from study_makers import SMALL, World, gold_of, graded, signature, unscored
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmrare_judge.item import Item, Reference
+from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.verify import verify
 
 # Of each plan, what it advises against and what it advises; the rest is of no interest.

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Literal
 
 from mmrare_judge.criterion import Criterion
+from mmrare_judge.data.items import Item, Track
 from mmrare_judge.element_match import ElementMatch
-from mmrare_judge.item import Item, Track
 from mmrare_judge.lexical.clauses import clauses_of, labels_of
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import Document

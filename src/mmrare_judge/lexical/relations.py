@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mmrare_judge.item import Relation
+from mmrare_judge.data.items import Relation
 from mmrare_judge.lexical.document import Document
 
 _FAMILIES: dict[Relation, re.Pattern[str]] = {

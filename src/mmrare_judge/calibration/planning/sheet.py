@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmrare_judge.calibration.gold_label import Unit
 from mmrare_judge.calibration.planning.draw import LabelSample
-from mmrare_judge.cells import absent, identifier
+from mmrare_judge.data.cells import absent, identifier
+from mmrare_judge.data.tables import Row, stream_rows
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.run_record import write_whole
-from mmrare_judge.tables_io import Row, stream_rows
 
 UNIT = ("item", "system", "criterion")
 GOLD = (*UNIT, "cluster", "inclusion", "rater", "label")

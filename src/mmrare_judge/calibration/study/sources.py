@@ -11,9 +11,9 @@ import numpy as np
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
 from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
-from mmrare_judge.item import Item
-from mmrare_judge.prediction import Prediction
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,10 @@ from mmrare_judge.calibration.study.table import Table, tables_of
 from mmrare_judge.calibration.study.terms import terms_of
 from mmrare_judge.calibration.study.verdict import decision
 from mmrare_judge.calibration.suitability import unsuited
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
-from mmrare_judge.item import Item
-from mmrare_judge.prediction import Prediction
 from mmrare_judge.records import Record, Signature
 from mmrare_judge.rubric import Rubric
 

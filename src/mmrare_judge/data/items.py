@@ -1,0 +1,302 @@
+"""What is graded and against which evidence: `Item` and its `Reference`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, get_args
+
+from pydantic import BaseModel, Field, JsonValue
+
+from mmrare_judge.data.cells import (
+    Notices,
+    absent,
+    entries,
+    identifier,
+    json_or_text,
+    metadata_of,
+    plain,
+    text,
+)
+from mmrare_judge.errors import InputError
+from mmrare_judge.records import Record, Text, built, shortened
+
+Track = Literal["treatment", "examination", "diagnosis", "cross_image"]
+Relation = Literal["confirm", "complement", "contrast"]
+
+TRACKS: tuple[Track, ...] = get_args(Track)
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+
+LIST_FIELDS = ("aliases", "must_include", "must_not", "key_tests", "red_flags", "key_findings")
+"""The fields of `Reference` that are lists, and that level 2 and per-element criteria can read."""
+
+
+class Reference(Record):
+    """The evidence-grounded reference of one item; which fields are filled depends on the track.
+
+    Attributes:
+        answer: The reference answer in full.
+        aliases: Accepted other names of the answer (diagnosis).
+        must_include: Elements a right treatment plan states.
+        must_not: Elements that must not be recommended: treatments, or tests for a work-up.
+        key_tests: Names of the tests a right work-up orders.
+        red_flags: Conditions a work-up has to rule out.
+        key_findings: Findings a cross-image answer has to name.
+        relation: How the images relate: confirm, complement or contrast.
+    """
+
+    answer: Text = ""
+    aliases: tuple[Text, ...] = ()
+    must_include: tuple[Text, ...] = ()
+    must_not: tuple[Text, ...] = ()
+    key_tests: tuple[Text, ...] = ()
+    red_flags: tuple[Text, ...] = ()
+    key_findings: tuple[Text, ...] = ()
+    relation: Relation | None = None
+
+
+class Item(Record):
+    """One question of a benchmark with its reference.
+
+    Attributes:
+        id: The item's id, always a string.
+        track: ``treatment``, ``examination``, ``diagnosis`` or ``cross_image``.
+        question: What the model was asked.
+        context: The case as the model was given it; empty where the question holds it.
+        reference: What a right answer is measured against.
+        images: Images as base64 strings; empty unless asked for on loading.
+        metadata: Everything else that is known of the item, for subgroups and reports.
+    """
+
+    id: Text = Field(min_length=1)
+    track: Track
+    question: Text
+    context: Text = ""
+    reference: Reference
+    images: tuple[str, ...] = ()
+    metadata: Mapping[str, JsonValue] = {}
+
+
+# FOLDED item_fields: What a rubric may read of an item: the fields by name, and their values.
+
+ITEM_FIELDS: tuple[str, ...] = ("question", "context", *Reference.model_fields)
+"""What a criterion may need: fields of `Item` that are text, and all fields of `Reference`."""
+
+REQUIRED_FIELDS = ("question", "answer", "relation")
+"""Needed fields that must hold something. A list may be empty, and a context may be absent."""
+
+
+def field_value(item: Item, name: str) -> str | tuple[str, ...] | None:
+    """The value of one of `ITEM_FIELDS`."""
+    holder: BaseModel = item if name in ("question", "context") else item.reference
+    value: str | tuple[str, ...] | None = getattr(holder, name)
+    return value
+
+
+# FOLDED columns: MMRareBench's columns, read as an `Item`.
+
+LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
+    "treatment": {"rubric_must_include": "must_include", "rubric_must_not": "must_not"},
+    "examination": {
+        "key_test_names": "key_tests",
+        "must_not": "must_not",
+        "red_flags_to_rule_out": "red_flags",
+    },
+    "diagnosis": {"answer_aliases": "aliases"},
+    "cross_image": {"golden_mainline": "key_findings"},
+}
+"""MMRareBench's list columns, and the field of `Reference` each fills."""
+
+IMAGE_COLUMNS = ("image", "images")
+"""Columns that hold images, MMRareBench's and ours: megabytes that only images=True keeps."""
+
+_COMMON = ("index", "question", "answer")
+
+
+def item_from_columns(
+    values: Mapping[str, Any],
+    track: Track,
+    *,
+    images: bool = False,
+    notices: Notices,
+    tabular: bool = False,
+) -> Item:
+    """An `Item` from MMRareBench's columns; unknown ones go into ``metadata``.
+
+    Args:
+        values: The cells by their column.
+        track: The track, which decides what the columns are.
+        images: Keep the images.
+        notices: Where to remark on what looks mistaken.
+        tabular: The row is a table's: the track's list columns have to be there.
+
+    Raises:
+        InputError: A column is missing, or a cell cannot be read.
+
+    >>> row = {"index": "1", "question": "What is it?", "answer": "Fabry disease", "age": 40}
+    >>> dict(item_from_columns(row, "diagnosis", notices=Notices()).metadata)
+    {'age': 40}
+    """
+    _check_columns(values, track, tabular)
+    known = (*_COMMON, "context", "track", *IMAGE_COLUMNS, *LIST_COLUMNS[track])
+    if track == "cross_image":
+        known = (*known, "relation_type")
+    fields = {
+        "id": identifier(values["index"], "index"),
+        "track": track,
+        "question": text(values["question"], "question"),
+        "context": text(values.get("context"), "context"),
+        "reference": _reference(values, track, notices),
+        "images": _images(values.get("image")) if images else (),
+        "metadata": metadata_of(values, known=known, notices=notices),
+    }
+    return built(Item, fields)
+
+
+def _reference(values: Mapping[str, Any], track: Track, notices: Notices) -> Reference:
+    fields: dict[str, Any] = {"answer": text(values["answer"], "answer")}
+    for column, field in LIST_COLUMNS[track].items():
+        claims = column == "golden_mainline"
+        fields[field] = entries(values.get(column), column, claims=claims, notices=notices)
+    if track == "cross_image":
+        fields["relation"] = _relation(values["relation_type"])
+    return built(Reference, fields)
+
+
+def _check_columns(values: Mapping[str, Any], track: Track, tabular: bool) -> None:
+    needed = list(_COMMON)
+    if tabular and track != "diagnosis":
+        needed += LIST_COLUMNS[track]
+    if track == "cross_image":
+        needed.append("relation_type")
+    missing = [column for column in needed if column not in values]
+    if missing:
+        present = ", ".join(str(column) for column in values) or "none"
+        problem = f"{track} rows need {', '.join(missing)}; columns present are {present}"
+        remedy = "Rename or add the column, or give the track the rows belong to"
+        raise InputError(problem, remedy=remedy, field=missing[0])
+
+
+def _relation(value: object) -> str:
+    word = text(value, "relation_type").strip().casefold()
+    if word not in RELATIONS:
+        problem = f"unknown relation {shortened(value)}; relations are {', '.join(RELATIONS)}"
+        raise InputError(problem, field="relation_type")
+    return word
+
+
+def _images(value: object) -> tuple[str, ...]:
+    """Base64 images; a single one is not split, since a data address holds a ``;``."""
+    value = json_or_text(value)
+    if isinstance(value, str):
+        return (value,) if value.strip() else ()
+    return entries(value, "image")
+
+
+# FOLDED rows: One row, read as an `Item`: our own fields, or MMRareBench's columns.
+
+_TRACK_WORDS: Mapping[str, Track] = {
+    **{track.replace("_", ""): track for track in TRACKS},
+    "crossmodal": "cross_image",
+}
+_IN_CODE = Notices()
+
+
+class Series(Protocol):
+    """A row that can say itself as a mapping, such as a pandas Series."""
+
+    def to_dict(self) -> Mapping[Any, Any]:
+        """The cells by their column."""
+        ...
+
+
+def track_name(word: str) -> Track:
+    """The track a word means, whatever its case, spaces and hyphens.
+
+    Raises:
+        InputError: No track is called so.
+
+    >>> track_name("Cross-image"), track_name("crossmodal")
+    ('cross_image', 'cross_image')
+    """
+    track = _TRACK_WORDS.get(re.sub(r"[\s_-]+", "", str(word)).casefold())
+    if track is None:
+        known = ", ".join(TRACKS)
+        raise InputError(f"unknown track {shortened(word)}; tracks are {known}", field="track")
+    return track
+
+
+def as_item(
+    row: Item | Mapping[str, Any] | Series, *, track: str | None = None, images: bool = False
+) -> Item:
+    """An `Item` from an item, a mapping or a pandas row.
+
+    A mapping with ``index`` has MMRareBench's columns, and every further column goes into
+    ``metadata``; one with ``id`` or ``reference`` has the fields of `Item` and no others.
+
+    Args:
+        row: The row; an `Item` is returned as it is.
+        track: The track, where the row does not say it itself.
+        images: Keep the images; they are left out otherwise.
+
+    Raises:
+        InputError: A column is missing or cannot be read, or the track is not known.
+
+    >>> row = {"index": 7, "question": "Diagnosis?", "answer": "FD", "answer_aliases": "Fabry; FD"}
+    >>> as_item(row, track="diagnosis").reference.aliases
+    ('Fabry', 'FD')
+    """
+    if isinstance(row, Item):
+        _agreed_track(row.track, track)
+        return row
+    values = row if isinstance(row, Mapping) else _mapping(row)
+    return read_row(values, track=track, images=images, notices=_IN_CODE)
+
+
+def read_row(
+    values: Mapping[str, Any],
+    *,
+    track: str | None,
+    images: bool,
+    notices: Notices,
+    tabular: bool = False,
+) -> Item:
+    """An `Item` from the cells of one row; in a table every list column has to be there."""
+    resolved = _agreed_track(values.get("track"), track)
+    if "index" in values or tabular or not ("id" in values or "reference" in values):
+        return item_from_columns(values, resolved, images=images, notices=notices, tabular=tabular)
+    return _from_fields(values, resolved, images)
+
+
+def _mapping(row: object) -> Mapping[str, Any]:
+    to_dict = getattr(row, "to_dict", None)
+    if not callable(to_dict):
+        remedy = "Give an Item, a mapping or a pandas row"
+        raise InputError(f"a row cannot be a {type(row).__name__}", remedy=remedy)
+    return {str(column): cell for column, cell in to_dict().items()}
+
+
+def _agreed_track(own: object, given: str | None) -> Track:
+    wanted = None if given is None else track_name(given)
+    said = None if absent(own) or not str(own).strip() else track_name(str(own))
+    if wanted and said and wanted != said:
+        problem = f"the row says track {said!r}, and {wanted!r} was asked for"
+        remedy = "Leave track out, or correct the row"
+        raise InputError(problem, remedy=remedy, field="track")
+    agreed = wanted or said
+    if agreed is None:
+        known = f"tracks are {', '.join(TRACKS)}"
+        remedy = f"Give track=... (--track on the command line), or a track column; {known}"
+        raise InputError("the track is not known", remedy=remedy)
+    return agreed
+
+
+def _from_fields(values: Mapping[str, Any], track: Track, images: bool) -> Item:
+    fields = {name: cell for name, cell in values.items() if not absent(cell)}
+    if not images:
+        fields.pop("images", None)
+    if "id" in fields:
+        fields["id"] = identifier(fields["id"], "id")
+    if "metadata" in fields:
+        fields["metadata"] = plain(fields["metadata"])
+    return built(Item, {**fields, "track": track})

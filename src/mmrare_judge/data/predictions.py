@@ -1,0 +1,286 @@
+"""What a system answered: `Prediction`, and `read_predictions` from files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from mmrare_judge.data.cells import Notices, absent, identifier, metadata_of, text
+from mmrare_judge.data.items import IMAGE_COLUMNS, Item
+from mmrare_judge.data.tables import EXCEL_CELL, EXCEL_REMARK, Row, stream_rows
+from mmrare_judge.errors import InputError
+from mmrare_judge.records import Record, Text, built, count_unstorable, located
+
+# FOLDED prediction_columns: Which columns of a table of predictions hold the id, the text and the system.
+
+ID_COLUMNS = ("index", "item_id", "id")
+TEXT_COLUMNS = ("prediction", "response", "text")
+SYSTEM_COLUMNS = ("system", "model")
+
+
+@dataclass(frozen=True)
+class PredictionColumns:
+    """What was said of a table's columns; the rest is looked for among the usual names.
+
+    Attributes:
+        system: The system that made all predictions; the columns are not asked then.
+        text_column: The column of the answers.
+        system_column: The column that tells systems apart.
+        id_column: The column of the items' ids.
+    """
+
+    system: str | None = None
+    text_column: str | None = None
+    system_column: str | None = None
+    id_column: str | None = None
+
+    def fields(self, values: Mapping[str, Any], notices: Notices) -> dict[str, Any]:
+        """The fields of a `Prediction` in one row.
+
+        Raises:
+            InputError: A column is missing or cannot be read, or two could be meant.
+
+        >>> PredictionColumns().fields({"index": 7, "prediction": None}, Notices())
+        {'item_id': '7', 'text': '', 'system': '', 'metadata': {}}
+        """
+        item_id = _column(values, self.id_column, ID_COLUMNS, "id")
+        answer = _column(values, self.text_column, TEXT_COLUMNS, "text")
+        system = self._system_column(values)
+        known = [item_id, answer, *([system] if system else []), *IMAGE_COLUMNS]
+        return {
+            "item_id": identifier(values[item_id], item_id),
+            "text": text(values[answer], answer),
+            "system": text(values[system], system) if system else self.system or "",
+            "metadata": metadata_of(values, known=known, notices=notices),
+        }
+
+    def _system_column(self, values: Mapping[str, Any]) -> str | None:
+        usual = any(name in values for name in SYSTEM_COLUMNS)
+        if self.system is not None or not (self.system_column or usual):
+            return None
+        return _column(values, self.system_column, SYSTEM_COLUMNS, "system")
+
+
+def _column(values: Collection[str], asked: str | None, usual: tuple[str, ...], what: str) -> str:
+    names = usual if asked is None else (asked,)
+    found = [name for name in names if name in values]
+    if len(found) == 1:
+        return found[0]
+    problem = f"no column for the {what}: {' or '.join(names)}; columns are {', '.join(values)}"
+    if found:
+        problem = f"{' and '.join(found)} could each hold the {what}"
+    remedy = f"Say which column it is: {what}_column=..., or --{what}-column on the command line"
+    raise InputError(problem, remedy=remedy)
+
+
+class Prediction(Record):
+    r"""One answer of one system to one item.
+
+    Attributes:
+        item_id: The item it answers.
+        text: The answer; ``None`` and NaN are read as no answer, which is empty text.
+        system: The model that answered; empty if not known.
+        metadata: Everything else that is known of the answer.
+        notes: What was done to the text on the way here, or may have been, in sentences.
+
+    >>> Prediction(item_id="7", text="5\x00\x00 mg").notes
+    ('2 characters that no text file can hold were replaced',)
+    """
+
+    item_id: Text = Field(min_length=1)
+    text: Text
+    system: Text = ""
+    metadata: Mapping[str, JsonValue] = {}
+    notes: tuple[Text, ...] = ()
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _no_answer_is_empty(cls, value: object) -> object:
+        return "" if absent(value) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note_replacements(cls, fields: Any) -> Any:
+        """Say how much of the text is replaced: afterwards nobody can count it."""
+        raw = fields.get("text") if isinstance(fields, Mapping) else None
+        count = count_unstorable(raw) if isinstance(raw, str) else 0
+        note = f"{count} characters that no text file can hold were replaced"
+        notes = tuple(fields.get("notes", ())) if count else ()
+        return {**fields, "notes": (*notes, note)} if count and note not in notes else fields
+
+
+def read_predictions(
+    path: str | Path,
+    *,
+    system: str | None = None,
+    text_column: str | None = None,
+    system_column: str | None = None,
+    id_column: str | None = None,
+) -> list[Prediction]:
+    r"""The predictions of a file, VLMEvalKit's result tables among them.
+
+    Columns not named by an argument are looked for: the id in ``index``, ``item_id`` or ``id``;
+    the text in ``prediction``, ``response`` or ``text``; the system in ``system`` or ``model``.
+    Two of them in one row are an error, not a choice. Further columns go into ``metadata``,
+    images are left out.
+
+    Args:
+        path: A ``.jsonl``, ``.json``, ``.csv``, ``.tsv`` or ``.xlsx`` file.
+        system: The system that made them all, whatever a column says.
+        text_column: The column of the answers.
+        system_column: The column that tells systems apart; not together with ``system``.
+        id_column: The column of the items' ids.
+
+    Raises:
+        InputError: A row cannot be read, a system answers an item twice, or there is no row.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "answers.csv")
+    ...     _ = file.write_text("index,prediction\n7,Rest.\n")
+    ...     [answer.text for answer in read_predictions(file, system="o3")]
+    ['Rest.']
+    """
+    if system is not None and system_column is not None:
+        raise InputError("system and system_column exclude each other", remedy="Give one of them")
+    path = Path(path)
+    columns = PredictionColumns(system, text_column, system_column, id_column)
+    notices = Notices(str(path))
+    rows: dict[tuple[str, str], int] = {}
+    predictions: list[Prediction] = []
+    for row in stream_rows(path, drop=IMAGE_COLUMNS, notices=notices):
+        prediction = _prediction(row, path, columns, notices)
+        key = (prediction.system, prediction.item_id)
+        if key in rows:
+            raise _doubled(prediction, row, rows[key], path)
+        rows[key] = row.number
+        predictions.append(prediction)
+    if not predictions:
+        raise InputError("no predictions: the file has no rows", file=str(path))
+    return predictions
+
+
+def _prediction(row: Row, path: Path, columns: PredictionColumns, notices: Notices) -> Prediction:
+    try:
+        fields = row.values
+        # A stored Prediction is read back as it is, unless other columns are asked for.
+        if columns != PredictionColumns() or not _is_stored(fields):
+            fields = columns.fields(row.values, notices)
+        prediction = built(Prediction, fields)
+    except InputError as error:
+        raise located(error, path, row.number) from error
+    if path.suffix.casefold() == ".xlsx" and len(prediction.text) == EXCEL_CELL:
+        return prediction.model_copy(update={"notes": (*prediction.notes, EXCEL_REMARK)})
+    return prediction
+
+
+def _is_stored(fields: Mapping[str, Any]) -> bool:
+    return {"item_id", "text", "metadata"} <= set(fields) <= set(Prediction.model_fields)
+
+
+def _doubled(prediction: Prediction, row: Row, first: int, path: Path) -> InputError:
+    who = f"system {prediction.system!r}" if prediction.system else "a system without a name"
+    problem = f"{who} answers item {prediction.item_id!r} here and in row {first}"
+    columns = ", ".join(row.values)
+    remedy = (
+        "If a column tells the systems apart, name it: system_column, or --system-column on the "
+        f"command line; columns are {columns}"
+    )
+    return InputError(problem, remedy=remedy, file=str(path), row=row.number)
+
+
+# FOLDED pairing: Predictions joined with their items: `pair_up`.
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What `pair_up` found; nothing that went in is missing.
+
+    Attributes:
+        pairs: Every prediction with its item, in the predictions' order.
+        predictions_without_item: Predictions whose id no item has.
+        items_without_prediction: For each system the ids of the items it has not answered, in
+            the items' order; a system that answered all of them is not in it. Without any
+            prediction it holds all ids under the empty name.
+    """
+
+    pairs: tuple[tuple[Prediction, Item], ...]
+    predictions_without_item: tuple[Prediction, ...]
+    items_without_prediction: Mapping[str, tuple[str, ...]]
+
+    def problems(self) -> tuple[str, ...]:
+        """One line for every system and kind of missing partner; none when all are paired."""
+        strangers: dict[str, list[str]] = {}
+        for prediction in self.predictions_without_item:
+            strangers.setdefault(prediction.system, []).append(prediction.item_id)
+        return (
+            *(
+                _line(system, "no item for its prediction", ids)
+                for system, ids in strangers.items()
+            ),
+            *(
+                _line(system, "no prediction for the item", ids)
+                for system, ids in self.items_without_prediction.items()
+            ),
+        )
+
+    def describe(self) -> str:
+        """The pairing in words: one line of figures, then the problems."""
+        systems = len({prediction.system for prediction, _ in self.pairs})
+        items = len({item.id for _, item in self.pairs})
+        head = f"{len(self.pairs)} predictions paired: systems {systems}, items {items}"
+        return "\n".join((head, *self.problems()))
+
+
+def pair_up(predictions: Iterable[Prediction], items: Sequence[Item]) -> Pairing:
+    """Every prediction with the item of its id, and what has no partner.
+
+    Raises:
+        InputError: Two items have the same id.
+
+    >>> from mmrare_judge.data.items import Reference
+    >>> item = Item(id="7", track="treatment", question="Plan?", reference=Reference())
+    >>> answers = [Prediction(item_id="7", text="Rest."), Prediction(item_id="8", text="None.")]
+    >>> print(pair_up(answers, [item]).describe())
+    1 predictions paired: systems 1, items 1
+    system not named: no item for its prediction: 8
+    """
+    by_id = _by_id(items)
+    pairs: list[tuple[Prediction, Item]] = []
+    strangers: list[Prediction] = []
+    answered: dict[str, set[str]] = {}
+    for prediction in predictions:
+        answered.setdefault(prediction.system, set()).add(prediction.item_id)
+        item = by_id.get(prediction.item_id)
+        if item is None:
+            strangers.append(prediction)
+        else:
+            pairs.append((prediction, item))
+    unanswered = {
+        system: tuple(id for id in by_id if id not in ids)
+        for system, ids in (answered or {"": set()}).items()
+    }
+    missing = {system: ids for system, ids in unanswered.items() if ids}
+    return Pairing(tuple(pairs), tuple(strangers), missing)
+
+
+def _by_id(items: Sequence[Item]) -> dict[str, Item]:
+    by_id: dict[str, Item] = {}
+    for item in items:
+        if item.id in by_id:
+            remedy = "Give every item an id of its own"
+            raise InputError(f"two items have the id {item.id!r}", remedy=remedy)
+        by_id[item.id] = item
+    return by_id
+
+
+def _line(system: str, what: str, ids: Sequence[str]) -> str:
+    who = f"system {system!r}" if system else "system not named"
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return f"{who}: {what}: {', '.join(ids[:_SHOWN])}{more}"
