@@ -48,7 +48,7 @@ from mmrare_judge import Item, Judge, Limits
 from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import Meter, Request
 from mmrare_judge.backends.openai_compatible import DirectBackend
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Task
 

@@ -26,8 +26,8 @@ from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
 from mmrare_judge.lexical.elements import match_element
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.task import Task
 from mmrare_judge.verify import verify
 

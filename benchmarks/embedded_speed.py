@@ -21,7 +21,7 @@ from itertools import count
 
 from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.task import Task
 from mmrare_judge.verify import verify
 

@@ -14,8 +14,8 @@ from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import parse_rubric
+from mmrare_judge.rubric.load import parse_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
 
 SMALL = parse_rubric(RUBRIC)

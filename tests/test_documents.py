@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.errors import RubricError
-from mmrare_judge.rubric_reading import parse_rubric
+from mmrare_judge.rubric.load import parse_rubric
 from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.yaml import parse_yaml
 

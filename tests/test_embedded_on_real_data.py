@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mmrare_judge.backends.embedded import EmbeddedJudge
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.task import Task
 from mmrare_judge.verify import verify
 

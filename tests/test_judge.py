@@ -23,7 +23,7 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 
 PLAN = "Start prednisone 40 mg daily. See the patient in two weeks."
 BEST = {"NO": "YES", "0": "2"}

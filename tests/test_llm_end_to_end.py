@@ -17,7 +17,7 @@ from mmrare_judge import Grade, Judge
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.retry import Backoff
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 from server import (
     Received,
     ScriptedServer,

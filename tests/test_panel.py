@@ -18,8 +18,8 @@ from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate, judge_key
 from mmrare_judge.panel_report import panel_report
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.usage import Usage
 

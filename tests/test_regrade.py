@@ -29,7 +29,7 @@ from mmrare_judge.records import content_hash
 from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades
 from mmrare_judge.replay import Replay
-from mmrare_judge.rubric_reading import load_rubric, parse_rubric
+from mmrare_judge.rubric.load import load_rubric, parse_rubric
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 MADE_THEN = {"key", "usage", "saved", "cached"}

@@ -5,7 +5,7 @@ import pytest
 
 from makers import RUBRIC, make_item, small_rubric
 from mmrare_judge.errors import RubricError
-from mmrare_judge.rubric_reading import list_rubrics, load_rubric, parse_rubric
+from mmrare_judge.rubric.load import list_rubrics, load_rubric, parse_rubric
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from makers import RUBRIC, small_rubric
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.run_differences import differences
 from mmrare_judge.run_record import RunRecord
 

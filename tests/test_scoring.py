@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrare_judge.grade import Verdict
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import list_rubrics, load_rubric
+from mmrare_judge.rubric.load import list_rubrics, load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import Scored, score_verdicts
 
 

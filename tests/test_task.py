@@ -1,6 +1,6 @@
 from makers import make_item, make_task, small_rubric
 from mmrare_judge.data.items import Item
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.task import Task
 
 

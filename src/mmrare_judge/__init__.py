@@ -10,7 +10,6 @@ from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge._version import __version__
 
 if _TYPE_CHECKING:
-    from mmrare_judge.criterion import Criterion, Level
     from mmrare_judge.data.items import Item, Reference, as_item
     from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
     from mmrare_judge.data.tables import iter_items, read_items
@@ -31,8 +30,8 @@ if _TYPE_CHECKING:
     from mmrare_judge.lexical.terms import Terms
     from mmrare_judge.limits import Limits
     from mmrare_judge.records import Signature
-    from mmrare_judge.rubric import Rubric
-    from mmrare_judge.rubric_reading import list_rubrics, load_rubric
+    from mmrare_judge.rubric.load import list_rubrics, load_rubric
+    from mmrare_judge.rubric.model import Criterion, Level, Rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
     from mmrare_judge.shortcuts import agrade, grade, grade_many
@@ -89,7 +88,6 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "criterion": "Criterion Level",
     "data.items": "Item Reference as_item",
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "data.tables": "iter_items read_items",
@@ -101,8 +99,8 @@ _NAMES_BY_MODULE = {
     "lexical.terms": "Terms",
     "limits": "Limits",
     "records": "Signature",
-    "rubric": "Rubric",
-    "rubric_reading": "list_rubrics load_rubric",
+    "rubric.load": "list_rubrics load_rubric",
+    "rubric.model": "Criterion Level Rubric",
     "run": "Run",
     "run_report": "RunReport",
     "shortcuts": "agrade grade grade_many",

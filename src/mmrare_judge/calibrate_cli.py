@@ -164,7 +164,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     from mmrare_judge.data.predictions import read_predictions
     from mmrare_judge.data.tables import read_items
     from mmrare_judge.ledger import iter_grades
-    from mmrare_judge.rubric_reading import load_rubric
+    from mmrare_judge.rubric.load import load_rubric
 
     grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
     rubric = load_rubric(plan.rubric or _rubric_of(grades))

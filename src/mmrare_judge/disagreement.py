@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mmrare_judge.criterion import Criterion, EmbeddedRule
 from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.grade import Disagreement, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import ByIdentity
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Rubric
 
 Check = Callable[[Criterion, float, Level2], str | None]
 """What level 2 says against a criterion's share of its best points, if it does."""

@@ -21,7 +21,7 @@ from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import ByIdentity, Signature, content_hash, today
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessment, Task

@@ -30,8 +30,8 @@ from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.retry import Backoff
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.spec import JudgeSpec, judge_spec
 from mmrare_judge.task import Task
 from mmrare_judge.verdicts import doubts, settle

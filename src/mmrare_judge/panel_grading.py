@@ -11,7 +11,7 @@ from mmrare_judge.grade import Bounds, Grade, Status, UnscoredKind, Verdict
 from mmrare_judge.panel import Ballot, Member, Panel, Rule
 from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict, same_count
 from mmrare_judge.records import Signature, content_hash
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_shares
 from mmrare_judge.usage import Usage
 

@@ -9,9 +9,9 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from statistics import stdev
 
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.panel import Ballot, PanelStatus, PanelVerdict, Rule, Spread
+from mmrare_judge.rubric.model import Criterion
 
 Labels = tuple[str, ...]
 

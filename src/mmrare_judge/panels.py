@@ -14,8 +14,8 @@ from mmrare_judge.ledger import GRADES, grade_of_line
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate
 from mmrare_judge.panel_summary import PanelFigures, panel_figures
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.run_record import RunRecord, read_record
 
 Place = tuple[str, str, str]

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from mmrare_judge.backends.base import Message
-from mmrare_judge.criterion import Criterion, Level
 from mmrare_judge.data.items import Item, field_value
 from mmrare_judge.records import ByIdentity, content_hash
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Criterion, Level, Rubric
 from mmrare_judge.schema import CANNOT_DETERMINE, MAX_QUOTE, MAX_QUOTES, MAX_REASONING
 from mmrare_judge.task import Question, Task
 

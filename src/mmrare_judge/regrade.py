@@ -25,8 +25,8 @@ from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.replay import Replay
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.stored_answers import Answers, read_answers
 from mmrare_judge.task import Assessment, Task

@@ -16,7 +16,7 @@ from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import Record
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 
 if TYPE_CHECKING:
     from mmrare_judge.judge import Judge

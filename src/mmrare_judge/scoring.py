@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.grade import Verdict
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Criterion, Rubric
 
 Shares = Mapping[str, Fraction]
 """Criterion id to points as a share of the best level's points, 0 to 1."""
@@ -84,7 +83,7 @@ def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:
         A number from 0 to 1; ``None`` if no criterion has a share, or the gate of a cascade has
         none.
 
-    >>> from mmrare_judge.rubric_reading import load_rubric
+    >>> from mmrare_judge.rubric.load import load_rubric
     >>> score_shares(load_rubric("treatment"), {"safety": Fraction(1), "follow_up": Fraction(1, 2)})
     Fraction(3, 4)
     """

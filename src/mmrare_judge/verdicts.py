@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mmrare_judge.criterion import Criterion, Level, PerElement
 from mmrare_judge.evidence import LookedUp, Sources, look_up
 from mmrare_judge.grade import FOUND, Status, Verdict
+from mmrare_judge.rubric.model import Criterion, Level, PerElement
 from mmrare_judge.task import Draft, Question, Task
 
 _VERDICTS = TypeAdapter(dict[str, Verdict])  # one after another take half as long again

@@ -10,8 +10,8 @@ import pytest
 from makers import make_item
 from mmrare_judge.backends.embedded import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
 from mmrare_judge.data.items import Item
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric, parse_rubric
+from mmrare_judge.rubric.load import load_rubric, parse_rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.task import Draft, Task
 
 JUDGE = EmbeddedJudge()

@@ -18,7 +18,7 @@ from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.grade import Bounds, Grade, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 
 YES_NO = Scale(level="nominal", categories=("NO", "YES"))
 LEVELS = Scale(level="ordinal", categories=("0", "1", "2"))

@@ -21,7 +21,7 @@ from mmrare_judge.grade import Bounds, Disagreement, Grade, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.plan_cli import plan_app
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
 
 TREATMENT = load_rubric("treatment")
 CRITERIA = [criterion.id for criterion in TREATMENT.criteria]

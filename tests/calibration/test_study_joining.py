@@ -16,7 +16,7 @@ from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
-from mmrare_judge.rubric_reading import load_rubric, parse_rubric
+from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from study_makers import SMALL, gold_of, graded, signature
 
 Row = tuple[str, str, str, str]

@@ -10,7 +10,7 @@ from mmrare_judge.calibration.gold import Gold, gold_from
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.grade import Grade
-from mmrare_judge.rubric_reading import load_rubric, parse_rubric
+from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)

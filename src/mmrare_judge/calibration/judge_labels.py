@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mmrare_judge.calibration.gold_label import Unit
 from mmrare_judge.calibration.ratings import Scale
 from mmrare_judge.grade import Grade
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 
 
 def scales_of(rubric: Rubric) -> dict[str, Scale]:
@@ -16,7 +16,7 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
     Two levels make a nominal scale, more an ordinal one. For a safety criterion the positive
     category is the violation, which is what a judge must not miss: the level worth the least.
 
-    >>> from mmrare_judge.rubric_reading import load_rubric
+    >>> from mmrare_judge.rubric.load import load_rubric
     >>> scales_of(load_rubric("examination"))["precision"].categories
     ('0', '1', '2')
     """

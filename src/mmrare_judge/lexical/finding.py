@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.data.items import Item, Track
 from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.lexical.clauses import clauses_of, labels_of
@@ -16,6 +15,7 @@ from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import Document
 from mmrare_judge.lexical.elements import match_element, match_prohibited
 from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.rubric.model import Criterion
 
 Degree = Literal["full", "partial", "none"]
 

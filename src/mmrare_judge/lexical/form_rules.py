@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.lexical.document import Document
 from mmrare_judge.lexical.finding import MOST_QUOTES, Case, Finding
 from mmrare_judge.lexical.vocabulary import (
@@ -21,6 +20,7 @@ from mmrare_judge.lexical.vocabulary import (
     PARAMETERS,
     THRESHOLD,
 )
+from mmrare_judge.rubric.model import Criterion
 
 _TIME = re.compile(r"#[\d.]+(?:day|week|month|year|hour)")
 _TIMES = frozenset(("every week", "every month", "every year", "once daily"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.element_match import ElementMatch
 from mmrare_judge.lexical.demands import compile_element
 from mmrare_judge.lexical.document import read
@@ -12,6 +11,7 @@ from mmrare_judge.lexical.dosing import dosings
 from mmrare_judge.lexical.elements import match_element
 from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM, Case, Degree, Finding, quotes_of
 from mmrare_judge.lexical.relations import stated_relations
+from mmrare_judge.rubric.model import Criterion
 
 BRIEF_ANSWER = 60
 """An answer of at most so many words can be one diagnosis; a longer one discusses several."""

@@ -13,7 +13,7 @@ from mmrare_judge.calibration.study.grades import grades_of_judge
 from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade, Verdict
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 
 UNSTATED = 0.8
 """How often a verdict without a stated confidence is taken to be right."""

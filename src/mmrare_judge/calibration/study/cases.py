@@ -10,8 +10,8 @@ import numpy as np
 from mmrare_judge.calibration.report.blocks import Case, Quote
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.grade import Verdict
+from mmrare_judge.rubric.model import Criterion
 
 LONGEST = 1500
 """Characters of one text that a report shows; what is cut is said."""

@@ -13,7 +13,7 @@ from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, shortened
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.spec import judge_spec
 from mmrare_judge.yaml import YamlError, parse_yaml
 

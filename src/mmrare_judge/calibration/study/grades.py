@@ -10,8 +10,8 @@ from functools import cached_property
 from mmrare_judge.errors import InputError, RubricError
 from mmrare_judge.grade import Grade
 from mmrare_judge.records import Signature, Signatures
-from mmrare_judge.rubric import Rubric
-from mmrare_judge.rubric_reading import load_rubric
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
 
 Place = tuple[str, str]
 """Item and system: one prediction."""

@@ -45,7 +45,7 @@ from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.records import Record, Signature
-from mmrare_judge.rubric import Rubric
+from mmrare_judge.rubric.model import Rubric
 
 
 class Study(Record):

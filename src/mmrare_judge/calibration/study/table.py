@@ -21,9 +21,9 @@ from mmrare_judge.calibration.study.sources import (
     check_cases,
     labelled_criteria,
 )
-from mmrare_judge.criterion import Criterion
 from mmrare_judge.errors import InputError
 from mmrare_judge.grade import Verdict
+from mmrare_judge.rubric.model import Criterion
 
 
 @dataclass(frozen=True, eq=False)

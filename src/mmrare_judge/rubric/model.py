@@ -1,0 +1,359 @@
+"""What a judge decides on, as data: `Rubric`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from mmrare_judge.data.items import (
+    ITEM_FIELDS,
+    LIST_FIELDS,
+    REQUIRED_FIELDS,
+    Item,
+    Track,
+    field_value,
+)
+from mmrare_judge.errors import RubricError
+from mmrare_judge.records import Record, content_hash
+
+# FOLDED criterion: One criterion of a rubric, with its levels and what is asked of single elements.
+
+EmbeddedRule = Literal[
+    "coverage",
+    "doses_and_routes",
+    "violations",
+    "follow_up",
+    "test_specificity",
+    "conditional_logic",
+    "quantitative_criteria",
+    "exact_diagnosis",
+    "relation",
+]
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+
+
+def _fraction(value: object) -> object:
+    if isinstance(value, float):
+        return Fraction(str(value))
+    return Fraction(value) if isinstance(value, (int, str)) else value
+
+
+Exact = Annotated[Fraction, BeforeValidator(_fraction)]
+"""A number kept exactly: an integer, a decimal, or a fraction such as ``1/6``."""
+
+
+class Level(Record):
+    """One level of a criterion.
+
+    Attributes:
+        points: What it is worth, at least 0.
+        meaning: When it applies, in words the judge reads.
+        quote: Whether a verdict of this level must quote the prediction.
+    """
+
+    points: Exact = Field(ge=0)
+    meaning: str = Field(min_length=1)
+    quote: bool = False
+
+
+class Threshold(Record):
+    """The least share of elements that gives a level; ``above`` excludes the share itself."""
+
+    level: str
+    at_least: Exact | None = Field(default=None, ge=0, le=1)
+    above: Exact | None = Field(default=None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Threshold:
+        if (self.at_least is None) == (self.above is None):
+            raise ValueError("give either at_least or above")
+        return self
+
+    def met(self, share: Fraction) -> bool:
+        """Whether a share of 0 to 1 reaches this level."""
+        if self.above is not None:
+            return share > self.above
+        return self.at_least is not None and share >= self.at_least
+
+
+class PerElement(Record):
+    """How every element of a reference list becomes a criterion of its own.
+
+    Attributes:
+        question: What is asked of one element; ``{element}`` stands for it.
+        levels: Two levels worth 0 and 1 point.
+        derive: Shares of elements that give the criterion's level, highest first.
+    """
+
+    question: str = Field(min_length=1)
+    levels: Mapping[str, Level]
+    derive: tuple[Threshold, ...] = Field(min_length=1)
+
+
+class Criterion(Record):
+    """One criterion.
+
+    Attributes:
+        id: Its name in replies and grades.
+        question: What the judge answers.
+        kind: ``quality``, or ``safety`` where a failure can harm a patient.
+        weight: Its share of the rubric's total weight.
+        needs: The fields of the item it reads.
+        levels: Its levels by label, worst first.
+        for_each: A list of the reference whose elements are judged one by one.
+        element: How, if ``for_each`` is given.
+        embedded: The rule by which the embedded judge decides it; it abstains where none is given.
+    """
+
+    id: Identifier
+    question: str = Field(min_length=1)
+    kind: Literal["quality", "safety"] = "quality"
+    weight: Exact = Field(gt=0)
+    needs: tuple[str, ...] = ()
+    levels: Mapping[str, Level]
+    for_each: str | None = None
+    element: PerElement | None = None
+    embedded: EmbeddedRule | None = None
+
+    def ordered(self, scale: tuple[str, ...]) -> Criterion:
+        """The same with its levels in the order of the scale, and an element's by their points."""
+        levels = {label: self.levels[label] for label in scale if label in self.levels}
+        levels |= self.levels
+        update: dict[str, object] = {"levels": levels}
+        if self.element is not None:
+            by_points = sorted(self.element.levels.items(), key=lambda entry: entry[1].points)
+            update["element"] = self.element.model_copy(update={"levels": dict(by_points)})
+        return self.model_copy(update=update)
+
+    @cached_property
+    def max_points(self) -> Fraction:
+        """Points of the best level."""
+        return max(level.points for level in self.levels.values())
+
+    def elements(self, item: Item) -> tuple[str, ...]:
+        """The elements judged one by one for this item; none where the list is empty."""
+        return () if self.for_each is None else getattr(item.reference, self.for_each)
+
+
+# FOLDED criterion_problems: What may be wrong with a criterion, beside its types: where, what, and the remedy.
+
+
+def criterion_problems(
+    criterion: Criterion, scale: tuple[str, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """What is wrong with a criterion of a rubric of that scale: where, what, and the remedy."""
+    labels = ", ".join(scale)
+    for label in scale:
+        if label not in criterion.levels:
+            yield ("levels",), f"level {label!r} has no meaning", f"The levels are {labels}"
+    for label in criterion.levels:
+        if label not in scale:
+            yield ("levels", label), f"level {label!r} is unknown", f"The levels are {labels}"
+    if min((level.points for level in criterion.levels.values()), default=Fraction(0)) > 0:
+        yield ("levels",), "no level is worth 0 points", "Give the worst level 0 points"
+    if criterion.levels and criterion.max_points == 0:
+        yield ("levels",), "no level is worth a point", "Give the best level points above 0"
+    for need in criterion.needs:
+        if need not in ITEM_FIELDS:
+            fields = ", ".join(ITEM_FIELDS)
+            yield ("needs",), f"needs {need!r}, which no item has", f"Fields are {fields}"
+    if (criterion.for_each is None) != (criterion.element is None):
+        yield ("for_each",), "for_each and element go together", "Give both or neither"
+    if criterion.for_each is not None and criterion.for_each not in LIST_FIELDS:
+        fields = ", ".join(LIST_FIELDS)
+        yield ("for_each",), f"{criterion.for_each!r} is no list of the item", f"Lists: {fields}"
+    if criterion.element is not None:
+        yield from _element_problems(criterion.element, scale)
+
+
+def _element_problems(
+    element: PerElement, scale: tuple[str, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    if sorted(level.points for level in element.levels.values()) != [0, 1]:
+        yield (
+            ("element", "levels"),
+            "an element needs two levels, worth 0 and 1",
+            "Write one level for stated and one for not stated",
+        )
+    if "{element}" not in element.question:
+        yield (
+            ("element", "question"),
+            "the question does not name the element",
+            "Write {element} where it goes",
+        )
+    for index, threshold in enumerate(element.derive):
+        if threshold.level not in scale:
+            labels = ", ".join(scale)
+            yield (
+                ("element", "derive", index),
+                f"level {threshold.level!r} is unknown",
+                f"The levels are {labels}",
+            )
+    if not element.derive[-1].met(Fraction(0)):
+        yield (
+            ("element", "derive"),
+            "a share of 0 reaches no level",
+            "End with the worst level and at_least: 0",
+        )
+
+
+class Scoring(Record):
+    """How verdicts become a score.
+
+    ``weighted_mean``: the mean of ``points / best points``, weighted.
+    ``cascade``: that mean where the ``gate`` criterion has its best level; otherwise the same sum
+    times ``unmet_factor``.
+    """
+
+    rule: Literal["weighted_mean", "cascade"] = "weighted_mean"
+    gate: str | None = None
+    unmet_factor: Exact | None = Field(default=None, ge=0, le=1)
+
+
+class Rubric(Record):
+    """A rubric.
+
+    Attributes:
+        id: Its name.
+        version: Changes whenever a word or a number does.
+        track: The track it is made for.
+        title: One line for lists.
+        source: Where criteria and arithmetic come from.
+        instructions: What the judge is told before the criteria.
+        scale: The labels that every criterion must define, worst first.
+        total_weight: What the weights must add up to.
+        scoring: How verdicts become a score.
+        criteria: The criteria, in the order they are asked and reported.
+    """
+
+    id: Identifier
+    version: str = Field(min_length=1)
+    track: Track
+    title: str
+    source: str = Field(min_length=1)
+    instructions: str = Field(min_length=1)
+    scale: tuple[str, ...] = Field(min_length=2)
+    total_weight: Exact = Field(gt=0)
+    scoring: Scoring = Scoring()
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+
+    @field_validator("criteria")
+    @classmethod
+    def _worst_first(
+        cls, criteria: tuple[Criterion, ...], info: ValidationInfo
+    ) -> tuple[Criterion, ...]:
+        # The order reaches the prompt, and what is hashed does not tell it.
+        scale = info.data.get("scale", ())
+        return tuple(criterion.ordered(scale) for criterion in criteria)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rubric:
+        for path, problem, remedy in _problems(self):
+            context = {"problem": problem, "remedy": remedy, "path": path}
+            raise PydanticCustomError("rubric", "{problem}. {remedy}", context)
+        return self
+
+    @cached_property
+    def hash(self) -> str:
+        """Tagged hash of the whole content."""
+        return content_hash(self.model_dump(mode="json"))
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def criterion(self, id: str) -> Criterion:
+        """The criterion of that id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self._by_id[id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Criterion]:
+        return {criterion.id: criterion for criterion in self.criteria}
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        """Every field some criterion reads, in the order of `ITEM_FIELDS`."""
+        wanted = {need for criterion in self.criteria for need in criterion.needs}
+        wanted |= {criterion.for_each for criterion in self.criteria if criterion.for_each}
+        return tuple(field for field in ITEM_FIELDS if field in wanted)
+
+    def check_item(self, item: Item) -> None:
+        """Check that the item can be graded by this rubric.
+
+        Raises:
+            RubricError: The track is another one, or a needed field is empty.
+        """
+        if item.track != self.track:
+            raise RubricError(
+                f"rubric {self.id!r} is made for track {self.track!r}, "
+                f"and item {item.id!r} is of track {item.track!r}",
+                remedy=f"Pass a rubric for {item.track!r}; see `mmrare-judge rubrics list`",
+            )
+        for name in self.needs:
+            if name in REQUIRED_FIELDS and not field_value(item, name):
+                raise RubricError(
+                    f"rubric {self.id!r} needs {name!r}, which is empty in item {item.id!r}",
+                    remedy="Fill it, or use a rubric that does not need it",
+                )
+
+
+def _problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    seen: set[str] = set()
+    for index, criterion in enumerate(rubric.criteria):
+        if criterion.id in seen:
+            yield (
+                ("criteria", index, "id"),
+                f"criterion id {criterion.id!r} is used twice",
+                "Give each criterion an id of its own",
+            )
+        seen.add(criterion.id)
+        for path, problem, remedy in criterion_problems(criterion, rubric.scale):
+            yield (
+                ("criteria", index, *path),
+                f"criterion {criterion.id!r}: {problem}",
+                remedy,
+            )
+    total = sum(criterion.weight for criterion in rubric.criteria)
+    if total != rubric.total_weight:
+        yield (
+            ("total_weight",),
+            f"the weights add up to {total}, and total_weight is {rubric.total_weight}",
+            "Change one or the other",
+        )
+    yield from _scoring_problems(rubric)
+
+
+def _scoring_problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    scoring = rubric.scoring
+    if scoring.rule == "cascade":
+        ids = [criterion.id for criterion in rubric.criteria]
+        if scoring.gate not in ids:
+            yield (
+                ("scoring",),
+                f"the gate {scoring.gate!r} is no criterion",
+                f"Criteria are {', '.join(ids)}",
+            )
+        if scoring.unmet_factor is None:
+            yield ("scoring",), "a cascade needs unmet_factor", "Give a number from 0 to 1"
+    elif scoring.gate is not None or scoring.unmet_factor is not None:
+        yield (
+            ("scoring",),
+            "gate and unmet_factor belong to the rule 'cascade'",
+            "Write rule: cascade, or leave them out",
+        )
