@@ -46,10 +46,9 @@ from bench_server import answer, serving
 from embedded_speed import pairs
 from mmrare_judge import Item, Judge, Limits
 from mmrare_judge.asking import make_request
-from mmrare_judge.backends.base import Meter, Request
-from mmrare_judge.backends.openai_compatible import DirectBackend
+from mmrare_judge.backends.base import JudgeSpec, Meter, Request
+from mmrare_judge.backends.direct import DirectBackend
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Task
 
 WARM_UP = 40
@@ -149,7 +148,7 @@ async def through_instructor(url: str) -> Call:
 
 
 def _litellm() -> Any:
-    from mmrare_judge.backends import litellm_door
+    from mmrare_judge.backends import litellm as litellm_door
 
     return litellm_door.litellm()
 

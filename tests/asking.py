@@ -11,15 +11,14 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmrare_judge.backends.base import Meter, Reply, Request
+from mmrare_judge.backends.base import JudgeSpec, Meter, Mode, Reply, Request
 from mmrare_judge.backends.chat import ChatBackend
-from mmrare_judge.backends.llm import LLMBackend
-from mmrare_judge.backends.openai_compatible import DirectBackend
+from mmrare_judge.backends.direct import DirectBackend
+from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.litellm import LLMBackend
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import MMRareJudgeError
-from mmrare_judge.gate import Gate
-from mmrare_judge.retry import Backoff
 from mmrare_judge.schema import ReplyModel
-from mmrare_judge.spec import JudgeSpec, Mode
 from server import Received, ScriptedServer, Step, error, filled
 
 KEY = "sk-scripted-0123456789"

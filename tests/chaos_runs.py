@@ -14,10 +14,10 @@ from typing import Any
 from chaos_server import KINDS, ChaosServer, right
 from makers import make_item, small_rubric
 from mmrare_judge import Grade, Limits, Run, iter_grades
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import MMRareJudgeError
-from mmrare_judge.retry import Backoff
 
 Pair = tuple[Prediction, Item]
 

@@ -6,7 +6,7 @@ from makers import make_item
 from mmrare_judge import Judge
 from mmrare_judge.asking import make_request
 from mmrare_judge.assessors import addressed
-from mmrare_judge.spec import JudgeSpec
+from mmrare_judge.backends.base import JudgeSpec
 
 
 @pytest.fixture(autouse=True)

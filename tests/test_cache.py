@@ -6,13 +6,12 @@ from pathlib import Path
 import diskcache  # noqa: TID251  to put into the store what ours refuses
 import pytest
 
-from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.backends.base import Reply, Request, Usage
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.cache_entry import Entry, request_content
 from mmrare_judge.errors import OutputError
 from mmrare_judge.records import content_hash
 from mmrare_judge.replay import Replay
-from mmrare_judge.usage import Usage
 
 REQUEST = Request(
     model="m",

@@ -10,7 +10,7 @@ from typer.testing import CliRunner  # noqa: TID251  to run the command line in 
 
 from makers import keys_of, make_item
 from mmrare_judge import Judge
-from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.backends.base import Reply, Request, Usage
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.cache_bundle import export_bundle
@@ -19,7 +19,6 @@ from mmrare_judge.cache_cli import cache_app
 from mmrare_judge.cache_import import import_bundle
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.replay import Replay
-from mmrare_judge.usage import Usage
 
 
 def request(number: int, **changes: Any) -> Request:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.errors import RubricError
 from mmrare_judge.rubric.load import parse_rubric
-from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,13 +12,12 @@ import pytest
 from chaos_runs import pairs
 from makers import keys_of, make_item, small_rubric
 from mmrare_judge import Limits, Run, read_grades
-from mmrare_judge.backends import litellm_door
-from mmrare_judge.backends.base import Request
+from mmrare_judge.backends import litellm as litellm_door
+from mmrare_judge.backends.base import Request, Usage
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import OutputError, TransportError
 from mmrare_judge.estimate import ENOUGH, JudgeEstimate, total_line
-from mmrare_judge.usage import Usage
 from server import ScriptedServer, error
 
 

@@ -6,12 +6,17 @@ import asyncio
 
 import pytest
 
-from mmrare_judge.adaptive_gate import LONGEST_PAUSE, AdaptiveGate
-from mmrare_judge.budget import Budget
+from mmrare_judge.backends.base import Usage
+from mmrare_judge.backends.limits import (
+    LONGEST_PAUSE,
+    AdaptiveGate,
+    Budget,
+    Need,
+    OpenGate,
+    Piece,
+    piece_of_work,
+)
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
-from mmrare_judge.gate import Need, OpenGate
-from mmrare_judge.pieces import Piece, piece_of_work
-from mmrare_judge.usage import Usage
 
 DONE = Usage(calls=1, prompt_tokens=80, completion_tokens=20, cost=0.01)
 BUSY = TransportError("429", kind="rate_limit")

@@ -16,14 +16,13 @@ import pytest
 
 from makers import RUBRIC, keys_of, make_item, small_rubric
 from mmrare_judge import Grade, Judge, Prediction, Run, Terms, kept_grades
-from mmrare_judge.backends.base import Meter, Reply, Request
+from mmrare_judge.backends.base import Meter, Reply, Request, Usage
 from mmrare_judge.cache import GRADES, ReplyCache, open_store
 from mmrare_judge.certificate import Certificate, Rules
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.grading import finish
 from mmrare_judge.replay import Replay
 from mmrare_judge.run_report import Progress
-from mmrare_judge.usage import Usage
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 FOUND, NOT_THERE = "prednisone 40 mg", "never said"

@@ -6,7 +6,7 @@ import pytest
 
 from makers import make_item
 from mmrare_judge import BudgetError, Judge, Limits, grade_many
-from mmrare_judge.budget import Budget
+from mmrare_judge.backends.limits import Budget
 from server import ScriptedServer, rate_limited
 
 PAIRS = [(f"Rest for {n} days.", make_item(id=str(n))) for n in range(6)]

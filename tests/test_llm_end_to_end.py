@@ -14,9 +14,9 @@ import pytest
 
 from makers import REFERENCES, make_item
 from mmrare_judge import Grade, Judge
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.retry import Backoff
 from mmrare_judge.rubric.load import load_rubric
 from server import (
     Received,

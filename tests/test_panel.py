@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import small_rubric
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.independence import correlation, effective_number
@@ -21,7 +22,6 @@ from mmrare_judge.records import Signature
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.usage import Usage
 
 SMALL = small_rubric()
 """Two criteria: quality of weight 3, safe of weight 1; NO and YES are worth 0 and 1."""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmrare_judge.backends.retry import Backoff, with_retries
 from mmrare_judge.errors import ConfigError, MMRareJudgeError, TransportError, TruncatedError
-from mmrare_judge.retry import Backoff, with_retries
 
 
 class Waits:

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from makers import make_task
 from mmrare_judge.asking import make_request
-from mmrare_judge.backends.base import Request
+from mmrare_judge.backends.base import JudgeSpec, Request
 from mmrare_judge.records import Signature, canonical_json, content_hash
-from mmrare_judge.spec import JudgeSpec
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),

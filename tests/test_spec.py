@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from mmrare_judge.backends.base import JudgeSpec, judge_spec
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.spec import JudgeSpec, judge_spec
 
 
 def test_a_name_is_the_model() -> None:

@@ -10,6 +10,8 @@ from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge._version import __version__
 
 if _TYPE_CHECKING:
+    from mmrare_judge.backends.base import JudgeSpec, Usage
+    from mmrare_judge.backends.limits import Limits
     from mmrare_judge.data.items import Item, Reference, as_item
     from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
     from mmrare_judge.data.tables import iter_items, read_items
@@ -28,16 +30,13 @@ if _TYPE_CHECKING:
     from mmrare_judge.ledger import iter_grades, read_grades
     from mmrare_judge.level2_result import Level2
     from mmrare_judge.lexical.terms import Terms
-    from mmrare_judge.limits import Limits
     from mmrare_judge.records import Signature
     from mmrare_judge.rubric.load import list_rubrics, load_rubric
     from mmrare_judge.rubric.model import Criterion, Level, Rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
     from mmrare_judge.shortcuts import agrade, grade, grade_many
-    from mmrare_judge.spec import JudgeSpec
     from mmrare_judge.summary import Summary, summarise
-    from mmrare_judge.usage import Usage
     from mmrare_judge.verify import verify
 
 __all__ = [
@@ -88,6 +87,8 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
+    "backends.base": "JudgeSpec Usage",
+    "backends.limits": "Limits",
     "data.items": "Item Reference as_item",
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "data.tables": "iter_items read_items",
@@ -97,16 +98,13 @@ _NAMES_BY_MODULE = {
     "ledger": "iter_grades read_grades",
     "level2_result": "Level2",
     "lexical.terms": "Terms",
-    "limits": "Limits",
     "records": "Signature",
     "rubric.load": "list_rubrics load_rubric",
     "rubric.model": "Criterion Level Rubric",
     "run": "Run",
     "run_report": "RunReport",
     "shortcuts": "agrade grade grade_many",
-    "spec": "JudgeSpec",
     "summary": "Summary summarise",
-    "usage": "Usage",
     "verify": "verify",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.backends.base import JudgeSpec, Reply, Request, Usage
 from mmrare_judge.drafting import drafts_of
 from mmrare_judge.errors import (
     BackendError,
@@ -18,9 +18,7 @@ from mmrare_judge.errors import (
     TruncatedError,
 )
 from mmrare_judge.grade import Unscored, UnscoredKind
-from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment
-from mmrare_judge.usage import Usage
 
 _REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
     FormatError: "format",

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import Request
+from mmrare_judge.backends.base import JudgeSpec, Request
 from mmrare_judge.prompt import messages
 from mmrare_judge.schema import longest_reply, reply_model, reply_schema, shape
-from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Question, Task
 
 _MIN_MAX_TOKENS = 8192

@@ -8,16 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from mmrare_judge.backends.base import Backend
+from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec
 from mmrare_judge.backends.embedded import EmbeddedJudge
+from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache import ReplyCache, default_cache_dir
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.gate import Gate
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.replay import Peek, Replay
-from mmrare_judge.retry import Backoff
-from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessor
 
 JUDGE_VARIABLE = "MMRARE_JUDGE"
@@ -109,10 +108,10 @@ def make_backend(
         ConfigError: A setting has no meaning for it, or is missing.
     """
     if spec.backend == "direct":
-        from mmrare_judge.backends.openai_compatible import DirectBackend
+        from mmrare_judge.backends.direct import DirectBackend
 
         return DirectBackend(spec, gate=gate, backoff=backoff)
-    from mmrare_judge.backends.llm import LLMBackend
+    from mmrare_judge.backends.litellm import LLMBackend
 
     return LLMBackend(spec, gate=gate, backoff=backoff)
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from mmrare_judge.backends.base import Reply, Request
-from mmrare_judge.backends.secrecy import redact
+from mmrare_judge.backends.faults import redact
 from mmrare_judge.records import Record, canonical_json, content_hash
 
 REQUEST = "request:"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command is written in the command line's own terms
 
+from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.errors import InputError
-from mmrare_judge.spec import EMBEDDED
 
 if TYPE_CHECKING:
     from mmrare_judge.calibration.study.file import StudyFile

@@ -125,6 +125,7 @@ def grade(
     quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
 ) -> None:
     """Grade predictions against items, into a folder that can be resumed."""
+    from mmrare_judge.backends.limits import Limits
     from mmrare_judge.grade_command import (
         Columns,
         GradeJob,
@@ -134,7 +135,6 @@ def grade(
         run_grade,
     )
     from mmrare_judge.grade_printing import print_results
-    from mmrare_judge.limits import Limits
     from mmrare_judge.outcome import exit_code
 
     settings = {

@@ -5,16 +5,16 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.backends.limits import Limits
 from mmrare_judge.data.predictions import pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.grade_printing import print_grades, print_report
 from mmrare_judge.ledger import GRADES
-from mmrare_judge.limits import Limits
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.run import Run
 from mmrare_judge.run_folder import SUMMARY
 from mmrare_judge.run_record import RUN
-from mmrare_judge.spec import EMBEDDED
 
 
 def run_demo(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mmrare_judge.backends.base import Reply, Request, TokenRecord
-from mmrare_judge.backends.logprobs import token_text
+from mmrare_judge.backends.replies import token_text
 from mmrare_judge.label_confidence import label_confidences
 from mmrare_judge.label_tokens import Token
 from mmrare_judge.schema import drafts, shape_of

@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mmrare_judge.assessors import CacheChoice, peek_cache
-from mmrare_judge.backends.unsent import Unsent, UnsentBackend
-from mmrare_judge.backends.wire import Price
+from mmrare_judge.backends.base import EMBEDDED, Price, Usage
+from mmrare_judge.backends.dry import Unsent, UnsentBackend
 from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading
 from mmrare_judge.judge import Judge
 from mmrare_judge.records import Record
-from mmrare_judge.spec import EMBEDDED
-from mmrare_judge.usage import Usage
 
 ENOUGH = 20
 """Gradings of a judge that have to be known before an estimate goes by them."""

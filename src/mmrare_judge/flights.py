@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.task import Assessment
-from mmrare_judge.usage import Usage
 
 _Key = tuple[asyncio.AbstractEventLoop, str]
 

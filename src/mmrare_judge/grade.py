@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.data.items import Track
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import Record, Signature, Text
-from mmrare_judge.usage import Usage
 
 Source = Literal["prediction", "reference", "criterion", "item"]
 Match = Literal["exact", "normalised", "approximate", "wrong_source", "not_found"]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mmrare_judge.assessors import CacheChoice
+from mmrare_judge.backends.limits import Limits
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
 from mmrare_judge.estimate import total_line
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.limits import Limits
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.progress import shown
 from mmrare_judge.replay import Replay

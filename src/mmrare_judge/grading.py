@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
-from mmrare_judge.backends.secrecy import public_endpoint
+from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Usage
+from mmrare_judge.backends.faults import public_endpoint
 from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
 from mmrare_judge.data.items import Item
 from mmrare_judge.disagreement import disagreements
@@ -23,9 +24,7 @@ from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import ByIdentity, Signature, content_hash, today
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.task import Assessment, Task
-from mmrare_judge.usage import Usage
 from mmrare_judge.verdicts import by_criterion, empty_verdicts
 from mmrare_judge.verify import verify
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
-from mmrare_judge.backends.base import Backend
+from mmrare_judge.backends.base import Backend, JudgeSpec, judge_spec
+from mmrare_judge.backends.limits import Gate, Limits
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.data.items import Item, as_item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.evidence import Sources
 from mmrare_judge.folding import is_blank
-from mmrare_judge.gate import Gate
 from mmrare_judge.grade import Grade, Unscored, Verdict
 from mmrare_judge.grading import (
     Grading,
@@ -26,13 +27,10 @@ from mmrare_judge.grading import (
 )
 from mmrare_judge.kept_grades import kept_grades
 from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.limits import Limits
 from mmrare_judge.loop import run_sync
 from mmrare_judge.records import ByIdentity
-from mmrare_judge.retry import Backoff
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.spec import JudgeSpec, judge_spec
 from mmrare_judge.task import Task
 from mmrare_judge.verdicts import doubts, settle
 

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 
 from mmrare_judge.asking import requests_for
-from mmrare_judge.backends.base import Reply
+from mmrare_judge.backends.base import JudgeSpec, Reply, Usage
 from mmrare_judge.cache import GRADES, ReplyCache
 from mmrare_judge.cache_entry import deflated, inflated
 from mmrare_judge.certificate import UNCALIBRATED
@@ -18,9 +18,7 @@ from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.own_source import OWN_SOURCE
 from mmrare_judge.records import Record, canonical_json, content_hash
 from mmrare_judge.shelf import Shelf
-from mmrare_judge.spec import JudgeSpec
 from mmrare_judge.task import Assessment, Assessor
-from mmrare_judge.usage import Usage
 
 
 class _Kept(Record):

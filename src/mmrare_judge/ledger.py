@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.grade import Grade
 from mmrare_judge.records import canonical_json
-from mmrare_judge.usage import Usage
 
 GRADES = "grades.jsonl"
 SUPERSEDED = "superseded.jsonl"

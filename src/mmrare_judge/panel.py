@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.items import Track
 from mmrare_judge.grade import Bounds, Status, UnscoredKind
 from mmrare_judge.records import Record, Text
-from mmrare_judge.usage import Usage
 
 Rule = Literal["majority", "mean", "median"]
 PanelStatus = Literal["judged", "undecided", "no_quorum"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.grade import Bounds, Grade, Status, UnscoredKind, Verdict
 from mmrare_judge.panel import Ballot, Member, Panel, Rule
@@ -13,7 +14,6 @@ from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict, s
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_shares
-from mmrare_judge.usage import Usage
 
 _NOT_THE_JUDGES = {"reported_model", "mode", "sampling"}
 _NO_OPINION = {"max_tokens"}  # it can cut a reply short, and then there is no vote

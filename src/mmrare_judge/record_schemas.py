@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.grade import Grade
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.spec import JudgeSpec
 
 _RECORDS: dict[str, type[BaseModel]] = {
     "grade": Grade,

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
+from mmrare_judge.backends.base import EMBEDDED, JudgeSpec
 from mmrare_judge.cache import ReplyCache
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
@@ -27,7 +28,6 @@ from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.replay import Replay
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.spec import EMBEDDED, JudgeSpec
 from mmrare_judge.stored_answers import Answers, read_answers
 from mmrare_judge.task import Assessment, Task
 from mmrare_judge.verdicts import doubts, settle

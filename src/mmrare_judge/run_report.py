@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.grade import Grade
 from mmrare_judge.summary import Summary
-from mmrare_judge.usage import Usage
 
 if TYPE_CHECKING:
     from mmrare_judge.panel_summary import PanelFigures

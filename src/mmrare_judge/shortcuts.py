@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mmrare_judge.backends.limits import Limits
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.grade import Grade
 from mmrare_judge.judge import Judge, JudgeLike, RubricLike
-from mmrare_judge.limits import Limits
 
 
 def grade(

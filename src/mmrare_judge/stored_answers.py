@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from mmrare_judge.asked_labels import check_labels, misfit
-from mmrare_judge.backends.answer import read
-from mmrare_judge.backends.base import Reply, Request
+from mmrare_judge.backends.base import Reply, Request, Usage
+from mmrare_judge.backends.replies import read
 from mmrare_judge.cache_entry import in_short
 from mmrare_judge.drafting import drafts_of
 from mmrare_judge.errors import CacheMissError
@@ -18,7 +18,6 @@ from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.replay import Replay
 from mmrare_judge.schema import reply_model, shape
 from mmrare_judge.task import Draft, Question, Task
-from mmrare_judge.usage import Usage
 
 
 @dataclass

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.level2_result import Level2
 from mmrare_judge.records import Record, Signature, Signatures
-from mmrare_judge.usage import Usage
 
 
 class CriterionSummary(Record):

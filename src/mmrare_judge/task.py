@@ -9,12 +9,11 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import Reply
+from mmrare_judge.backends.base import Reply, Usage
 from mmrare_judge.data.items import Item
 from mmrare_judge.grade import Unscored
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.model import Criterion, Level, Rubric
-from mmrare_judge.usage import Usage
 
 
 @dataclass(frozen=True)

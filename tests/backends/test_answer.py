@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asking import MALFORMED, TEXT, Grading
-from mmrare_judge.backends.answer import read
+from mmrare_judge.backends.replies import read
 
 
 @pytest.mark.parametrize(

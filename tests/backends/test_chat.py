@@ -25,6 +25,7 @@ from asking import (
     saying,
     spec_for,
 )
+from mmrare_judge.backends.base import Mode
 from mmrare_judge.errors import (
     ConfigError,
     ContentFilterError,
@@ -32,7 +33,6 @@ from mmrare_judge.errors import (
     RefusalError,
     TruncatedError,
 )
-from mmrare_judge.spec import Mode
 from server import (
     ScriptedServer,
     Step,

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from asking import BACKENDS, KEY, MODES, TEXT, Ask, Way, both, every_way, good, graded, request_for
-from mmrare_judge.backends.base import Meter
+from mmrare_judge.backends.base import JudgeSpec, Meter, Mode
 from mmrare_judge.errors import (
     BackendError,
     ConfigError,
@@ -19,7 +19,6 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.spec import JudgeSpec, Mode
 from server import (
     Step,
     chat,

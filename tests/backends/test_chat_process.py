@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from asking import BACKENDS, GOOD, TEXT, Way, every_way, good, request_for, spec_for
-from mmrare_judge.backends import litellm_door, openai_compatible
+from mmrare_judge.backends import direct as openai_compatible
+from mmrare_judge.backends import litellm as litellm_door
 from mmrare_judge.backends.base import Message, Meter
 from server import Received, ScriptedServer, Step, error, filled, hang
 

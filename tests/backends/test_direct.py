@@ -11,10 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from asking import DIRECT, GOOD, KEY, TEXT, Ask, good, graded, request_for, spec_for
-from mmrare_judge.backends.base import Meter, Reply
-from mmrare_judge.backends.openai_compatible import DirectBackend, wire_name
+from mmrare_judge.backends.base import JudgeSpec, Meter, Reply
+from mmrare_judge.backends.direct import DirectBackend, wire_name
 from mmrare_judge.errors import ConfigError, TransportError
-from mmrare_judge.spec import JudgeSpec
 from server import (
     ScriptedServer,
     chat,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mmrare_judge.backends import doorway
-from mmrare_judge.backends.doorway import Doorway
+from mmrare_judge.backends import litellm as doorway
+from mmrare_judge.backends.litellm import Doorway
 
 
 async def _prepare(door: Doorway, log: list[str], name: str, *, tell: bool = True) -> None:

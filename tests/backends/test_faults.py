@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mmrare_judge.backends.faults import as_fault
-from mmrare_judge.backends.headers import retry_after
-from mmrare_judge.backends.litellm_door import litellm
-from mmrare_judge.backends.meanings import MEANINGS, Meaning, meaning_of
-from mmrare_judge.backends.secrecy import presentable, redact
+from mmrare_judge.backends.faults import (
+    MEANINGS,
+    Meaning,
+    as_fault,
+    meaning_of,
+    presentable,
+    redact,
+    retry_after,
+)
+from mmrare_judge.backends.litellm import litellm
 from mmrare_judge.errors import (
     BackendError,
     ConfigError,

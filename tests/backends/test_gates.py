@@ -24,21 +24,15 @@ from asking import (
 )
 from makers import make_item
 from mmrare_judge import Judge
-from mmrare_judge.adaptive_gate import AdaptiveGate
-from mmrare_judge.backends.base import Meter
-from mmrare_judge.backends.need import most_tokens
-from mmrare_judge.backends.payload import structure
-from mmrare_judge.budget import Budget
+from mmrare_judge.backends.base import JudgeSpec, Meter, Usage, structure
+from mmrare_judge.backends.limits import AdaptiveGate, Budget, Need, most_tokens
+from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import (
     BudgetError,
     ConfigError,
     RefusalError,
     TransportError,
 )
-from mmrare_judge.gate import Need
-from mmrare_judge.retry import Backoff
-from mmrare_judge.spec import JudgeSpec
-from mmrare_judge.usage import Usage
 from server import ScriptedServer, Step, chat, error, hang, rate_limited, refused, reset
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from asking import TEXT, Ask, good, graded, request_for
-from mmrare_judge.backends import litellm_door
-from mmrare_judge.backends.base import Meter
-from mmrare_judge.backends.llm import LLMBackend
+from mmrare_judge.backends import litellm as litellm_door
+from mmrare_judge.backends.base import JudgeSpec, Meter, Mode
+from mmrare_judge.backends.litellm import LLMBackend
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.spec import JudgeSpec, Mode
 from server import chat, completion, error
 
 

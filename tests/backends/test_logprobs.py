@@ -13,7 +13,7 @@ import pytest
 
 from makers import make_item, small_rubric
 from mmrare_judge import Grade, Judge
-from mmrare_judge.backends.logprobs import token_records, token_text
+from mmrare_judge.backends.replies import token_records, token_text
 from server import ScriptedServer, Step, chat, completion, refused
 
 Entry = dict[str, Any]

@@ -2,16 +2,189 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol, TypedDict
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypedDict, get_args
+from weakref import WeakKeyDictionary
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue, SecretStr, ValidationError
 
+from mmrare_judge.errors import ConfigError
 from mmrare_judge.records import ByIdentity, Record, canonical_json, canonical_string, text_hash
-from mmrare_judge.spec import Mode
-from mmrare_judge.usage import Usage
+
+# FOLDED usage: What a grade cost: `Usage`.
+
+
+class Usage(Record):
+    """What a grade cost, every attempt counted: failed ones, retries and re-asks too.
+
+    Attributes:
+        calls: Requests that were sent.
+        retries: Of those, repeats after a transport fault.
+        reasks: Of those, repeats after a reply that could not be used or verified.
+        prompt_tokens: Tokens sent, as the provider counted them.
+        completion_tokens: Tokens received.
+        cost: US dollars; ``None`` where the price of the model is not known.
+        extra_tokens: Of the tokens, those of re-asks and of attempts whose reply was of no use.
+        extra_cost: Of the cost, theirs.
+    """
+
+    calls: int = 0
+    retries: int = 0
+    reasks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+    extra_tokens: int = 0
+    extra_cost: float | None = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        if other == _NOTHING:
+            return self
+        return Usage(
+            calls=self.calls + other.calls,
+            retries=self.retries + other.retries,
+            reasks=self.reasks + other.reasks,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=_sum(self.cost, other.cost),
+            extra_tokens=self.extra_tokens + other.extra_tokens,
+            extra_cost=_sum(self.extra_cost, other.extra_cost),
+        )
+
+    def as_extra(self) -> Usage:
+        """The same, all of it counted as extra."""
+        tokens = self.prompt_tokens + self.completion_tokens
+        return self.model_copy(update={"extra_tokens": tokens, "extra_cost": self.cost})
+
+
+_NOTHING = Usage()
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+# FOLDED spec: Which judge, and how it is asked: `JudgeSpec`, from keywords, a name or a YAML file.
+
+Mode = Literal["auto", "json_schema", "json", "tools"]
+
+EMBEDDED = "embedded"
+"""The name of the judge that needs no model and no network."""
+
+
+class JudgeSpec(Record):
+    """A judge's model and the way it is asked.
+
+    Attributes:
+        model: ``embedded``, or a model name as litellm writes it: ``openai/gpt-5-mini``,
+            ``ollama/qwen3:8b``, ``hosted_vllm/Qwen3-VL-235B``.
+        api_base: Address of an endpoint of your own.
+        api_key: Its key; by default litellm reads the provider's environment variable. Never
+            printed, hashed or stored.
+        backend: The way to the model: litellm, or straight to an OpenAI-compatible server, whose
+            address ``api_base`` then is.
+        mode: How structure is asked for; ``auto`` takes what the model supports.
+        temperature: 0 to 2; ``None`` sends 0 where the model accepts it, and nothing where not.
+        top_p: 0 to 1; not sent by default.
+        seed: Not sent by default.
+        max_tokens: Limit of one reply; by default large enough for the longest valid reply.
+        extra: Further parameters for litellm, sent as they are (``reasoning_effort``, ...).
+        timeout: Seconds one attempt may take.
+        item_timeout: Seconds one prediction may take in all: waiting, retries and re-asks included.
+        retries: Repeats of one request after transport faults, at most.
+        reask: Repeats after a reply without the asked-for structure, at most.
+        criteria_per_call: Criteria asked in one request; by default all of them.
+        confidence: ``logprobs`` asks for the log probabilities of the reply, and takes from them
+            how sure the model was of each level, where the endpoint gives them.
+        verify_reask: Repeats for verdicts whose quote cannot be found, at most.
+        max_prediction_chars: Longer predictions are not graded: unscored, kind ``too_long``.
+        store: What the cache keeps: complete replies, or refused and cut ones too.
+    """
+
+    model: str = Field(min_length=1)
+    api_base: str | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True)
+    backend: Literal["litellm", "direct"] = "litellm"
+    mode: Mode = "auto"
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    seed: int | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    extra: Mapping[str, JsonValue] = {}
+    timeout: float = Field(default=120.0, gt=0)
+    item_timeout: float = Field(default=1800.0, gt=0)
+    retries: int = Field(default=5, ge=0)
+    reask: int = Field(default=2, ge=0)
+    criteria_per_call: int | None = Field(default=None, ge=1)
+    confidence: Literal["none", "logprobs"] = "none"
+    verify_reask: int = Field(default=1, ge=0)
+    max_prediction_chars: int = Field(default=200_000, ge=1)
+    store: Literal["complete", "all"] = "complete"
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that can move a score; time limits, retries and keys cannot."""
+        return self.model_dump(mode="json", exclude=_INDECISIVE)
+
+
+_INDECISIVE = {"api_key", "backend", "timeout", "item_timeout", "retries", "store"}
+
+
+def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any) -> JudgeSpec:
+    """A `JudgeSpec` from a model name, a YAML file, a mapping or a spec, with options over it.
+
+    Raises:
+        ConfigError: The file cannot be read, or a setting is unknown or out of range.
+
+    >>> judge_spec("ollama/qwen3:8b", temperature=0.2).model
+    'ollama/qwen3:8b'
+    """
+    settings: dict[str, Any]
+    source = "judge"
+    if isinstance(judge, JudgeSpec):
+        settings = {name: getattr(judge, name) for name in judge.model_fields_set}
+    elif isinstance(judge, Mapping):
+        settings = dict(judge)
+    elif str(judge).endswith((".yaml", ".yml")):
+        source = str(judge)
+        settings = _read_settings(Path(judge))
+    else:
+        settings = {"model": str(judge)}
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return JudgeSpec.model_validate(settings | given)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_problem(error)}") from error
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    from mmrare_judge.yaml import YamlError, parse_yaml
+
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8-sig")).data
+    except YamlError as error:
+        line = f", line {error.line}" if error.line else ""
+        raise ConfigError(f"judge file {path}{line}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"judge file {path} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"judge file {path}: write settings as `key: value`, one a line")
+    return data
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(JudgeSpec.model_fields)
+        return f"unknown setting {name!r}; settings are {known}"
+    if first["type"] == "missing":
+        return f"setting {name!r} is missing"
+    return f"{name}: {first['msg']}, not {first['input']!r}"
+
 
 TokenText = str | tuple[int, ...]
 """A token's text, or its bytes where they are a part of a character."""
@@ -135,3 +308,204 @@ class Backend(Protocol):
             BudgetError: Another attempt would pass the budget.
         """
         ...
+
+
+# FOLDED backends.payload: How structure is asked for: the mode a model gets, and what carries it in a request.
+
+WireMode = Literal["json_schema", "json", "tools"]
+WIRE_MODES: tuple[WireMode, ...] = get_args(WireMode)
+
+NAME = "grade"
+"""What the schema and the tool are called on the wire."""
+
+SELF_HOSTED = frozenset(
+    {
+        "custom_openai",
+        "docker_model_runner",
+        "hosted_vllm",
+        "lemonade",
+        "llamafile",
+        "lm_studio",
+        "ollama",
+        "ollama_chat",
+        "oobabooga",
+        "openai_like",
+        "triton",
+        "vllm",
+        "xinference",
+    }
+)
+"""Providers, as litellm writes them, that are servers one runs oneself."""
+
+LIMITS = frozenset(
+    {
+        "minLength",
+        "maxLength",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+    }
+)
+"""Schema keywords that hosted strict modes refuse, all or some, with status 400.
+
+OpenAI and Azure answer "'maxLength' is not permitted"; Anthropic's strict mode knows no lengths
+either. They stay in schemas for servers of one's own, whose grammars keep a model from writing
+until its token limit, and pydantic checks them on every reply in either case.
+"""
+
+_texts: WeakKeyDictionary[type[BaseModel], dict[tuple[WireMode, bool], str]] = WeakKeyDictionary()
+
+
+def is_self_hosted(model: str) -> bool:
+    """Whether a model's provider is a server one runs oneself.
+
+    >>> is_self_hosted("ollama/qwen3:8b")
+    True
+    """
+    return model.partition("/")[0] in SELF_HOSTED
+
+
+def structure(
+    reply_model: type[BaseModel], schema: Mapping[str, Any], mode: WireMode, *, limits: bool
+) -> str:
+    """The part of a payload that asks for structure, as JSON text; ``{}`` in mode ``json``.
+
+    Plain JSON text is asked for by the messages alone: not every server knows ``json_object``,
+    some of those that do refuse it, and this mode is for the ones that refuse things.
+
+    Args:
+        reply_model: The reply model, under which the prepared text is kept.
+        schema: Its JSON schema.
+        mode: How structure is asked for.
+        limits: Whether lengths and the like are sent along; see `LIMITS`.
+    """
+    prepared = _texts.setdefault(reply_model, {})
+    text = prepared.get((mode, limits))
+    if text is None:
+        text = json.dumps(_asking(strict_schema(schema, limits=limits), mode))
+        prepared[mode, limits] = text
+    return text
+
+
+def strict_schema(schema: Mapping[str, Any], *, limits: bool) -> dict[str, Any]:
+    """A schema as strict modes want it: closed objects, all keys required, no defaults.
+
+    >>> strict_schema({"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}},
+    ...               limits=False)["properties"]
+    {'a': {'type': 'string'}}
+    """
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}  # strict modes allow nothing beside a reference
+    dropped = {"default"} if limits else {"default", *LIMITS}
+    strict = {
+        keyword: _strict_value(keyword, value, limits=limits)
+        for keyword, value in schema.items()
+        if keyword not in dropped
+    }
+    if "properties" in strict:
+        strict["additionalProperties"] = False
+        strict["required"] = list(strict["properties"])
+    return strict
+
+
+def _strict_value(keyword: str, value: Any, *, limits: bool) -> Any:
+    if keyword in ("properties", "$defs"):  # names of fields and types, not keywords
+        return {name: strict_schema(part, limits=limits) for name, part in value.items()}
+    if isinstance(value, Mapping):
+        return strict_schema(value, limits=limits)
+    if keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        return [strict_schema(part, limits=limits) for part in value]
+    return value
+
+
+def _asking(schema: Mapping[str, Any], mode: WireMode) -> dict[str, Any]:
+    if mode == "json":
+        return {}
+    if mode == "json_schema":
+        body = {"name": NAME, "strict": True, "schema": schema}
+        return {"response_format": {"type": "json_schema", "json_schema": body}}
+    tool = {"name": NAME, "description": "Hand in the grading.", "parameters": schema}
+    return {
+        "tools": [{"type": "function", "function": tool}],
+        "tool_choice": {"type": "function", "function": {"name": NAME}},
+    }
+
+
+# FOLDED backends.wire: The way to an endpoint, as `Exchange` sees it: `Wire`, and the `Payload` that goes over it.
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One chat completion to be asked for.
+
+    Attributes:
+        body: Model, messages and sampling parameters.
+        structure: JSON text of the object that asks for structure, as `structure` writes it.
+        endpoint: Address of an endpoint of one's own; ``None`` for the provider's.
+        seconds: How long it may take.
+    """
+
+    body: Mapping[str, Any]
+    structure: str
+    endpoint: str | None
+    seconds: float
+
+    def whole(self) -> dict[str, Any]:
+        """Body and structure in one; parsed anew, since litellm's adapters edit what they get."""
+        return {**self.body, **json.loads(self.structure)}
+
+
+@dataclass(frozen=True)
+class Price:
+    """The most a token may cost, in US dollars.
+
+    Attributes:
+        prompt: One token of the prompt.
+        reply: One token of the reply.
+    """
+
+    prompt: float
+    reply: float
+
+
+class Wire(Protocol):
+    """Carries payloads to a model, and knows what can be known about it beforehand.
+
+    What `complete` and `auto_mode` raise is put into our words by `faults.as_fault`.
+    """
+
+    def auto_mode(self, request: Request) -> WireMode:
+        """How structure is asked for where that is left to us."""
+        ...
+
+    async def complete(self, payload: Payload) -> Any:
+        """One attempt, never repeated in here; the response looks like the openai SDK's."""
+        ...
+
+    def cost(self, response: Any) -> float | None:
+        """What a response cost in US dollars; ``None`` where nobody knows."""
+        ...
+
+    def price(self, model: str) -> Price | None:
+        """What tokens of a model cost; ``None`` where nobody knows."""
+        ...
+
+    def key_names(self, model: str) -> tuple[str, ...]:
+        """Environment variables that a key for this model could be set in."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        ...
+
+
+def plain(key: SecretStr | None) -> str | None:
+    """A key as it goes over the wire."""
+    return None if key is None else key.get_secret_value()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.lexical import form_rules, reference_rules
 from mmrare_judge.lexical.document import read
 from mmrare_judge.lexical.finding import Case, Degree, Finding, quotes_of
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
-from mmrare_judge.spec import EMBEDDED
 from mmrare_judge.task import Assessment, Draft, Question, Task
 
 Rule = Callable[[Case, Criterion], Finding]

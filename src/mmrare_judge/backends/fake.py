@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mmrare_judge.backends.base import Meter, Reply, Request
+from mmrare_judge.backends.base import Meter, Reply, Request, Usage
 from mmrare_judge.errors import FormatError
-from mmrare_judge.usage import Usage
 
 Answer = str | Mapping[str, Any] | BaseModel | Reply | Exception
 """A reply as JSON text, as a value to be dumped, or ready-made; an exception is raised."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from mmrare_judge.backends.headers import response_headers, retry_after
-from mmrare_judge.backends.meanings import Meaning, meaning_of
-from mmrare_judge.backends.secrecy import redact
 from mmrare_judge.errors import (
     ConfigError,
     ContentFilterError,
@@ -17,6 +18,242 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
+
+# FOLDED backends.headers: What the headers of an HTTP error say: above all, how long to wait.
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds a server asks to wait, from ``retry-after-ms`` or ``retry-after``.
+
+    >>> retry_after({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
+    ...             datetime(2026, 10, 21, 7, 27, 30, tzinfo=UTC))
+    30.0
+    """
+    lower = {name.lower(): value.strip() for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        if re.fullmatch(r"\d+(\.\d+)?", lower.get(name, "")):
+            return float(lower[name]) / unit
+    try:
+        date = parsedate_to_datetime(lower.get("retry-after", ""))
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def response_headers(error: BaseException) -> dict[str, str]:
+    """The headers of the answer that an exception stands for; empty where none came."""
+    for headers in (
+        getattr(getattr(error, "response", None), "headers", None),
+        getattr(error, "litellm_response_headers", None),
+        getattr(error, "headers", None),
+    ):
+        if headers:
+            return {str(name).lower(): str(value) for name, value in dict(headers).items()}
+    return {}
+
+
+# FOLDED backends.meanings: What vendor exceptions mean: every class of litellm, openai and aiohttp is in `MEANINGS`. Classes are known by name, so that nothing here imports litellm; the name of a base class stands for its subclasses.
+
+Meaning = Literal[
+    "rate_limit",
+    "server_error",
+    "timeout",
+    "connection",
+    "status",
+    "key",
+    "permission",
+    "quota",
+    "provider",
+    "model",
+    "request",
+    "content_filter",
+    "context_window",
+    "length",
+    "format",
+]
+
+MEANINGS: Mapping[str, Meaning] = {
+    # the wire, and the machine at its other end
+    "RateLimitError": "rate_limit",
+    "InternalServerError": "server_error",
+    "ServiceUnavailableError": "server_error",
+    "BadGatewayError": "server_error",
+    "MidStreamFallbackError": "server_error",
+    "ConflictError": "server_error",
+    "APIResponseValidationError": "server_error",
+    "Timeout": "timeout",
+    "APITimeoutError": "timeout",
+    "TimeoutError": "timeout",
+    "TimeoutException": "timeout",
+    "ServerTimeoutError": "timeout",
+    "APIConnectionError": "connection",
+    "ConnectionError": "connection",
+    "TransportError": "connection",
+    "ClientError": "connection",
+    "HttpProcessingError": "connection",
+    # a status, or none, decides
+    "APIError": "status",
+    "APIStatusError": "status",
+    "OpenAIError": "status",
+    "MockException": "status",
+    # the caller's to mend
+    "AuthenticationError": "key",
+    "OAuthError": "key",
+    "PermissionDeniedError": "permission",
+    "PaymentRequiredError": "quota",
+    "BudgetExceededError": "quota",
+    "NotFoundError": "model",
+    "InvalidURL": "model",
+    "NonHttpUrlClientError": "model",
+    "LiteLLMUnknownProvider": "provider",
+    "ModelNotMappedError": "provider",
+    "BadRequestError": "request",
+    "InvalidRequestError": "request",
+    "UnprocessableEntityError": "request",
+    "UnsupportedParamsError": "request",
+    "ImageFetchError": "request",
+    "VectorStoreSearchError": "request",
+    "SensitiveDataRouteException": "request",
+    # this item is not graded
+    "ContentPolicyViolationError": "content_filter",
+    "RejectedRequestError": "content_filter",
+    "GuardrailRaisedException": "content_filter",
+    "GuardrailInterventionNormalStringError": "content_filter",  # until litellm 1.84
+    "BlockedPiiEntityError": "content_filter",
+    "ModifyResponseException": "content_filter",
+    "ContentFilterFinishReasonError": "content_filter",
+    "ContextWindowExceededError": "context_window",
+    "LengthFinishReasonError": "length",
+    "JSONSchemaValidationError": "format",
+}
+
+_BY_STATUS: Mapping[int, Meaning] = {
+    400: "request",
+    401: "key",
+    402: "quota",
+    403: "permission",
+    404: "model",
+    408: "timeout",
+    409: "server_error",
+    413: "context_window",
+    422: "request",
+    425: "server_error",
+    429: "rate_limit",
+    504: "timeout",
+}
+
+_BY_CODE: Mapping[str, Meaning] = {
+    "insufficient_quota": "quota",
+    "context_length_exceeded": "context_window",
+    "exceed_context_size_error": "context_window",
+    "content_policy_violation": "content_filter",
+    "content_filter": "content_filter",
+}
+
+# Told by the text, because the class and the status say something else.
+_BY_TEXT: tuple[tuple[re.Pattern[str], Meaning], ...] = (
+    (re.compile(r"maximum context length|than the model.s context length"), "context_window"),
+    (re.compile("insufficient_quota"), "quota"),
+    (re.compile("LLM Provider NOT provided"), "provider"),
+    (re.compile("Missing credentials|api_key client option must be set"), "key"),
+    (re.compile("Cannot combine AUTHORIZATION header"), "key"),  # with a password in the address
+)
+# A server error in litellm's words, although no server answered, or not to the end.
+_LOST = re.compile("Connection error|payload is not completed")
+
+
+def meaning_of(error: BaseException) -> Meaning:
+    """What kind of fault an exception is; one that nobody knows is a server error."""
+    codes = [code for code in _codes(error) if code in _BY_CODE]
+    if codes:
+        return _BY_CODE[codes[0]]
+    text = str(error)
+    for pattern, meaning in _BY_TEXT:
+        if pattern.search(text):
+            return meaning
+    names = [base.__name__ for base in type(error).__mro__ if base.__name__ in MEANINGS]
+    known = MEANINGS[names[0]] if names else "status"
+    if known == "server_error" and _LOST.search(text) and not response_headers(error):
+        return "connection"
+    return _meaning_of_status(error) if known == "status" else known
+
+
+def _meaning_of_status(error: BaseException) -> Meaning:
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int):
+        return "server_error"
+    if 300 <= status < 400:  # it has moved, and nothing is sent where nobody asked for
+        return "model"
+    return _BY_STATUS.get(status, "request" if 400 <= status < 500 else "server_error")
+
+
+def _codes(error: BaseException) -> tuple[str, ...]:
+    """Code and type of the endpoint's error object; litellm may have it in an inner exception."""
+    link: BaseException | None = error
+    while link is not None:
+        body = getattr(link, "body", None)
+        if isinstance(body, Mapping):
+            return str(body.get("code")), str(body.get("type"))
+        link = link.__cause__ or link.__context__
+    return ()
+
+
+# FOLDED backends.secrecy: Keys are kept out of messages: blanked out by value and by shape, never chained behind them.
+
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_SECRET_SHAPE = re.compile(r"\b(?:sk|pk|key|hf|gsk|xai)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Blank out keys: the given ones, those in the environment, and what looks like one.
+
+    >>> redact("Incorrect API key provided: sk-abcdef123456")
+    'Incorrect API key provided: ***'
+    """
+    in_environment = (value for name, value in os.environ.items() if _SECRET_NAME.search(name))
+    for secret in (*secrets, *in_environment):
+        if len(secret) >= 6:  # a shorter one would blank out ordinary words
+            text = text.replace(secret, "***")
+    return _SECRET_SHAPE.sub("***", text)
+
+
+def hidden_in(address: str) -> tuple[str, ...]:
+    """What an address keeps to itself: its password, and the values of its query.
+
+    >>> hidden_in("http://me:swordfish@gpu1:8000/v1?key=open-sesame")
+    ('swordfish', 'open-sesame')
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # no address, and whoever asks it says so
+        return ()
+    password = (parts.password,) if parts.password else ()
+    return (*password, *(value for _, value in parse_qsl(parts.query)))
+
+
+def presentable(error: BaseException, secrets: Iterable[str] = ()) -> BaseException | None:
+    """The exception itself, to chain from, unless a key stands in it or in what caused it."""
+    secrets = tuple(secrets)
+    link: BaseException | None = error
+    while link is not None:
+        if redact(str(link), secrets) != str(link):
+            return None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def public_endpoint(address: str | None) -> str | None:
+    """An address without user name, password and query, fit to be printed.
+
+    >>> public_endpoint("http://me:secret@gpu1:8000/v1?key=1")
+    'http://gpu1:8000/v1'
+    """
+    if address is None:
+        return None
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
 
 _MEND: Mapping[Meaning, str] = {
     "key": "the endpoint of {model} wants another key. {keys}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.element_match import ElementMatch
@@ -14,7 +15,6 @@ from mmrare_judge.lexical.finding import FULL_ABOVE, PARTIAL_FROM
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.model import Criterion, Rubric
 from mmrare_judge.scoring import score_verdicts
-from mmrare_judge.usage import Usage
 
 LEVEL2 = "level2"
 """The name level 2 is studied under."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from mmrare_judge.backends.base import judge_spec
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.judge_labels import scales_of
@@ -14,7 +15,6 @@ from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, shortened
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.spec import judge_spec
 from mmrare_judge.yaml import YamlError, parse_yaml
 
 

@@ -1,18 +1,4 @@
-"""The one door to litellm: imported late and quietly, on sessions that are closed with their loop.
-
-What is particular about litellm, and dealt with here:
-
-- Its import takes seconds, asks the network for prices, loads any ``.env`` file it finds and
-  prints advice. Two environment variables keep it from that; they are set for the import only.
-- A connection that is reset under a request makes its HTTP handler send that request again, unseen
-  and uncounted. Our session reports the reset in a form that it hands on.
-- It works for milliseconds before a request is on the wire. An event loop does that for all
-  requests at once, so that none is sent before the last is ready; a `Doorway` lets few in.
-- It logs in a task of its own, which it drops, still waiting, when the next call comes from another
-  event loop. Python would tell our users about that.
-- It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts
-  down, the clients of that loop are closed and forgotten.
-"""
+"""`LLMBackend`: any model litellm knows."""
 
 from __future__ import annotations
 
@@ -23,16 +9,145 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from mmrare_judge.backends.doorway import Doorway
-from mmrare_judge.backends.sessions import Sessions
+from mmrare_judge.backends import litellm as litellm_door
+from mmrare_judge.backends.base import (
+    JudgeSpec,
+    Payload,
+    Price,
+    Request,
+    WireMode,
+    is_self_hosted,
+    plain,
+)
+from mmrare_judge.backends.chat import ChatBackend
+from mmrare_judge.backends.direct import Sessions
+from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.retry import Backoff
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+
+class LLMBackend(ChatBackend):
+    """A judge's model behind litellm.
+
+    Mode ``auto`` is ``json_schema`` for endpoints of one's own and for models whose provider
+    holds replies to a schema, else ``json``: plain text works with every model, since the messages
+    describe the format in words. It is never ``tools``, which litellm serves least well.
+
+    Args:
+        spec: The judge's model and settings.
+        gate: What every attempt has to pass; by default nothing.
+        backoff: How to wait between repeats.
+    """
+
+    def __init__(
+        self, spec: JudgeSpec, *, gate: Gate | None = None, backoff: Backoff | None = None
+    ) -> None:
+        super().__init__(spec, LiteLLMWire(spec), gate=gate, backoff=backoff)
+
+
+class LiteLLMWire:
+    """A way through litellm."""
+
+    def __init__(self, spec: JudgeSpec) -> None:
+        self._key = plain(spec.api_key)
+
+    def auto_mode(self, request: Request) -> WireMode:
+        """A schema where it will be heeded, else plain JSON."""
+        litellm_door.check_provider(request.model, request.endpoint)
+        own = request.endpoint is not None or is_self_hosted(request.model)
+        return "json_schema" if own or litellm_door.supports_schema(request.model) else "json"
+
+    async def complete(self, payload: Payload) -> Any:
+        """One attempt."""
+        return await litellm_door.complete(
+            {
+                **payload.whole(),
+                "api_base": payload.endpoint,
+                "api_key": self._key,
+                "timeout": payload.seconds,
+            }
+        )
+
+    def cost(self, response: Any) -> float | None:
+        """What litellm's price list says."""
+        return litellm_door.cost(response)
+
+    def price(self, model: str) -> Price | None:
+        """What litellm's price list says; self-hosted models stand in it as free, wrongly."""
+        prices = None if is_self_hosted(model) else litellm_door.highest_prices(model)
+        return None if prices is None else Price(*prices)
+
+    def key_names(self, model: str) -> tuple[str, ...]:
+        """The variables litellm misses, else the one it would read."""
+        return litellm_door.missing_keys(model) or (f"{model.partition('/')[0].upper()}_API_KEY",)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await litellm_door.aclose()
+
+
+# FOLDED backends.doorway: A doorway: few requests are prepared at a time, so that each is sent as soon as it is ready.
+
+_LONGEST_STAY = 0.05
+"""Seconds after which a request is taken to be on the wire, where nothing tells."""
+
+
+class Doorway:
+    """Where requests are prepared, so many at a time; each event loop has its own.
+
+    With 64 requests that take 3 ms each to prepare, an event loop works on all of them in turns,
+    and the first is sent with the last, after 0.2 s. Their answers come all at once as well, and
+    so it goes on: with a latency of 2 s a tenth of the time is lost. Through a doorway the first
+    is sent after a few milliseconds, and they stay apart.
+
+    Args:
+        width: Requests that are prepared at a time.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            WeakKeyDictionary()
+        )
+        self._leaving: ContextVar[Callable[[], None] | None] = ContextVar("leaving", default=None)
+
+    @asynccontextmanager
+    async def passed(self) -> AsyncIterator[None]:
+        """Wait for a place in the doorway; it is free again on `leave`, or after a moment."""
+        loop = asyncio.get_running_loop()
+        door = self._doors.setdefault(loop, asyncio.Semaphore(self._width))
+        await door.acquire()
+        inside = [door]
+
+        def leave() -> None:
+            if inside:
+                inside.pop().release()
+
+        self._leaving.set(leave)
+        timer = loop.call_later(_LONGEST_STAY, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            leave()
+
+    def leave(self) -> None:
+        """What is sent in this context is ready, and the next may come in."""
+        leave = self._leaving.get()
+        if leave is not None:
+            leave()
+
+
+# FOLDED backends.litellm_door: The one door to litellm: imported late and quietly, on sessions that are closed with their loop. What is particular about litellm, and dealt with here: - Its import takes seconds, asks the network for prices, loads any ``.env`` file it finds and prints advice. Two environment variables keep it from that; they are set for the import only. - A connection that is reset under a request makes its HTTP handler send that request again, unseen and uncounted. Our session reports the reset in a form that it hands on. - It works for milliseconds before a request is on the wire. An event loop does that for all requests at once, so that none is sent before the last is ready; a `Doorway` lets few in. - It logs in a task of its own, which it drops, still waiting, when the next call comes from another event loop. Python would tell our users about that. - It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts down, the clients of that loop are closed and forgotten.
 
 _FOR_THE_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price list that is installed, not a download

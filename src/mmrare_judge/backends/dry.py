@@ -6,14 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mmrare_judge.backends.base import Meter, Request
+from mmrare_judge.backends.base import JudgeSpec, Meter, Payload, Price, Request, Wire, WireMode
 from mmrare_judge.backends.chat import ChatBackend
-from mmrare_judge.backends.need import need_of, prompt_tokens
-from mmrare_judge.backends.payload import WireMode
-from mmrare_judge.backends.wire import Payload, Price, Wire
+from mmrare_judge.backends.limits import Need, need_of, prompt_tokens
 from mmrare_judge.errors import TransportError
-from mmrare_judge.gate import Need
-from mmrare_judge.spec import JudgeSpec
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class UnsentBackend:
         """What tokens of a model cost where nothing makes them dearer; ``None`` if not known."""
         if self._wire.price(model) is None:
             return None
-        from mmrare_judge.backends.litellm_door import usual_prices
+        from mmrare_judge.backends.litellm import usual_prices
 
         prices = usual_prices(model)
         return None if prices is None else Price(*prices)
@@ -106,9 +102,9 @@ class _DeadWire:
 
 def _wire(spec: JudgeSpec) -> Wire:
     if spec.backend == "direct":
-        from mmrare_judge.backends.openai_compatible import DirectWire
+        from mmrare_judge.backends.direct import DirectWire
 
         return DirectWire(spec)
-    from mmrare_judge.backends.llm import LiteLLMWire
+    from mmrare_judge.backends.litellm import LiteLLMWire
 
     return LiteLLMWire(spec)
