@@ -16,7 +16,7 @@ from makers import keys_of, make_item, small_rubric
 from mmrare_judge import Judge, Limits, Run, Usage, read_grades
 from mmrare_judge.backends.base import Meter, Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cache import ReplyCache
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.errors import ConfigError, OutputError
 
 

@@ -7,11 +7,10 @@ import diskcache  # noqa: TID251  to put into the store what ours refuses
 import pytest
 
 from mmrare_judge.backends.base import Reply, Request, Usage
-from mmrare_judge.cache import ReplyCache
-from mmrare_judge.cache_entry import Entry, request_content
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import Entry, ReplyCache, request_content
 from mmrare_judge.errors import OutputError
 from mmrare_judge.records import content_hash
-from mmrare_judge.replay import Replay
 
 REQUEST = Request(
     model="m",

@@ -12,13 +12,11 @@ from makers import keys_of, make_item
 from mmrare_judge import Judge
 from mmrare_judge.backends.base import Reply, Request, Usage
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cache import ReplyCache
-from mmrare_judge.cache_bundle import export_bundle
-from mmrare_judge.cache_check import cache_faults, cache_stats
+from mmrare_judge.cache.bundle import cache_faults, cache_stats, export_bundle, import_bundle
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.cache_cli import cache_app
-from mmrare_judge.cache_import import import_bundle
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.replay import Replay
 
 
 def request(number: int, **changes: Any) -> Request:
@@ -222,7 +220,7 @@ def test_a_disk_that_is_full_is_an_output_error_and_leaves_no_half_bundle(folder
     full = folder.parent / "full"
     full.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmrare_judge.cache_bundle._private", _opens_full_disk)
+        patch.setattr("mmrare_judge.cache.bundle._private", _opens_full_disk)
         with pytest.raises(OutputError, match="No space left"):
             export_bundle(Replay(folder), full / "b.jsonl")
     assert list(full.iterdir()) == []

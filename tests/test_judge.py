@@ -10,7 +10,7 @@ from makers import REFERENCES, keys_of, make_item, small_rubric
 from mmrare_judge import Grade, Judge, agrade, assessors, grade, grade_many
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cache import ReplyCache
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import (

@@ -17,11 +17,11 @@ import pytest
 from makers import RUBRIC, keys_of, make_item, small_rubric
 from mmrare_judge import Grade, Judge, Prediction, Run, Terms, kept_grades
 from mmrare_judge.backends.base import Meter, Reply, Request, Usage
-from mmrare_judge.cache import GRADES, ReplyCache, open_store
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import GRADES, ReplyCache, open_store
 from mmrare_judge.certificate import Certificate, Rules
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.grading import finish
-from mmrare_judge.replay import Replay
 from mmrare_judge.run_report import Progress
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."

@@ -11,9 +11,9 @@ from makers import RUBRIC, keys_of, make_item, small_rubric
 from mmrare_judge import Grade, Item, Judge, Prediction, Rubric, read_grades
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cache import ReplyCache
-from mmrare_judge.cache_bundle import export_bundle
-from mmrare_judge.cache_import import import_bundle
+from mmrare_judge.cache.bundle import export_bundle, import_bundle
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.cli import app
 from mmrare_judge.errors import (
     CacheMissError,
@@ -28,7 +28,6 @@ from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
 from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades
-from mmrare_judge.replay import Replay
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."

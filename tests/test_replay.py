@@ -15,9 +15,9 @@ from makers import RUBRIC, keys_of, make_item, small_rubric
 from mmrare_judge import Grade, Judge
 from mmrare_judge.backends.base import Meter, Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cache import ReplyCache, default_cache_dir
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.errors import CacheMissError, InputError, OutputError, RefusalError
-from mmrare_judge.replay import Replay
 
 NOBODY = 65534
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrare_judge.cache import open_store
+from mmrare_judge.cache.store import open_store
 from mmrare_judge.shelf import Shelf
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chaos_runs import grades_by_item, start, wrong
 from chaos_server import ChaosServer
-from mmrare_judge.cache import ReplyCache
+from mmrare_judge.cache.store import ReplyCache
 
 FEW = 4
 """Calls that may be doubled: one process looks into the cache, the other fills it, the one asks."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import RubricError
-from mmrare_judge.replay import Replay
 from mmrare_judge.schema import reply_schema, shape
 from mmrare_judge.task import Question, Task
 

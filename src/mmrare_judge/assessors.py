@@ -12,11 +12,11 @@ from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec
 from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.backends.limits import Gate
 from mmrare_judge.backends.retry import Backoff
-from mmrare_judge.cache import ReplyCache, default_cache_dir
+from mmrare_judge.cache.read_only import Peek, Replay
+from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.llm_judge import LanguageModelJudge
-from mmrare_judge.replay import Peek, Replay
 from mmrare_judge.task import Assessor
 
 JUDGE_VARIABLE = "MMRARE_JUDGE"

@@ -30,8 +30,8 @@ def export_command(
     created_from: Annotated[str, typer.Option(help="What the replies were bought for.")] = "",
 ) -> None:
     """Write the cache to one portable file; equal caches give equal files."""
-    from mmrare_judge.cache_bundle import export_bundle
-    from mmrare_judge.replay import Replay
+    from mmrare_judge.cache.bundle import export_bundle
+    from mmrare_judge.cache.read_only import Replay
 
     done = export_bundle(
         Replay(cache_dir),
@@ -49,8 +49,8 @@ def import_command(
     cache_dir: CacheDir = None,
 ) -> None:
     """Add a bundle's entries to the cache; what is there already stays as it is."""
-    from mmrare_judge.cache import default_cache_dir
-    from mmrare_judge.cache_import import import_bundle
+    from mmrare_judge.cache.bundle import import_bundle
+    from mmrare_judge.cache.store import default_cache_dir
 
     done = import_bundle(bundle, cache_dir or default_cache_dir())
     typer.echo(
@@ -63,8 +63,8 @@ def import_command(
 @cache_app.command("stats")
 def stats_command(cache_dir: CacheDir = None) -> None:
     """Print what the cache holds and what was paid for it."""
-    from mmrare_judge.cache_check import cache_stats
-    from mmrare_judge.replay import Replay
+    from mmrare_judge.cache.bundle import cache_stats
+    from mmrare_judge.cache.read_only import Replay
 
     replay = Replay(cache_dir)
     typer.echo(f"cache             {replay.directory}")
@@ -75,8 +75,8 @@ def stats_command(cache_dir: CacheDir = None) -> None:
 @cache_app.command("verify")
 def verify_command(cache_dir: CacheDir = None) -> None:
     """Check every entry; list the bad ones and fail if there are any."""
-    from mmrare_judge.cache_check import cache_faults
-    from mmrare_judge.replay import Replay
+    from mmrare_judge.cache.bundle import cache_faults
+    from mmrare_judge.cache.read_only import Replay
 
     replay = Replay(cache_dir)
     faults = list(cache_faults(replay))

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.backends.limits import Limits
+from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
@@ -17,7 +18,6 @@ from mmrare_judge.estimate import total_line
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.progress import shown
-from mmrare_judge.replay import Replay
 from mmrare_judge.run import Run
 from mmrare_judge.run_record import input_file
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import InputError
 from mmrare_judge.folding import is_blank
 from mmrare_judge.grade import Grade
 from mmrare_judge.prompt import neutralise
-from mmrare_judge.replay import Replay
 from mmrare_judge.task import Task
 
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import JudgeSpec, Reply, Usage
-from mmrare_judge.cache import GRADES, ReplyCache
-from mmrare_judge.cache_entry import deflated, inflated
+from mmrare_judge.cache.store import GRADES, ReplyCache, deflated, inflated
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.grade import Grade
 from mmrare_judge.grading import Grading, calibrated_now, signature_of

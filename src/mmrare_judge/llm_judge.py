@@ -11,12 +11,11 @@ from pydantic import ValidationError
 from mmrare_judge.answering import assessment, failure_of, merged, reply_fault
 from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import Backend, JudgeSpec, Meter, Reply, Request
-from mmrare_judge.cache import ReplyCache
-from mmrare_judge.cache_miss import cache_miss
+from mmrare_judge.cache.read_only import Peek, Replay, cache_miss
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.errors import BackendError, OutputError
 from mmrare_judge.flights import Claims, Flights
 from mmrare_judge.grade import Unscored
-from mmrare_judge.replay import Peek, Replay
 from mmrare_judge.task import Assessment, Task
 
 log = logging.getLogger("mmrare_judge")

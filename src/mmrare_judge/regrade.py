@@ -14,7 +14,8 @@ from pydantic import JsonValue
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import EMBEDDED, JudgeSpec
-from mmrare_judge.cache import ReplyCache
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
@@ -25,7 +26,6 @@ from mmrare_judge.grading import Grading, blank_grade, finish, unscored_grade
 from mmrare_judge.lexical.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.records import Signature, content_hash
-from mmrare_judge.replay import Replay
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.stored_answers import Answers, read_answers

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mmrare_judge.cache import open_store, write_all
+from mmrare_judge.cache.store import open_store, write_all
 from mmrare_judge.errors import OutputError
 
 log = logging.getLogger("mmrare_judge")
