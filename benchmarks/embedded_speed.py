@@ -21,9 +21,9 @@ from itertools import count
 
 from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.task import Task
-from mmrare_judge.verify import verify
 
 LENGTH = 1500
 SYSTEMS = 20

@@ -5,7 +5,7 @@ from mmrare_judge import Judge
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.display import level2_text, not_judged_text, score_text, summary_lines
 from mmrare_judge.errors import TruncatedError
-from mmrare_judge.level2_result import Level2, ListCoverage
+from mmrare_judge.level2.verify import Level2, ListCoverage
 from mmrare_judge.summary import summarise
 
 

@@ -14,7 +14,7 @@ from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.independence import correlation, effective_number
-from mmrare_judge.level2_result import Level2
+from mmrare_judge.level2.verify import Level2
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate, judge_key
 from mmrare_judge.panel_report import panel_report

@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 
 from makers import make_item
 from mmrare_judge.data.items import TRACKS, Track
-from mmrare_judge.level2_result import Level2
-from mmrare_judge.lexical.term import Term
-from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.verify import LISTS, verify
+from mmrare_judge.level2.terms import Term, Terms
+from mmrare_judge.level2.verify import LISTS, Level2, verify
 
 
 def _coverages(result: Level2) -> dict[str, float | None]:

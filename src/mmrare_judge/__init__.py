@@ -28,8 +28,8 @@ if _TYPE_CHECKING:
     from mmrare_judge.grade import Evidence, Grade, Unscored, Verdict
     from mmrare_judge.judge import Judge
     from mmrare_judge.ledger import iter_grades, read_grades
-    from mmrare_judge.level2_result import Level2
-    from mmrare_judge.lexical.terms import Terms
+    from mmrare_judge.level2.terms import Terms
+    from mmrare_judge.level2.verify import Level2, verify
     from mmrare_judge.records import Signature
     from mmrare_judge.rubric.load import list_rubrics, load_rubric
     from mmrare_judge.rubric.model import Criterion, Level, Rubric
@@ -37,7 +37,6 @@ if _TYPE_CHECKING:
     from mmrare_judge.run_report import RunReport
     from mmrare_judge.shortcuts import agrade, grade, grade_many
     from mmrare_judge.summary import Summary, summarise
-    from mmrare_judge.verify import verify
 
 __all__ = [
     "BackendError",
@@ -96,8 +95,8 @@ _NAMES_BY_MODULE = {
     "grade": "Evidence Grade Unscored Verdict",
     "judge": "Judge",
     "ledger": "iter_grades read_grades",
-    "level2_result": "Level2",
-    "lexical.terms": "Terms",
+    "level2.terms": "Terms",
+    "level2.verify": "Level2 verify",
     "records": "Signature",
     "rubric.load": "list_rubrics load_rubric",
     "rubric.model": "Criterion Level Rubric",
@@ -105,7 +104,6 @@ _NAMES_BY_MODULE = {
     "run_report": "RunReport",
     "shortcuts": "agrade grade grade_many",
     "summary": "Summary summarise",
-    "verify": "verify",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
 _lazy_names.find_when_asked(__name__, _HOMES)

@@ -15,7 +15,7 @@ from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache.read_only import Peek, Replay
 from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.terms import Terms
 from mmrare_judge.llm_judge import LanguageModelJudge
 from mmrare_judge.task import Assessor
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.grade import Disagreement, Verdict
-from mmrare_judge.level2_result import Level2
+from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Rubric
 

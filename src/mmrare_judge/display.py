@@ -7,7 +7,7 @@ from itertools import islice
 
 from mmrare_judge.certificate import Calibration
 from mmrare_judge.grade import Grade
-from mmrare_judge.level2_result import Level2
+from mmrare_judge.level2.verify import Level2
 from mmrare_judge.summary import Summary
 
 SHOWN = 200

@@ -9,7 +9,7 @@ from pydantic import Field
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.data.items import Track
-from mmrare_judge.level2_result import Level2
+from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, Text
 
 Source = Literal["prediction", "reference", "criterion", "item"]

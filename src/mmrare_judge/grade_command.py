@@ -15,7 +15,7 @@ from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_pre
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
 from mmrare_judge.estimate import total_line
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.terms import Terms
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.progress import shown
 from mmrare_judge.run import Run

@@ -17,8 +17,8 @@ from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certi
 from mmrare_judge.data.items import Item
 from mmrare_judge.disagreement import disagreements
 from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
-from mmrare_judge.level2_result import Level2
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.terms import Terms
+from mmrare_judge.level2.verify import Level2, verify
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.prompt import PROMPT_HASH
 from mmrare_judge.records import ByIdentity, Signature, content_hash, today
@@ -26,7 +26,6 @@ from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.scoring import score_verdicts
 from mmrare_judge.task import Assessment, Task
 from mmrare_judge.verdicts import by_criterion, empty_verdicts
-from mmrare_judge.verify import verify
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from mmrare_judge.grading import (
     unscored_grade,
 )
 from mmrare_judge.kept_grades import kept_grades
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.terms import Terms
 from mmrare_judge.loop import run_sync
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.load import load_rubric

@@ -23,7 +23,7 @@ from mmrare_judge.evidence import Sources
 from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.graded_texts import check_texts
 from mmrare_judge.grading import Grading, blank_grade, finish, unscored_grade
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.terms import Terms
 from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.load import load_rubric

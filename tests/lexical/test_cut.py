@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.lexical.tokens import cut, sentence_starts, tokens_of
+from mmrare_judge.level2.tokens import cut, sentence_starts, tokens_of
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.element_match import ElementMatch
-from mmrare_judge.lexical.demands import compile_element
-from mmrare_judge.lexical.document import read
-from mmrare_judge.lexical.elements import match_element, match_prohibited
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2.document import read
+from mmrare_judge.level2.elements import (
+    ElementMatch,
+    compile_element,
+    match_element,
+    match_prohibited,
+)
+from mmrare_judge.level2.terms import Terms
 
 TERMS = Terms.default()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mmrare_judge.data.items import Item, Reference
-from mmrare_judge.verify import verify
+from mmrare_judge.level2.verify import verify
 
 # Of each plan, what it advises against and what it advises; the rest is of no interest.
 PLANS = [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmrare_judge.lexical.negation import negate
-from mmrare_judge.lexical.tokens import tokens_of
+from mmrare_judge.level2.negation import negate
+from mmrare_judge.level2.tokens import tokens_of
 
 # Words in capitals are the negated ones among the words of interest; all others are not.
 CASES = [

@@ -5,14 +5,17 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrare_judge.lexical.document import read
-from mmrare_judge.lexical.headings import negated_items
-from mmrare_judge.lexical.lazy import lazy
-from mmrare_judge.lexical.numbers import UNIT, plain_number
-from mmrare_judge.lexical.sentences import sentence_starts
-from mmrare_judge.lexical.term import Term
-from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.lexical.tokens import tokens_of, words_of
+from mmrare_judge.level2.document import read
+from mmrare_judge.level2.negation import negated_items
+from mmrare_judge.level2.terms import Term, Terms
+from mmrare_judge.level2.tokens import (
+    UNIT,
+    lazy,
+    plain_number,
+    sentence_starts,
+    tokens_of,
+    words_of,
+)
 
 INSIDE = "\u00ad\u200b-\u200d\u2060\ufeff\u0300-\u036f"
 NUMBER = rf"\d++(?:[.,]\d++)*+(?:[ \u00a0]?(?i:{UNIT})(?![^\W_]))?(?![^\W\d_])"

@@ -2,12 +2,11 @@
 
 import pytest
 
-from mmrare_judge.lexical.clauses import clauses_of, labels_of
-from mmrare_judge.lexical.document import read
-from mmrare_judge.lexical.dosing import dosings
-from mmrare_judge.lexical.relations import stated_relations
-from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.lexical.token_f1 import token_f1
+from mmrare_judge.level2.document import read
+from mmrare_judge.level2.elements import clauses_of, labels_of
+from mmrare_judge.level2.rules import dosings
+from mmrare_judge.level2.terms import Terms
+from mmrare_judge.level2.verify import stated_relations, token_f1
 
 TERMS = Terms.default()
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.lexical.term import KINDS, Term
-from mmrare_judge.lexical.terms import Terms
-from mmrare_judge.lexical.tokens import words_of
+from mmrare_judge.level2.terms import KINDS, Term, Terms
+from mmrare_judge.level2.tokens import words_of
 
 
 def _names(text: str) -> list[str]:

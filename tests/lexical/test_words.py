@@ -2,10 +2,8 @@
 
 import pytest
 
-from mmrare_judge.lexical.numbers import plain_unit
-from mmrare_judge.lexical.stems import fold_word, stem
-from mmrare_judge.lexical.tokens import sentence_starts, tokens_of, words_of
-from mmrare_judge.lexical.words import looks_like_drug
+from mmrare_judge.level2.tokens import plain_unit, sentence_starts, tokens_of, words_of
+from mmrare_judge.level2.words import fold_word, looks_like_drug, stem
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mmrare_judge.backends.base import EMBEDDED
-from mmrare_judge.lexical import form_rules, reference_rules
-from mmrare_judge.lexical.document import read
-from mmrare_judge.lexical.finding import Case, Degree, Finding, quotes_of
-from mmrare_judge.lexical.terms import Terms
+from mmrare_judge.level2 import rules as form_rules
+from mmrare_judge.level2 import rules as reference_rules
+from mmrare_judge.level2.document import read
+from mmrare_judge.level2.rules import Case, Degree, Finding, quotes_of
+from mmrare_judge.level2.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
 from mmrare_judge.task import Assessment, Draft, Question, Task
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,12 +11,41 @@ from itertools import chain, compress
 from operator import itemgetter
 from typing import NamedTuple
 
-from mmrare_judge.lexical.lazy import lazy
-from mmrare_judge.lexical.negated import Negated
-from mmrare_judge.lexical.stems import stem
-from mmrare_judge.lexical.term import Kind
-from mmrare_judge.lexical.terms import Found, Terms
-from mmrare_judge.lexical.tokens import Bounds, Cut, Token, bounds_of, cut, cuts_of
+from mmrare_judge.level2.negation import CUES, negated_items, negated_words
+from mmrare_judge.level2.terms import Found, Kind, Terms
+from mmrare_judge.level2.tokens import Bounds, Cut, Token, bounds_of, cut, cuts_of, lazy
+from mmrare_judge.level2.words import stem
+
+# FOLDED lexical.negated: Which tokens of a text are negated, sentence by sentence: `Negated`.
+
+
+class Negated(dict[int, frozenset[int]]):
+    """For a sentence the positions that are negated in it, once asked for."""
+
+    def __init__(self, text: str, tokens: Cut, bounds: Bounds) -> None:
+        self._cut, self._bounds = tokens, bounds
+        self._listed = _listed(text, tokens)
+
+    def __missing__(self, sentence: int) -> frozenset[int]:
+        place = slice(*self._bounds[sentence])
+        words = self._cut.words[place]
+        found = self._listed
+        if not CUES.isdisjoint(words):
+            gaps = ["", *self._cut.gaps[place.start + 1 : place.stop]]
+            found = found.union([place.start + at for at in negated_words(words, gaps)])
+        self[sentence] = found
+        return found
+
+
+def _listed(text: str, tokens: Cut) -> frozenset[int]:
+    """The positions under headings that negate."""
+    starts = tokens.starts
+    return frozenset(
+        position
+        for start, end in ([] if CUES.isdisjoint(tokens.words) else negated_items(text))
+        for position in range(bisect_left(starts, start), bisect_left(starts, end))
+    )
+
 
 _FIRST = itemgetter(1)
 _LOCAL = re.compile(r"\(([A-Z][A-Za-z0-9]{1,6})s?\)")

@@ -4,15 +4,179 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import accumulate, compress, pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from mmrare_judge.lexical.lazy import lazy
-from mmrare_judge.lexical.numbers import NUMBER_WORDS, TIMES, UNIT, plain_number, plain_unit
-from mmrare_judge.lexical.sentences import sentence_starts as sentence_starts
-from mmrare_judge.lexical.stems import fold_word, stem
-from mmrare_judge.lexical.words import weight
+from mmrare_judge.level2.words import fold_word, stem, weight
+
+# FOLDED lexical.numbers: Numbers as they are compared: value with unit, so that 10 mg, 100 mg and 10 days differ.
+
+NUMBER_WORDS = {
+    word: f"#{number}"
+    for number, word in enumerate(
+        "two three four five six seven eight nine ten eleven twelve".split(), start=2
+    )
+}
+"""Number words with their keys. "One" is a pronoun as often as a number, and is left out."""
+
+TIMES = frozenset(
+    "minute minutes hour hours day days week weeks month months year years times".split()
+)
+"""Words that make a span of time, or a count, of the number before them."""
+
+UNIT = (
+    r"(?:%|percent\b|(?:m?cg|µg|μg|ug|ng|pg|mg|kg|g|gr|grams?|milligrams?|micrograms?|kilograms?|"
+    r"ml|mL|dl|dL|l|L|cc|mmol|mol|mEq|meq|IU|iu|units?|U|Gy|cGy|mSv|mm|cm|mmHg|T|°C|°F|"
+    r"minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|months?|mos?|years?|yrs?|"
+    r"fractions?|cycles?|sessions?|times|doses?|tablets?|drops?|puffs?|ampoules?)"
+    r"(?:/(?:kg|m2|m²|ml|mL|dl|dL|l|L|day|d|h|hr|hour|min|week|month|dose|24h))*)"
+)
+
+_SAME_UNIT = {
+    "percent": "%",
+    "ug": "mcg",
+    "µg": "mcg",
+    "μg": "mcg",
+    "microgram": "mcg",
+    "milligram": "mg",
+    "gram": "g",
+    "gr": "g",
+    "kilogram": "kg",
+    "cc": "ml",
+    "u": "unit",
+    "iu": "unit",
+    "hr": "hour",
+    "h": "hour",
+    "min": "minute",
+    "wk": "week",
+    "mo": "month",
+    "yr": "year",
+    "time": "times",
+}
+_EXACT = 15
+"""Whole numbers of so many digits are the same as floating-point numbers."""
+_PER_TIME = re.compile(r"/(?:day|d|h|hr|hour|min|week|month|dose|24h)(?![a-z0-9])")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
+
+
+@lru_cache(maxsize=4096)
+def plain_unit(unit: str) -> str:
+    """A unit in one spelling; what it is given per time is left to the schedule.
+
+    >>> plain_unit("milligrams"), plain_unit("mg/kg/day"), plain_unit("days")
+    ('mg', 'mg/kg', 'day')
+    """
+    bare = _PER_TIME.sub("", unit.strip().lower()).replace("²", "2")
+    head, slash, rest = bare.partition("/")
+    if len(head) > 2 and head.endswith("s"):
+        head = head[:-1]
+    return _SAME_UNIT.get(head, head) + slash + rest
+
+
+def plain_number(number: str, unit: str) -> str:
+    """The key of a number: value without thousands marks or trailing zeros, grams as milligrams.
+
+    >>> plain_number("1,000", "mg"), plain_number("1", "g"), plain_number("0.50", "")
+    ('#1000mg', '#1000mg', '#0.5')
+    """
+    head, _, tail = unit.partition("/")
+    if head != "g" and len(number) <= _EXACT and number.isdecimal():
+        return f"#{int(number)}{unit}"
+    digits = _THOUSANDS.sub("", number).replace(",", ".")
+    if head == "g" and digits.count(".") < 2 and tail in ("", "kg"):
+        return f"#{_short(float(digits) * 1000)}mg" + (f"/{tail}" if tail else "")
+    if digits.count(".") > 1:
+        return f"#{digits}{unit}"
+    return f"#{_short(float(digits))}{unit}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+# FOLDED lexical.sentences: Where sentences and lines begin in a text.
+
+# A mark or line end behind which a sentence may begin; not a list number at the start of a line.
+# A full stop is group 1 unless it is sure to end a sentence: behind a bracket, behind a word and a
+# number, or behind four letters of which the last is the last one of no abbreviation.
+_BREAK = re.compile(
+    r"[\n.!?](?:(?<=\n)\n*|(?<=[!?])(?=\s|$|[A-Z\"”])"
+    r"|(?=\s|$|[A-Z\"”])(?<!\n\d.)(?<!\n\d\d.)"
+    r"(?:(?<=[A-Za-z][A-Za-z][A-Za-z][A-KM-OQ-WYZa-km-oq-wyz].)|(?<=[)\]].)"
+    r"|(?<=[A-Za-z] \d.)|(?<=[A-Za-z] \d\d.)|()))"
+)
+_SHORTENED = r"e\.g i\.e etc vs approx dr mr mrs fig al resp incl esp ca st [a-z]"
+_ABBREVIATION = re.compile(
+    "|".join(rf"(?<=\b{word})" for word in _SHORTENED.split()), re.IGNORECASE
+)
+
+
+def sentence_starts(text: str) -> list[int]:
+    r"""Offsets at which a new sentence or line begins, without the first.
+
+    A full stop ends a sentence before white space or a capital, unless an abbreviation, an
+    initial or a list number stands before it.
+
+    >>> sentence_starts("See Dr. Fox. Then\n- rest")
+    [12, 18]
+    """
+    starts = [
+        match.end()
+        for match in _BREAK.finditer(text)
+        if match.lastindex is None or not _ends_nothing(text, match.start())
+    ]
+    if starts and starts[-1] == len(text):
+        starts.pop()
+    return starts
+
+
+def _ends_nothing(text: str, stop: int) -> bool:
+    """Whether a full stop belongs to an abbreviation or a list number."""
+    end = stop - 1 if text[stop - 1 : stop] == "\n" else stop
+    if text[end - 1 : end].isalpha():
+        return _ABBREVIATION.match(text, end) is not None
+    return text[max(0, stop - 8) : stop].rpartition("\n")[2].strip(" -*#").isdigit()
+
+
+# FOLDED lexical.lazy: Attributes worked out when they are first asked for: `lazy`.
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801  # used as a decorator, like property
+    """A method whose value stays as an attribute, as `functools.cached_property` has it.
+
+    That one takes a lock each time, which for some ten attributes of a text is a good part of the
+    time level 2 spends on a short one. Two threads may both work a value out here; as the values
+    depend on nothing but the object, nobody can tell.
+
+    >>> class Text(str):
+    ...     words = lazy(lambda text: text.split())
+    >>> Text("give IVIG").words
+    ['give', 'IVIG']
+    """
+
+    def __init__(self, work: Callable[[Any], T]) -> None:
+        self._work = work
+        self.__doc__ = work.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> lazy[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> lazy[T] | T:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._work(instance)
+        return value
+
 
 Bounds = tuple[tuple[int, int], ...]
 """For each sentence, the positions of its first token and behind its last."""
@@ -31,8 +195,6 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(rf"({_DIGITS})(?:[ \u00a0]?((?i:{UNIT})))?")
 _POINTS = frozenset(".,")  # between digits only where there is no number: the 8 of "8.8x7"
-
-T = TypeVar("T")
 
 
 class Token(NamedTuple):
