@@ -32,9 +32,9 @@ from typing import Any
 from bench_server import NUMBER, answer
 from embedded_speed import pairs
 from mmrare_judge import Item, Judge, Prediction, Run
-from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import Reply, Usage
 from mmrare_judge.cache.store import ReplyCache
+from mmrare_judge.judging.prompt import make_request
 
 SETTINGS: dict[str, Any] = {"api_base": "http://localhost:1/v1", "backend": "direct"}
 MODEL = "openai/bench"

@@ -45,11 +45,11 @@ from pydantic import BaseModel, SecretStr
 from bench_server import answer, serving
 from embedded_speed import pairs
 from mmrare_judge import Item, Judge, Limits
-from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import JudgeSpec, Meter, Request
 from mmrare_judge.backends.direct import DirectBackend
+from mmrare_judge.judging.prompt import make_request
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.task import Task
 
 WARM_UP = 40
 MODEL = "openai/bench"

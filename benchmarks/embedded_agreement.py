@@ -20,15 +20,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference, Track
+from mmrare_judge.judging.embedded_judge import EmbeddedJudge
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.level2.document import read
 from mmrare_judge.level2.elements import compile_element, match_element
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.task import Task
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PROBES = ("reference_verbatim", "first_half_of_list", "other_case_reference")

@@ -19,11 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from mmrare_judge.backends.embedded import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.judging.embedded_judge import EmbeddedJudge
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.task import Task
 
 LENGTH = 1500
 SYSTEMS = 20

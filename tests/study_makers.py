@@ -11,12 +11,12 @@ from makers import RUBRIC
 from mmrare_judge.calibration.gold import Gold, gold_from
 from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.judge_labels import scales_of
-from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
+from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
+from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.load import parse_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.scoring import score_verdicts
 
 SMALL = parse_rubric(RUBRIC)
 CRITERIA = ("quality", "safe")

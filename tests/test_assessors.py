@@ -4,9 +4,9 @@ import pytest
 
 from makers import make_item
 from mmrare_judge import Judge
-from mmrare_judge.asking import make_request
-from mmrare_judge.assessors import addressed
 from mmrare_judge.backends.base import JudgeSpec
+from mmrare_judge.judging.judge import addressed
+from mmrare_judge.judging.prompt import make_request
 
 
 @pytest.fixture(autouse=True)

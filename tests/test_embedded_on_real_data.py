@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mmrare_judge.backends.embedded import EmbeddedJudge
+from mmrare_judge.judging.embedded_judge import EmbeddedJudge
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

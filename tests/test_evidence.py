@@ -6,10 +6,15 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz  # noqa: TID251  the reference the similarity is held against
 
 from makers import make_task
-from mmrare_judge.evidence import Sources, look_up
-from mmrare_judge.folding import fold
-from mmrare_judge.grade import Evidence
-from mmrare_judge.near_match import APPROXIMATE, _could_stand, _same_content
+from mmrare_judge.judging.evidence import (
+    APPROXIMATE,
+    Sources,
+    _could_stand,
+    _same_content,
+    fold,
+    look_up,
+)
+from mmrare_judge.judging.grade import Evidence
 
 PLAN = (
     "Start **prednisone** 40\u00a0mg daily by mouth for 4 weeks, then taper. Do not give live "

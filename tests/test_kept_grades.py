@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from makers import RUBRIC, keys_of, make_item, small_rubric
-from mmrare_judge import Grade, Judge, Prediction, Run, Terms, kept_grades
+from mmrare_judge import Grade, Judge, Prediction, Run, Terms
 from mmrare_judge.backends.base import Meter, Reply, Request, Usage
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import GRADES, ReplyCache, open_store
 from mmrare_judge.certificate import Certificate, Rules
 from mmrare_judge.errors import TruncatedError
-from mmrare_judge.grading import finish
+from mmrare_judge.judging import kept_grades
+from mmrare_judge.judging.grading import finish
 from mmrare_judge.run_report import Progress
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
@@ -72,7 +73,7 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         done.append(given)
         return finish(*given)
 
-    monkeypatch.setattr("mmrare_judge.judge.finish", counted)
+    monkeypatch.setattr("mmrare_judge.judging.judge.finish", counted)
     return done
 
 

@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.label_confidence import label_confidences
-from mmrare_judge.label_positions import label_positions
-from mmrare_judge.label_tokens import Token
+from mmrare_judge.judging.confidence import Token, label_confidences, label_positions
 
 DOSE = (("dose", ("NO", "YES")),)
 HEAD, TAIL = '{"dose": {"level":', "}}"

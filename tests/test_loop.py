@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mmrare_judge.loop import run_sync
+from mmrare_judge.judging.judge import run_sync
 
 
 async def _double(number: int) -> int:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mmrare_judge import own_source
-from mmrare_judge.own_source import OWN_SOURCE
+from mmrare_judge.judging import kept_grades as own_source
+from mmrare_judge.judging.kept_grades import OWN_SOURCE
 
 
 def folder(tmp_path: Path) -> Path:
@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_is_the_same_in_every_process() -> None:
-    told = "from mmrare_judge.own_source import OWN_SOURCE; print(OWN_SOURCE)"
+    told = "from mmrare_judge.judging.kept_grades import OWN_SOURCE; print(OWN_SOURCE)"
     command = [sys.executable, "-c", told]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == OWN_SOURCE

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from makers import small_rubric
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.independence import correlation, effective_number
+from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
+from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate, judge_key
@@ -21,7 +22,6 @@ from mmrare_judge.panel_report import panel_report
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.scoring import score_verdicts
 
 SMALL = small_rubric()
 """Two criteria: quality of weight 3, safe of weight 1; NO and YES are worth 0 and 1."""

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from makers import REFERENCES, make_item, make_task
 from mmrare_judge.data.items import TRACKS
-from mmrare_judge.prompt import SECTIONS, messages, neutralise
+from mmrare_judge.judging.prompt import SECTIONS, messages, neutralise
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.task import Task
 
 TAG = re.compile(rf"<\s*/?\s*({'|'.join(SECTIONS)})\b", re.IGNORECASE)
 

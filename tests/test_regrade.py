@@ -24,7 +24,7 @@ from mmrare_judge.errors import (
     RubricError,
     TransportError,
 )
-from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
 from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from makers import make_task
-from mmrare_judge.schema import (
+from mmrare_judge.judging.reply_model import (
     MAX_QUOTE,
     MAX_QUOTES,
     MAX_REASONING,

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.grade import Verdict
+from mmrare_judge.judging.grade import Verdict
+from mmrare_judge.judging.verdicts import Scored, score_verdicts
 from mmrare_judge.rubric.load import list_rubrics, load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.scoring import Scored, score_verdicts
 
 
 def scored(rubric: Rubric, levels: dict[str, str | None]) -> Scored:

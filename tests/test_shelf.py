@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.cache.store import open_store
-from mmrare_judge.shelf import Shelf
+from mmrare_judge.judging.kept_grades import Shelf
 
 
 def test_what_is_put_is_found_when_it_is_written_and_by_others_too(tmp_path: Path) -> None:

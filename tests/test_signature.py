@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import make_task
-from mmrare_judge.asking import make_request
 from mmrare_judge.backends.base import JudgeSpec, Request
+from mmrare_judge.judging.prompt import make_request
 from mmrare_judge.records import Signature, canonical_json, content_hash
 
 JSON = st.recursive(

@@ -5,8 +5,8 @@ from mmrare_judge import Judge, summarise
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.display import summary_lines
 from mmrare_judge.errors import RefusalError
-from mmrare_judge.grade import Grade
-from mmrare_judge.schema import CANNOT_DETERMINE
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.reply_model import CANNOT_DETERMINE
 from mmrare_judge.summary import Mean
 
 

@@ -1,7 +1,7 @@
 from makers import make_item, make_task, small_rubric
 from mmrare_judge.data.items import Item
+from mmrare_judge.judging.questions import Task
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.task import Task
 
 
 def elements(item: Item) -> list[str | None]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mmrare_judge.folding import _SPACES, fold, folded
+from mmrare_judge.judging.evidence import _SPACES, fold, folded
 from mmrare_judge.records import clean, count_unstorable
 
 ANY_TEXT = st.text(st.characters())

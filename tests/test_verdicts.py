@@ -1,10 +1,10 @@
 import pytest
 
 from makers import drafts_for, make_task, small_rubric
-from mmrare_judge.evidence import Sources
-from mmrare_judge.grade import Verdict
-from mmrare_judge.task import Draft, Task
-from mmrare_judge.verdicts import by_criterion, doubts, empty_verdicts, settle
+from mmrare_judge.judging.evidence import Sources
+from mmrare_judge.judging.grade import Verdict
+from mmrare_judge.judging.questions import Draft, Task
+from mmrare_judge.judging.verdicts import by_criterion, doubts, empty_verdicts, settle
 
 PLAN = "Start prednisone 40 mg daily. No taper."
 

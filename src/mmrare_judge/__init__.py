@@ -25,8 +25,8 @@ if _TYPE_CHECKING:
         OutputError,
         RubricError,
     )
-    from mmrare_judge.grade import Evidence, Grade, Unscored, Verdict
-    from mmrare_judge.judge import Judge
+    from mmrare_judge.judging.grade import Evidence, Grade, Unscored, Verdict
+    from mmrare_judge.judging.judge import Judge, agrade, grade, grade_many
     from mmrare_judge.ledger import iter_grades, read_grades
     from mmrare_judge.level2.terms import Terms
     from mmrare_judge.level2.verify import Level2, verify
@@ -35,7 +35,6 @@ if _TYPE_CHECKING:
     from mmrare_judge.rubric.model import Criterion, Level, Rubric
     from mmrare_judge.run import Run
     from mmrare_judge.run_report import RunReport
-    from mmrare_judge.shortcuts import agrade, grade, grade_many
     from mmrare_judge.summary import Summary, summarise
 
 __all__ = [
@@ -92,8 +91,8 @@ _NAMES_BY_MODULE = {
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "data.tables": "iter_items read_items",
     "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError OutputError RubricError",
-    "grade": "Evidence Grade Unscored Verdict",
-    "judge": "Judge",
+    "judging.grade": "Evidence Grade Unscored Verdict",
+    "judging.judge": "Judge agrade grade grade_many",
     "ledger": "iter_grades read_grades",
     "level2.terms": "Terms",
     "level2.verify": "Level2 verify",
@@ -102,7 +101,6 @@ _NAMES_BY_MODULE = {
     "rubric.model": "Criterion Level Rubric",
     "run": "Run",
     "run_report": "RunReport",
-    "shortcuts": "agrade grade grade_many",
     "summary": "Summary summarise",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)

@@ -6,8 +6,8 @@ from typing import Any
 
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import RubricError
-from mmrare_judge.schema import reply_schema, shape
-from mmrare_judge.task import Question, Task
+from mmrare_judge.judging.questions import Question, Task
+from mmrare_judge.judging.reply_model import reply_schema, shape
 
 
 def check_labels(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from mmrare_judge.certificate import Calibration
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.summary import Summary
 

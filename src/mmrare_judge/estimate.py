@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from mmrare_judge.assessors import CacheChoice, peek_cache
 from mmrare_judge.backends.base import EMBEDDED, Price, Usage
 from mmrare_judge.backends.dry import Unsent, UnsentBackend
-from mmrare_judge.grade import Grade
-from mmrare_judge.grading import Grading
-from mmrare_judge.judge import Judge
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grading import Grading
+from mmrare_judge.judging.judge import CacheChoice, Judge, peek_cache
 from mmrare_judge.records import Record
 
 ENOUGH = 20

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.backends.limits import Limits
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.data.items import Item
@@ -15,6 +14,7 @@ from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_pre
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
 from mmrare_judge.estimate import total_line
+from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.progress import shown

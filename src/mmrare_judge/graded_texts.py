@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import InputError
-from mmrare_judge.folding import is_blank
-from mmrare_judge.grade import Grade
-from mmrare_judge.prompt import neutralise
-from mmrare_judge.task import Task
+from mmrare_judge.judging.evidence import is_blank
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.prompt import neutralise
+from mmrare_judge.judging.questions import Task
 
 
 def check_texts(grade: Grade, task: Task, replay: Replay) -> None:

@@ -11,7 +11,7 @@ from typing import IO
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import canonical_json
 
 GRADES = "grades.jsonl"

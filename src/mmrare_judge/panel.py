@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.items import Track
-from mmrare_judge.grade import Bounds, Status, UnscoredKind
+from mmrare_judge.judging.grade import Bounds, Status, UnscoredKind
 from mmrare_judge.records import Record, Text
 
 Rule = Literal["majority", "mean", "median"]

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.grade import Bounds, Grade, Status, UnscoredKind, Verdict
+from mmrare_judge.judging.grade import Bounds, Grade, Status, UnscoredKind, Verdict
+from mmrare_judge.judging.verdicts import score_shares
 from mmrare_judge.panel import Ballot, Member, Panel, Rule
 from mmrare_judge.panel_votes import Count, Labels, check_rule, panel_verdict, same_count
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.scoring import score_shares
 
 _NOT_THE_JUDGES = {"reported_model", "mode", "sampling"}
 _NO_OPINION = {"max_tokens"}  # it can cut a reply short, and then there is no vote

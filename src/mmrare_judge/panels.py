@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.ledger import GRADES, grade_of_line
 from mmrare_judge.panel import Panel, Rule
 from mmrare_judge.panel_grading import aggregate

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.model import Rubric
 
 _RECORDS: dict[str, type[BaseModel]] = {

@@ -19,18 +19,17 @@ from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
-from mmrare_judge.evidence import Sources
-from mmrare_judge.grade import Grade, Verdict
 from mmrare_judge.graded_texts import check_texts
-from mmrare_judge.grading import Grading, blank_grade, finish, unscored_grade
+from mmrare_judge.judging.evidence import APPROXIMATE, Sources
+from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
+from mmrare_judge.judging.questions import Assessment, Task
+from mmrare_judge.judging.verdicts import doubts, settle
 from mmrare_judge.level2.terms import Terms
-from mmrare_judge.near_match import APPROXIMATE
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.stored_answers import Answers, read_answers
-from mmrare_judge.task import Assessment, Task
-from mmrare_judge.verdicts import doubts, settle
 
 Pairs = Mapping[tuple[str, str], tuple[Prediction, Item]]
 """Prediction and item by system and item id."""

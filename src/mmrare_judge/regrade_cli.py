@@ -10,7 +10,7 @@ from typing import Annotated
 import typer  # noqa: TID251  the command is written in the command line's own terms
 
 from mmrare_judge.errors import OutputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 
 
 def regrade_command(

@@ -8,18 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrare_judge.assessors import CacheChoice
 from mmrare_judge.backends.limits import AdaptiveGate, Limits, Piece, piece_of_work
 from mmrare_judge.certificate import Calibration, checked
 from mmrare_judge.crew import work_together
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import BudgetError, InputError, OutputError
-from mmrare_judge.grade import Grade
-from mmrare_judge.grading import Grading
-from mmrare_judge.judge import Judge, JudgeLike
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grading import Grading
+from mmrare_judge.judging.judge import CacheChoice, Judge, JudgeLike, run_sync
 from mmrare_judge.ledger import Ledger, iter_grades
-from mmrare_judge.loop import run_sync
 from mmrare_judge.records import today
 from mmrare_judge.run_folder import RunFolder, Standing
 from mmrare_judge.run_record import InputFile, record_of

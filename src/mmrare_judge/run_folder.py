@@ -11,7 +11,7 @@ from typing import Any
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import OutputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.ledger import GRADES, Ledger, readable_grades
 from mmrare_judge.run_differences import differences
 from mmrare_judge.run_record import RUN, RunRecord, read_record, write_whole

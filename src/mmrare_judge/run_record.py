@@ -14,12 +14,12 @@ from pydantic import Field, JsonValue, ValidationError
 from mmrare_judge._version import __version__
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.prompt import PROMPT_HASH
+from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import Record
 from mmrare_judge.rubric.load import load_rubric
 
 if TYPE_CHECKING:
-    from mmrare_judge.judge import Judge
+    from mmrare_judge.judging.judge import Judge
 
 RUN = "run.json"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.summary import Summary
 
 if TYPE_CHECKING:

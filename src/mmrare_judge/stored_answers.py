@@ -13,11 +13,11 @@ from mmrare_judge.backends.base import Reply, Request, Usage
 from mmrare_judge.backends.replies import read
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import in_short
-from mmrare_judge.drafting import drafts_of
 from mmrare_judge.errors import CacheMissError
-from mmrare_judge.grade import Grade, Verdict
-from mmrare_judge.schema import reply_model, shape
-from mmrare_judge.task import Draft, Question, Task
+from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.judging.questions import Draft, Question, Task
+from mmrare_judge.judging.reply import drafts_of
+from mmrare_judge.judging.reply_model import reply_model, shape
 
 
 @dataclass

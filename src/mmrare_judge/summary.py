@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mmrare_judge.backends.base import Usage
-from mmrare_judge.grade import Grade, Verdict
+from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, Signatures
 

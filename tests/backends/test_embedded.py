@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from makers import make_item
-from mmrare_judge.backends.embedded import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
 from mmrare_judge.data.items import Item
+from mmrare_judge.judging.embedded_judge import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
+from mmrare_judge.judging.questions import Draft, Task
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.task import Draft, Task
 
 JUDGE = EmbeddedJudge()
 

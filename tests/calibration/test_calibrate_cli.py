@@ -18,7 +18,7 @@ from mmrare_judge.calibrate_cli import study_plan
 from mmrare_judge.calibration.report import html as report_html
 from mmrare_judge.calibration.study.file import read_study_file
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from study_makers import World, signature
 
 ROOT = Path(__file__).resolve().parents[2]

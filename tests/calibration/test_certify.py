@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from makers import make_item
-from mmrare_judge import grade
 from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.certify import certify
 from mmrare_judge.calibration.study.files import why_uncertified
@@ -16,6 +15,7 @@ from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
+from mmrare_judge.judging import grade
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.run import Run

@@ -17,7 +17,7 @@ from mmrare_judge.calibration.planning.draw import LabelSample, label_next
 from mmrare_judge.calibration.planning.frame import candidates_of
 from mmrare_judge.calibration.planning.sheet import join_labels, labelled_units, write_sheet
 from mmrare_judge.errors import InputError, OutputError, RubricError
-from mmrare_judge.grade import Bounds, Disagreement, Grade, Verdict
+from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Verdict
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.plan_cli import plan_app
 from mmrare_judge.records import Signature

@@ -15,7 +15,7 @@ from mmrare_judge.calibration.report.findings import CriterionFindings
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from study_makers import SMALL, gold_of, graded, signature
 

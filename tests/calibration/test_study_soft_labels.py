@@ -9,7 +9,7 @@ from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.gold import Gold, gold_from
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from study_makers import SMALL, World, gold_of, graded, signature
 

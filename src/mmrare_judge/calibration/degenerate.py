@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from mmrare_judge.calibration.patterns import Ints
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 
 ONE_LEVEL = 0.95
 """A judge that gives one level this often judges hardly anything, unless clinicians do so too."""

@@ -8,13 +8,13 @@ from fractions import Fraction
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.data.items import LIST_FIELDS
-from mmrare_judge.grade import Evidence, Grade, Verdict
+from mmrare_judge.judging.grade import Evidence, Grade, Verdict
+from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.elements import ElementMatch
 from mmrare_judge.level2.rules import FULL_ABOVE, PARTIAL_FROM
 from mmrare_judge.level2.verify import Level2, ListCoverage
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.model import Criterion, Rubric
-from mmrare_judge.scoring import score_verdicts
 
 LEVEL2 = "level2"
 """The name level 2 is studied under."""

@@ -11,8 +11,8 @@ import numpy as np
 from mmrare_judge.calibration.patterns import Floats
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
+from mmrare_judge.judging.verdicts import score_shares
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.scoring import score_shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from mmrare_judge.calibration.report.blocks import Case, Quote
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.grade import Verdict
+from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.rubric.model import Criterion
 
 LONGEST = 1500

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Signature, Signatures
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric

@@ -11,7 +11,7 @@ from mmrare_judge.calibration.patterns import Floats
 from mmrare_judge.calibration.stability import compare_judges, retest
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 
 
 def other_findings(

@@ -43,7 +43,7 @@ from mmrare_judge.calibration.suitability import unsuited
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Grade
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Record, Signature
 from mmrare_judge.rubric.model import Rubric
 

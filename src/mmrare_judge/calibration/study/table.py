@@ -22,7 +22,7 @@ from mmrare_judge.calibration.study.sources import (
     labelled_criteria,
 )
 from mmrare_judge.errors import InputError
-from mmrare_judge.grade import Verdict
+from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.rubric.model import Criterion
 
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from mmrare_judge.backends.base import Reply, Usage
 from mmrare_judge.data.items import Item
-from mmrare_judge.grade import Unscored
+from mmrare_judge.judging.grade import Unscored
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.model import Criterion, Level, Rubric
 

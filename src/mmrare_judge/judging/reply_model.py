@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
-from mmrare_judge.task import Draft, Question
+from mmrare_judge.judging.questions import Draft, Question
 
 CANNOT_DETERMINE = "cannot_determine"
 """What a judge answers where the material does not allow a decision."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
 from mmrare_judge.level2 import rules as form_rules
 from mmrare_judge.level2 import rules as reference_rules
 from mmrare_judge.level2.document import read
 from mmrare_judge.level2.rules import Case, Degree, Finding, quotes_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
-from mmrare_judge.task import Assessment, Draft, Question, Task
 
 Rule = Callable[[Case, Criterion], Finding]
 

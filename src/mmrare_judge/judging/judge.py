@@ -3,36 +3,202 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from mmrare_judge.assessors import CacheChoice, addressed, default_judge, make_assessor
-from mmrare_judge.backends.base import Backend, JudgeSpec, judge_spec
+from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec, judge_spec
 from mmrare_judge.backends.limits import Gate, Limits
 from mmrare_judge.backends.retry import Backoff
+from mmrare_judge.cache.read_only import Peek, Replay
+from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.data.items import Item, as_item
 from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.errors import InputError
-from mmrare_judge.evidence import Sources
-from mmrare_judge.folding import is_blank
-from mmrare_judge.grade import Grade, Unscored, Verdict
-from mmrare_judge.grading import (
-    Grading,
-    blank_grade,
-    finish,
-    settings_hash,
-    unscored_grade,
-)
-from mmrare_judge.kept_grades import kept_grades
+from mmrare_judge.errors import ConfigError, InputError
+from mmrare_judge.judging.embedded_judge import EmbeddedJudge
+from mmrare_judge.judging.evidence import Sources, is_blank
+from mmrare_judge.judging.grade import Grade, Unscored, Verdict
+from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade
+from mmrare_judge.judging.kept_grades import kept_grades
+from mmrare_judge.judging.model_judge import LanguageModelJudge
+from mmrare_judge.judging.questions import Assessor, Task
+from mmrare_judge.judging.verdicts import doubts, settle
 from mmrare_judge.level2.terms import Terms
-from mmrare_judge.loop import run_sync
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.task import Task
-from mmrare_judge.verdicts import doubts, settle
+
+# FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `assess`.
+
+JUDGE_VARIABLE = "MMRARE_JUDGE"
+"""The environment variable that names the default judge."""
+
+CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay | Peek
+"""Which cache: by name, by folder, or ready-made; ``"replay"`` replays the user's own."""
+
+_FOR_ALL_JUDGES = {"model", "max_prediction_chars"}
+
+log = logging.getLogger("mmrare_judge")
+
+
+def default_judge() -> str:
+    """The judge taken where none is named: ``MMRARE_JUDGE``, else the embedded one."""
+    chosen = os.environ.get(JUDGE_VARIABLE)
+    if chosen:
+        return chosen
+    _say_once()
+    return EMBEDDED
+
+
+def addressed(spec: JudgeSpec) -> JudgeSpec:
+    """The spec with the address that the environment gives its provider, where it names none.
+
+    litellm would take it from there by itself, unseen: replies of two servers would share a key in
+    the cache, and their grades a signature. The variables are ``<PROVIDER>_API_BASE``, and for
+    OpenAI and Anthropic ``<PROVIDER>_BASE_URL`` before it.
+
+    Args:
+        spec: The judge; one without a provider in its name is OpenAI's if it is called like that.
+    """
+    if spec.api_base is not None or spec.model == EMBEDDED:
+        return spec
+    given = (os.environ.get(variable) for variable in _variables(spec.model))
+    address = next(filter(None, given), None)
+    return spec if address is None else spec.model_copy(update={"api_base": address})
+
+
+def _variables(model: str) -> tuple[str, ...]:
+    named, _, rest = model.partition("/")
+    provider = named if rest else "openai" if model.startswith(_OPENAI_MODELS) else ""
+    if not provider:
+        return ()
+    stem = provider.upper().replace("-", "_")
+    first = (f"{stem}_BASE_URL",) if provider in ("openai", "anthropic") else ()
+    return (*first, f"{stem}_API_BASE")
+
+
+_OPENAI_MODELS = ("gpt-", "chatgpt-", "o1", "o3", "o4")
+
+
+@cache
+def _say_once() -> None:
+    log.warning(
+        "no judge was named: the embedded judge grades, a baseline without a model. "
+        "Name one with judge=... or the environment variable %s",
+        JUDGE_VARIABLE,
+    )
+
+
+def make_assessor(
+    spec: JudgeSpec,
+    terms: Terms,
+    cache: CacheChoice,
+    *,
+    backend: Backend | None = None,
+    gate: Gate | None = None,
+    backoff: Backoff | None = None,
+) -> Assessor:
+    """The assessor of a spec.
+
+    Raises:
+        ConfigError: A setting has no meaning for this judge.
+    """
+    if spec.model == EMBEDDED:
+        _refuse_model_settings(spec)
+        return EmbeddedJudge(terms)
+    chosen = make_backend(spec, gate, backoff) if backend is None else backend
+    return LanguageModelJudge(spec, chosen, open_cache(cache))
+
+
+def make_backend(
+    spec: JudgeSpec, gate: Gate | None = None, backoff: Backoff | None = None
+) -> Backend:
+    """The backend a spec names.
+
+    Raises:
+        ConfigError: A setting has no meaning for it, or is missing.
+    """
+    if spec.backend == "direct":
+        from mmrare_judge.backends.direct import DirectBackend
+
+        return DirectBackend(spec, gate=gate, backoff=backoff)
+    from mmrare_judge.backends.litellm import LLMBackend
+
+    return LLMBackend(spec, gate=gate, backoff=backoff)
+
+
+def _refuse_model_settings(spec: JudgeSpec) -> None:
+    odd = sorted(spec.model_fields_set - _FOR_ALL_JUDGES)
+    if odd:
+        raise ConfigError(
+            f"the embedded judge has no setting {', '.join(odd)}; leave it out, or name a model"
+        )
+
+
+def open_cache(choice: CacheChoice) -> ReplyCache | Replay | Peek | None:
+    """The cache of a choice; ``None`` for ``"off"``.
+
+    Raises:
+        InputError: There is no cache to replay.
+        OutputError: The directory cannot be made or written.
+    """
+    if isinstance(choice, ReplyCache | Replay | Peek):
+        return choice
+    if choice == "off":
+        return None
+    if choice == "replay":
+        return Replay()
+    return ReplyCache(default_cache_dir() if choice == "default" else choice)
+
+
+def peek_cache(choice: CacheChoice) -> Peek | None:
+    """The cache of a choice, to be looked into and nothing else; ``None`` for ``"off"``.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+    if isinstance(choice, Peek) or choice == "off":
+        return choice if isinstance(choice, Peek) else None
+    if isinstance(choice, ReplyCache | Replay):
+        return Peek(choice.directory)
+    return Peek(default_cache_dir() if choice in ("default", "replay") else Path(choice))
+
+
+# FOLDED loop: Asynchronous work from synchronous code, also where a loop is already running. One daemon thread holds one event loop for the life of the process, so that connections opened by one call serve the next.
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return what it returns.
+
+    Works in a plain script, in a notebook and inside a running event loop, which it blocks.
+    """
+    future = asyncio.run_coroutine_threadsafe(work, background_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """The loop of the background thread, started on first use."""
+    global _loop
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="mmrare-judge", daemon=True).start()
+        return _loop
+
 
 JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
 """A model name, a judge YAML file, a spec or its settings; ``None`` for the default judge."""
@@ -255,3 +421,76 @@ def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Pre
     if prediction.item_id != item.id:
         raise InputError(f"prediction of item {prediction.item_id!r} given for item {item.id!r}")
     return prediction
+
+
+# FOLDED shortcuts: Grading in one call, without a `Judge` to keep: `grade`, `agrade` and `grade_many`.
+
+
+def grade(
+    prediction: str | Prediction,
+    item: Any,
+    *,
+    rubric: RubricLike = None,
+    judge: JudgeLike = None,
+    **options: Any,
+) -> Grade:
+    """Grade one prediction: ``Judge(judge, rubric=rubric, **options).grade(prediction, item)``.
+
+    Args:
+        prediction: The text, or a `Prediction`.
+        item: An `Item`, or a dict or table row that can be read as one.
+        rubric: See `Judge`.
+        judge: See `Judge`.
+        **options: ``system``, and everything `Judge` takes.
+
+    >>> item = {
+    ...     "id": "1",
+    ...     "track": "treatment",
+    ...     "question": "Plan?",
+    ...     "reference": {"answer": "Prednisone 40 mg daily.", "must_include": ["prednisone"]},
+    ... }
+    >>> grade("Start prednisone 40 mg daily.", item, judge="embedded").verdicts[0].level
+    'YES'
+    """
+    system = options.pop("system", "")
+    return Judge(judge, rubric=rubric, **options).grade(prediction, item, system=system)
+
+
+async def agrade(
+    prediction: str | Prediction,
+    item: Any,
+    *,
+    rubric: RubricLike = None,
+    judge: JudgeLike = None,
+    **options: Any,
+) -> Grade:
+    """Grade one prediction inside asynchronous code; see `grade`."""
+    system = options.pop("system", "")
+    return await Judge(judge, rubric=rubric, **options).agrade(prediction, item, system=system)
+
+
+def grade_many(
+    pairs: Iterable[tuple[str | Prediction, Any]],
+    *,
+    rubric: RubricLike = None,
+    judge: JudgeLike = None,
+    concurrency: int = 8,
+    limits: Limits | None = None,
+    **options: Any,
+) -> list[Grade]:
+    """Grade many predictions at once and return the grades in the order of the pairs.
+
+    The wire is used as in a run: as many requests at a time as the provider stands, fewer after a
+    429. Nothing is written but the reply cache; see `Judge.grade_many`.
+
+    Args:
+        pairs: Prediction and item.
+        rubric: See `Judge`.
+        judge: See `Judge`.
+        concurrency: Requests on the wire at most, where no ``limits`` are given.
+        limits: As for a run; a budget that is used up raises `BudgetError`.
+        **options: Everything `Judge` takes.
+    """
+    chosen = limits or Limits(concurrency=concurrency)
+    many = Judge(judge, rubric=rubric, limits=chosen, **options)
+    return many.grade_many(pairs, concurrency=chosen.workers)

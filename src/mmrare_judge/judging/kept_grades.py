@@ -4,20 +4,146 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+import sqlite3
+import sys
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
 
-from mmrare_judge.asking import requests_for
 from mmrare_judge.backends.base import JudgeSpec, Reply, Usage
-from mmrare_judge.cache.store import GRADES, ReplyCache, deflated, inflated
+from mmrare_judge.cache.store import GRADES, ReplyCache, deflated, inflated, open_store, write_all
 from mmrare_judge.certificate import UNCALIBRATED
-from mmrare_judge.grade import Grade
-from mmrare_judge.grading import Grading, calibrated_now, signature_of
-from mmrare_judge.llm_judge import LanguageModelJudge
-from mmrare_judge.own_source import OWN_SOURCE
+from mmrare_judge.errors import OutputError
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grading import Grading, calibrated_now, signature_of
+from mmrare_judge.judging.model_judge import LanguageModelJudge
+from mmrare_judge.judging.prompt import requests_for
+from mmrare_judge.judging.questions import Assessment, Assessor
 from mmrare_judge.records import Record, canonical_json, content_hash
-from mmrare_judge.shelf import Shelf
-from mmrare_judge.task import Assessment, Assessor
+
+# FOLDED shelf: Bytes on disk that may be lost: `Shelf`, whose faults reach nobody.
+
+log = logging.getLogger("mmrare_judge")
+
+_FAULTS = (OutputError, OSError, sqlite3.Error)
+_MANY = 64
+
+
+class Shelf:
+    """Values that spare work where they are found, and are worked out again where they are not.
+
+    What is put is written some tens at a time. After a fault of the disk nothing is read or written
+    any more, with one warning. May be used from several threads, and by several processes.
+
+    Args:
+        folder: Where it is; made when something is written, unless the folder above it is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: Any = None
+        self._waiting: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        self._refused = False
+
+    def get(self, key: str) -> bytes | None:
+        """A value that was written, if it can be read."""
+        if self._refused:
+            return None
+        try:
+            store = self._store(make=False)
+            found = None if store is None else store.get(key)
+        except (ValueError, TypeError):
+            return None  # an entry that is none of ours
+        except _FAULTS as error:
+            self._refuse(error)
+            return None
+        return found if type(found) is bytes else None
+
+    def put(self, key: str, value: bytes) -> bool:
+        """Take a value; whether many are waiting now to be written."""
+        with self._lock:
+            self._waiting[key] = value
+            return len(self._waiting) >= _MANY
+
+    def write(self) -> None:
+        """Write what is waiting to be written."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        if not waiting or self._refused:
+            return
+        try:
+            store = self._store(make=True)
+            if store is not None:
+                write_all(store, waiting)
+        except _FAULTS as error:
+            self._refuse(error)
+
+    def _store(self, *, make: bool) -> Any:
+        """The store; ``None`` where there is none, and none can be made."""
+        there = self._folder.parent if make else self._folder
+        if self._opened is None and there.is_dir():
+            self._opened = open_store(self._folder)
+        return self._opened
+
+    def _refuse(self, error: Exception) -> None:
+        self._refused = True
+        log.warning(
+            "%s cannot be used, and is left alone: %s", self._folder, error.__cause__ or error
+        )
+
+
+# FOLDED own_source: Which code is running: a hash of this package's own files, and of what its results rest on.
+
+_RESTS_ON = ("pydantic", "rapidfuzz")
+"""Packages whose version may change what a reply is graded as."""
+
+_KINDS = (".py", ".tsv")
+"""Files that may; rubrics are hashed by themselves."""
+
+_OUTSIDE = "calibration"
+"""What is in here studies grades and makes none."""
+
+
+def _own_source() -> str | None:
+    digest = hashlib.sha256()
+    try:
+        for part in (*_versions(), *_files(resources.files("mmrare_judge"))):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    except (OSError, PackageNotFoundError):
+        return None
+    return digest.hexdigest()
+
+
+def _versions() -> Iterator[bytes]:
+    yield sys.version.encode()
+    for name in _RESTS_ON:
+        yield f"{name} {version(name)}".encode()
+
+
+def _files(folder: Traversable, above: str = "") -> Iterator[bytes]:
+    """Path and content of each file of these kinds, in order."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{above}/{entry.name}"
+        if entry.is_dir() and entry.name != _OUTSIDE:
+            yield from _files(entry, path)
+        elif entry.is_file() and entry.name.endswith(_KINDS):
+            yield path.encode()
+            yield entry.read_bytes()
+
+
+OWN_SOURCE = _own_source()
+"""Hash of the code of this package, of Python's version and of the packages grading rests on.
+
+Unlike the package's version it changes with every edit. It is taken when this module is imported,
+as the code was: what is edited later is not what is running. ``None`` where it cannot be known.
+"""
 
 
 class _Kept(Record):

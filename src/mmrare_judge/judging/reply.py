@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import JudgeSpec, Reply, Request, Usage
-from mmrare_judge.drafting import drafts_of
+from mmrare_judge.backends.base import JudgeSpec, Reply, Request, TokenRecord, Usage
+from mmrare_judge.backends.replies import token_text
 from mmrare_judge.errors import (
     BackendError,
     ContentFilterError,
@@ -17,8 +17,32 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.grade import Unscored, UnscoredKind
-from mmrare_judge.task import Assessment
+from mmrare_judge.judging.confidence import Token, label_confidences
+from mmrare_judge.judging.grade import Unscored, UnscoredKind
+from mmrare_judge.judging.questions import Assessment, Draft
+from mmrare_judge.judging.reply_model import drafts, shape_of
+
+# FOLDED drafting: A reply made into drafts, with how sure the model was where its log probabilities tell.
+
+
+def drafts_of(request: Request, reply: Reply) -> dict[str, Draft]:
+    """The answers of a reply, by question key.
+
+    Raises:
+        ValidationError: The reply does not satisfy the request's reply model.
+    """
+    answers = drafts(request.reply_model.model_validate_json(reply.text))
+    if reply.logprobs is None:
+        return answers
+    tokens = list(_tokens(reply.logprobs))
+    found = label_confidences(reply.text, tokens, shape_of(request.reply_model))
+    return {key: draft._replace(confidence=found[key]) for key, draft in answers.items()}
+
+
+def _tokens(records: tuple[TokenRecord, ...]) -> Iterator[Token]:
+    for text, logprob, top in records:
+        yield Token(token_text(text), logprob, tuple((token_text(t), p) for t, p in top))
+
 
 _REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
     FormatError: "format",
