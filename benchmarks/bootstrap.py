@@ -29,9 +29,10 @@ from mmrare_judge.calibration.bootstrap import (
     resampled,
 )
 from mmrare_judge.calibration.kappa import cohen_kappa
-from mmrare_judge.calibration.patterns import Compute, Floats, Patterns
+from mmrare_judge.calibration.patterns import Compute, Patterns
 from mmrare_judge.calibration.ratings import Label, Ratings, Scale
 from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.vectors import Floats
 
 SCALE = Scale(level="ordinal", categories=("0", "1", "2"))
 

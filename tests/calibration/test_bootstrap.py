@@ -20,9 +20,9 @@ from mmrare_judge.calibration.bootstrap import (
     resampled,
 )
 from mmrare_judge.calibration.estimate import Interval
-from mmrare_judge.calibration.patterns import Floats
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError, MissingExtraError
 
 

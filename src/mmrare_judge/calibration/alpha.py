@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Floats, Patterns, ratio
+from mmrare_judge.calibration.patterns import Patterns, ratio
+from mmrare_judge.calibration.vectors import Floats
 
 
 def coincidences(patterns: Patterns, weights: Floats) -> Floats:

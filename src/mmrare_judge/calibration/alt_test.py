@@ -19,8 +19,9 @@ from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.libraries import scipy_stats
-from mmrare_judge.calibration.patterns import TINY, Floats
+from mmrare_judge.calibration.patterns import TINY
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrare_judge.calibration.alt_test_outcome import Scoring
-from mmrare_judge.calibration.patterns import TINY, Bools, Floats
+from mmrare_judge.calibration.patterns import TINY, Bools
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,11 @@ from mmrare_judge.calibration.bootstrap import (
 from mmrare_judge.calibration.ceiling_sides import Ceiling, Side, Versus
 from mmrare_judge.calibration.ceiling_study import Study, study_of
 from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.patterns import Bools, Floats
+from mmrare_judge.calibration.patterns import Bools
 from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.calibration.references import Comparison
 from mmrare_judge.calibration.statistic import Statistic
+from mmrare_judge.calibration.vectors import Floats
 
 
 def human_ceiling(

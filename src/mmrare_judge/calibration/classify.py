@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Floats, Patterns, joint, ratio
+from mmrare_judge.calibration.patterns import Patterns, joint, ratio
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.records import Record
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from mmrare_judge.calibration.dawid_skene import dawid_skene
-from mmrare_judge.calibration.patterns import Floats, Ints
+from mmrare_judge.calibration.patterns import Ints
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 
 Rule = Literal["majority", "dawid_skene", "mean"]

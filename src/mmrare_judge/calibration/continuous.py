@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Floats, Ints, Patterns, ratio
+from mmrare_judge.calibration.patterns import Ints, Patterns, ratio
+from mmrare_judge.calibration.vectors import Floats
 
 _BLOCK = 1000
 

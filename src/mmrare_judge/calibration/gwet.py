@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mmrare_judge.calibration.kappa import percent_agreement, prevalence
-from mmrare_judge.calibration.patterns import Floats, Patterns, beyond_chance, similarity
+from mmrare_judge.calibration.patterns import Patterns, beyond_chance, similarity
+from mmrare_judge.calibration.vectors import Floats
 
 
 def gwet_ac(patterns: Patterns, weights: Floats, *, alike: str = "identity") -> Floats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mmrare_judge.calibration.libraries import scipy_stats
-from mmrare_judge.calibration.patterns import Floats, joint
+from mmrare_judge.calibration.patterns import joint
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

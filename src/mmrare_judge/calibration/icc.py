@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import TINY, Floats, Patterns, ratio
+from mmrare_judge.calibration.patterns import TINY, Patterns, ratio
+from mmrare_judge.calibration.vectors import Floats
 
 Design = Literal["one-way", "two-way random", "two-way mixed"]
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import (
-    Floats,
-    Patterns,
-    beyond_chance,
-    joint,
-    ratio,
-    similarity,
-)
+from mmrare_judge.calibration.patterns import Patterns, beyond_chance, joint, ratio, similarity
+from mmrare_judge.calibration.vectors import Floats
 
 
 def percent_agreement(patterns: Patterns, weights: Floats, *, alike: str = "identity") -> Floats:

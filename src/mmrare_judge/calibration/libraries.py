@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Floats, Ints
+from mmrare_judge.calibration.patterns import Ints
 from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import MissingExtraError
 
 Correlation = Literal["spearmanr", "kendalltau"]

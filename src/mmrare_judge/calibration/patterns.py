@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mmrare_judge.calibration.vectors import Floats
+
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import model_validator
 
-from mmrare_judge.calibration.patterns import Floats, Ints, Patterns
+from mmrare_judge.calibration.patterns import Ints, Patterns
+from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

@@ -12,8 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Bools, Floats, Ints, Patterns
+from mmrare_judge.calibration.patterns import Bools, Ints, Patterns
 from mmrare_judge.calibration.statistic import Statistic
+from mmrare_judge.calibration.vectors import Floats
 
 Ties = Literal["drop", "split"]
 
