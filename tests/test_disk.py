@@ -18,7 +18,7 @@ from makers import make_item
 from mmrare_judge import read_grades
 from mmrare_judge.errors import OutputError
 from mmrare_judge.judging import grade
-from mmrare_judge.ledger import Ledger
+from mmrare_judge.run.folder import Ledger
 
 ITEMS = 150
 IN_FLIGHT = 8

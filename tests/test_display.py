@@ -6,7 +6,7 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.display import level2_text, not_judged_text, score_text, summary_lines
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.level2.verify import Level2, ListCoverage
-from mmrare_judge.summary import summarise
+from mmrare_judge.run.summary import summarise
 
 
 def test_a_partly_judged_grade_is_shown_as_a_range_never_as_a_number() -> None:

@@ -17,7 +17,7 @@ from mmrare_judge.backends.base import Request, Usage
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import OutputError, TransportError
-from mmrare_judge.estimate import ENOUGH, JudgeEstimate, total_line
+from mmrare_judge.run.estimate import ENOUGH, JudgeEstimate, total_line
 from server import ScriptedServer, error
 
 

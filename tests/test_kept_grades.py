@@ -23,7 +23,7 @@ from mmrare_judge.certificate import Certificate, Rules
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.judging import kept_grades
 from mmrare_judge.judging.grading import finish
-from mmrare_judge.run_report import Progress
+from mmrare_judge.run.summary import Progress
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 FOUND, NOT_THERE = "prednisone 40 mg", "never said"

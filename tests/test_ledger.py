@@ -8,7 +8,7 @@ from makers import make_item
 from mmrare_judge import Grade, iter_grades, read_grades
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.judging import grade
-from mmrare_judge.ledger import Ledger
+from mmrare_judge.run.folder import Ledger
 
 GRADES = [grade(f"Plan {n}.", make_item(id=str(n)), judge="embedded") for n in range(3)]
 

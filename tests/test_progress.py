@@ -15,7 +15,7 @@ from mmrare_judge import Run, Usage, progress
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.progress import cost_line, describe, shown
-from mmrare_judge.run_report import Progress
+from mmrare_judge.run.summary import Progress
 
 
 def run_in(folder: Path) -> Run:

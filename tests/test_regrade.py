@@ -26,9 +26,9 @@ from mmrare_judge.errors import (
 )
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
-from mmrare_judge.regrade import regrade
 from mmrare_judge.regrade_cli import write_grades
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
+from mmrare_judge.run.regrade import regrade
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
 MADE_THEN = {"key", "usage", "saved", "cached"}

@@ -4,8 +4,7 @@ from typing import Any
 
 from makers import RUBRIC, small_rubric
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.run_differences import differences
-from mmrare_judge.run_record import RunRecord
+from mmrare_judge.run.folder import RunRecord, differences
 
 
 def record(*models: str, rubric: Rubric | None = None, **changes: Any) -> RunRecord:

@@ -7,7 +7,7 @@ from mmrare_judge.display import summary_lines
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.reply_model import CANNOT_DETERMINE
-from mmrare_judge.summary import Mean
+from mmrare_judge.run.summary import Mean
 
 
 def _grade(levels: str, system: str = "o3", judge: str = "fake/model") -> Grade:

@@ -27,15 +27,14 @@ if _TYPE_CHECKING:
     )
     from mmrare_judge.judging.grade import Evidence, Grade, Unscored, Verdict
     from mmrare_judge.judging.judge import Judge, agrade, grade, grade_many
-    from mmrare_judge.ledger import iter_grades, read_grades
     from mmrare_judge.level2.terms import Terms
     from mmrare_judge.level2.verify import Level2, verify
     from mmrare_judge.records import Signature
     from mmrare_judge.rubric.load import list_rubrics, load_rubric
     from mmrare_judge.rubric.model import Criterion, Level, Rubric
-    from mmrare_judge.run import Run
-    from mmrare_judge.run_report import RunReport
-    from mmrare_judge.summary import Summary, summarise
+    from mmrare_judge.run.folder import iter_grades, read_grades
+    from mmrare_judge.run.run import Run
+    from mmrare_judge.run.summary import RunReport, Summary, summarise
 
 __all__ = [
     "BackendError",
@@ -93,15 +92,14 @@ _NAMES_BY_MODULE = {
     "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError OutputError RubricError",
     "judging.grade": "Evidence Grade Unscored Verdict",
     "judging.judge": "Judge agrade grade grade_many",
-    "ledger": "iter_grades read_grades",
     "level2.terms": "Terms",
     "level2.verify": "Level2 verify",
     "records": "Signature",
     "rubric.load": "list_rubrics load_rubric",
     "rubric.model": "Criterion Level Rubric",
-    "run": "Run",
-    "run_report": "RunReport",
-    "summary": "Summary summarise",
+    "run.folder": "iter_grades read_grades",
+    "run.run": "Run",
+    "run.summary": "RunReport Summary summarise",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
 _lazy_names.find_when_asked(__name__, _HOMES)

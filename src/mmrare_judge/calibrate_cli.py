@@ -163,8 +163,8 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.data.predictions import read_predictions
     from mmrare_judge.data.tables import read_items
-    from mmrare_judge.ledger import iter_grades
     from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.run.folder import iter_grades
 
     grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
     rubric = load_rubric(plan.rubric or _rubric_of(grades))
@@ -181,7 +181,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
 
 def _rubric_of(grades: Path) -> str:
     """The name of the rubric by which the first grade was made."""
-    from mmrare_judge.ledger import iter_grades
+    from mmrare_judge.run.folder import iter_grades
 
     for grade in iter_grades(grades):
         return grade.signature.rubric

@@ -10,11 +10,9 @@ from mmrare_judge.backends.limits import Limits
 from mmrare_judge.data.predictions import pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.grade_printing import print_grades, print_report
-from mmrare_judge.ledger import GRADES
 from mmrare_judge.outcome import Outcome
-from mmrare_judge.run import Run
-from mmrare_judge.run_folder import SUMMARY
-from mmrare_judge.run_record import RUN
+from mmrare_judge.run.folder import GRADES, RUN, SUMMARY
+from mmrare_judge.run.run import Run
 
 
 def run_demo(folder: Path) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from mmrare_judge.certificate import Calibration
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.level2.verify import Level2
-from mmrare_judge.summary import Summary
+from mmrare_judge.run.summary import Summary
 
 SHOWN = 200
 """Rows that are printed at most."""

@@ -78,8 +78,8 @@ def gate(certificate: Certificate, thresholds: Thresholds, grades: Path | None) 
 
 def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tuple[str, float]]]:
     """What a certificate says of a run, and how much of it the judge judged."""
-    from mmrare_judge.ledger import iter_grades
-    from mmrare_judge.summary import Tally
+    from mmrare_judge.run.folder import iter_grades
+    from mmrare_judge.run.summary import Tally
 
     tally = Tally()
     for grade in iter_grades(folder):

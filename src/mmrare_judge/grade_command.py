@@ -13,13 +13,13 @@ from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
-from mmrare_judge.estimate import total_line
 from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.progress import shown
-from mmrare_judge.run import Run
-from mmrare_judge.run_record import input_file
+from mmrare_judge.run.estimate import total_line
+from mmrare_judge.run.folder import input_file
+from mmrare_judge.run.run import Run
 
 Pair = tuple[Prediction, Item]
 

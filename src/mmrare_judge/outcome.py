@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmrare_judge.run_report import RunReport
+from mmrare_judge.run.summary import RunReport
 
 
 @dataclass(frozen=True)

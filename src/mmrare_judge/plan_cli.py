@@ -129,8 +129,8 @@ def next_command(
     from mmrare_judge.calibration.planning.draw import label_next
     from mmrare_judge.calibration.planning.frame import candidates_of
     from mmrare_judge.calibration.planning.sheet import labelled_units, write_sheet
-    from mmrare_judge.ledger import iter_grades
     from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.run.folder import iter_grades
 
     wanted = None if rubric is None else load_rubric(rubric)
     candidates = candidates_of(

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from mmrare_judge.run import Run
-from mmrare_judge.run_report import Progress
+from mmrare_judge.run.run import Run
+from mmrare_judge.run.summary import Progress
 
 LINE_EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""

@@ -32,8 +32,8 @@ def regrade_command(
     """
     from mmrare_judge.data.predictions import pair_up, read_predictions
     from mmrare_judge.data.tables import read_items
-    from mmrare_judge.ledger import iter_grades
-    from mmrare_judge.regrade import regrade
+    from mmrare_judge.run.folder import iter_grades
+    from mmrare_judge.run.regrade import regrade
 
     answers = read_predictions(
         predictions,
@@ -53,10 +53,8 @@ def write_grades(folder: Path, grades: Iterable[Grade]) -> int:
     Raises:
         OutputError: It has grades already, or cannot be written.
     """
-    from mmrare_judge.ledger import Ledger
-    from mmrare_judge.run_folder import SUMMARY
-    from mmrare_judge.run_record import write_whole
-    from mmrare_judge.summary import Tally
+    from mmrare_judge.run.folder import SUMMARY, Ledger, write_whole
+    from mmrare_judge.run.summary import Tally
 
     ledger, tally = Ledger(folder), Tally()
     count = 0

@@ -18,7 +18,7 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.judging import grade
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.run import Run
+from mmrare_judge.run.run import Run
 from study_makers import SMALL, World, gold_of, graded, signature
 
 OPTIONS = StudyOptions(resampling=Resampling(resamples=200), margin=0.1)

@@ -359,7 +359,7 @@ class Judge:
         """Grade many predictions and return the grades in the order of the pairs.
 
         All grades are held in memory, and an error loses those that are not cached. What must not
-        be lost, or has a budget, is the work of a `mmrare_judge.run.Run`.
+        be lost, or has a budget, is the work of a `mmrare_judge.run.run.Run`.
         """
 
         async def collect() -> list[Grade]:

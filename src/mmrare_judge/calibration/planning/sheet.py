@@ -12,7 +12,7 @@ from mmrare_judge.calibration.planning.draw import LabelSample
 from mmrare_judge.data.cells import absent, identifier
 from mmrare_judge.data.tables import Row, stream_rows
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.run_record import write_whole
+from mmrare_judge.run.folder import write_whole
 
 UNIT = ("item", "system", "criterion")
 GOLD = (*UNIT, "cluster", "inclusion", "rater", "label")

@@ -10,7 +10,7 @@ from mmrare_judge.calibration.report.files import write_reports
 from mmrare_judge.calibration.study.study import Study
 from mmrare_judge.certificate import FILE, Certificate
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.run_record import write_whole
+from mmrare_judge.run.folder import write_whole
 
 STUDY = "study.json"
 

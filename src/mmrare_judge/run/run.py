@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrare_judge.backends.limits import AdaptiveGate, Limits, Piece, piece_of_work
 from mmrare_judge.certificate import Calibration, checked
-from mmrare_judge.crew import work_together
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import BudgetError, InputError, OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading
 from mmrare_judge.judging.judge import CacheChoice, Judge, JudgeLike, run_sync
-from mmrare_judge.ledger import Ledger, iter_grades
 from mmrare_judge.records import today
-from mmrare_judge.run_folder import RunFolder, Standing
-from mmrare_judge.run_record import InputFile, record_of
-from mmrare_judge.run_report import Progress, RunReport
-from mmrare_judge.summary import Tally
+from mmrare_judge.run.folder import InputFile, Ledger, RunFolder, Standing, iter_grades, record_of
+from mmrare_judge.run.summary import Progress, RunReport, Tally
 
 if TYPE_CHECKING:
-    from mmrare_judge.estimate import JudgeEstimate
     from mmrare_judge.panel import Rule
     from mmrare_judge.panel_summary import PanelFigures
+    from mmrare_judge.run.estimate import JudgeEstimate
+
+
+# FOLDED crew: Several workers at once, each of which ends by itself: `work_together`.
+
+
+async def work_together(worker: Callable[[], Coroutine[Any, Any, None]], *, size: int) -> None:
+    """Await ``worker()`` as often as ``size`` says, all at once.
+
+    When one of them raises, the others go on until they end, and then it is raised. When the crew
+    is cancelled, so are all of them.
+
+    >>> async def count_down() -> list[int]:
+    ...     left, done = iter(range(3)), []
+    ...     async def worker() -> None:
+    ...         done.extend(left)
+    ...     await work_together(worker, size=2)
+    ...     return done
+    >>> asyncio.run(count_down())
+    [0, 1, 2]
+    """
+    crew = [asyncio.create_task(worker()) for _ in range(size)]
+    try:
+        ended = await asyncio.gather(*crew, return_exceptions=True)
+    finally:
+        for task in crew:
+            task.cancel()
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
 
 Pair = tuple[Prediction, Item]
 
@@ -171,7 +197,7 @@ class Run:
                 specification.
             ConfigError: A judge can never answer: its provider is unknown.
         """
-        from mmrare_judge.estimate import Estimator
+        from mmrare_judge.run.estimate import Estimator
 
         looked_into = self._cache if cache is None else cache
         estimators = {judge: Estimator(judge, looked_into) for judge in self.judges}
@@ -206,7 +232,7 @@ class Run:
         """The panel's figures, and what the summary says of it: nothing of single gradings."""
         if not self._is_panel:
             return None, {}
-        from mmrare_judge.panels import read_panel_figures
+        from mmrare_judge.run.panels import read_panel_figures
 
         try:
             figures = read_panel_figures(self._folder.path, rule=self.rule)

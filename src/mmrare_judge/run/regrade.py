@@ -1,0 +1,387 @@
+"""Stored replies graded again without a call: under another scoring, a newer parser or evidence.
+
+The questions have to be the same ones, with the same labels; weights, points, thresholds, the
+scoring rule and the wording may differ. The signature then says which rubric was asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from mmrare_judge._version import __version__
+from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Reply, Request, Usage
+from mmrare_judge.backends.replies import read
+from mmrare_judge.cache.read_only import Replay
+from mmrare_judge.cache.store import ReplyCache, in_short
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
+from mmrare_judge.errors import CacheMissError, InputError, RubricError
+from mmrare_judge.judging.evidence import APPROXIMATE, Sources, is_blank
+from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
+from mmrare_judge.judging.prompt import neutralise
+from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
+from mmrare_judge.judging.reply import drafts_of
+from mmrare_judge.judging.reply_model import reply_model, reply_schema, shape
+from mmrare_judge.judging.verdicts import doubts, settle
+from mmrare_judge.level2.terms import Terms
+from mmrare_judge.records import Signature, content_hash
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Rubric
+
+# FOLDED asked_labels: Whether stored replies answer a task's questions: the same ones, with the same labels.
+
+
+def check_labels(
+    asked: tuple[Question, ...], request_hash: str, task: Task, replay: Replay
+) -> None:
+    """Check that the labels are those the judge could choose from, where its request was kept.
+
+    A judge that was not offered a label has not decided against it.
+
+    Raises:
+        RubricError: They are other ones.
+    """
+    offered, wanted = _schema(request_hash, replay), reply_schema(shape(asked))
+    for question in asked:
+        had, now = _labels(offered, question.key), _labels(wanted, question.key)
+        if had is not None and had != now:
+            problem = f"{question.key!r} was asked with the labels {had}, and now has {now}"
+            raise misfit(task, request_hash, problem)
+
+
+def _schema(request_hash: str, replay: Replay) -> Any:
+    try:
+        return (replay.request(request_hash) or {}).get("schema")
+    except ValueError:  # corrupt: `cache verify` says so
+        return None
+
+
+def _labels(schema: Any, key: str) -> list[str] | None:
+    """The labels a reply's schema allows, or ``None`` where it is not kept or not one of ours."""
+    try:
+        name = schema["properties"][key]["$ref"].rpartition("/")[2]
+        return list(schema["$defs"][name]["properties"]["level"]["enum"])
+    except (KeyError, TypeError):
+        return None
+
+
+def misfit(task: Task, request_hash: str, problem: str) -> RubricError:
+    """The error for a reply that answers other questions than the task asks."""
+    rubric = task.rubric
+    return RubricError(
+        f"the reply {request_hash} for item {task.item.id!r} does not fit rubric "
+        f"{rubric.id!r} {rubric.version}: {problem}",
+        remedy="Regrade with a rubric that has the same criteria, elements and labels as the one "
+        "that was asked; anything else has to be graded anew",
+    )
+
+
+# FOLDED stored_answers: The answers a grade was made of, read back from its stored replies.
+
+
+@dataclass
+class Answers:
+    """What the replies to a grade's requests say.
+
+    Attributes:
+        first: The first answer to each question, by its key.
+        again: Answers to what was asked again, in order.
+        absent: Hashes of requests whose reply is not kept.
+        saved: What the replies cost when they were bought.
+    """
+
+    first: dict[str, Draft] = field(default_factory=dict)
+    again: list[dict[str, Draft]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    saved: Usage = field(default_factory=Usage)
+
+
+def read_answers(grade: Grade, task: Task, replay: Replay) -> Answers:
+    """The stored replies of a grade, read as answers to a task's questions.
+
+    Raises:
+        CacheMissError: A reply that the grade was made of is not kept.
+        RubricError: The replies do not answer the task's questions.
+    """
+    found = Answers()
+    for request_hash in grade.requests:
+        reply = replay.get(request_hash)
+        if reply is None:
+            found.absent.append(request_hash)
+            continue
+        found.saved += reply.usage
+        if reply.finish == "complete":
+            _sort_in(_drafts(reply, request_hash, task, replay), found)
+    _rescue(grade, task, found)
+    _check_whole(grade, task, replay, found)
+    return found
+
+
+def _sort_in(answers: dict[str, Draft], found: Answers) -> None:
+    """A key that was answered before was asked again; the first look asks no key twice."""
+    if answers.keys() & found.first.keys():
+        found.again.append(answers)
+    else:
+        found.first |= answers
+
+
+def _drafts(reply: Reply, request_hash: str, task: Task, replay: Replay) -> dict[str, Draft]:
+    keys = json.loads(reply.text)
+    known = {question.key for question in task.questions}
+    unknown = [key for key in keys if key not in known]
+    if unknown:
+        raise misfit(task, request_hash, f"it judges {', '.join(unknown)}, which is not asked")
+    asked = tuple(q for q in task.questions if q.key in keys)
+    check_labels(asked, request_hash, task, replay)
+    try:
+        return _read(reply, asked)
+    except ValidationError as error:
+        raise misfit(task, request_hash, in_short(error)) from error
+
+
+def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Draft]:
+    model = reply_model(shape(asked))
+    request = Request(model="", messages=(), sampling={}, schema={}, reply_model=model)
+    return drafts_of(request, reply.model_copy(update={"text": read(reply.text, model)}))
+
+
+def _rescue(grade: Grade, task: Task, found: Answers) -> None:
+    """Try a reply that was no grading once more: this version may be able to read it."""
+    failure = grade.unscored
+    if failure is None or failure.kind != "format" or len(found.absent) != 1:
+        return
+    try:
+        missing = tuple(q for q in task.questions if q.key not in found.first)
+        found.first |= _read(Reply(text=failure.raw), missing)
+    except ValidationError:
+        return
+    found.absent.clear()
+
+
+def _check_whole(grade: Grade, task: Task, replay: Replay, found: Answers) -> None:
+    """Tell what was never had, which stays as it was, from what was had and is lost."""
+    statuses = {verdict.criterion: set(_statuses(verdict)) for verdict in grade.verdicts}
+    for question in task.questions:
+        was = statuses.get(question.criterion.id)
+        if question.key in found.first or was == {"unscored"}:
+            continue
+        if was is None or not found.absent:
+            what = f"no reply judges {question.key!r}"
+            raise misfit(task, ", ".join(grade.requests), what)
+        raise _lost(grade, replay, found.absent[0])
+    seen = set().union(*statuses.values())
+    if found.absent and not seen & {"unscored", "unverified"}:
+        raise _lost(grade, replay, found.absent[0])
+
+
+def _statuses(verdict: Verdict) -> Iterator[str]:
+    if not verdict.elements:
+        yield verdict.status
+    for element in verdict.elements:
+        yield from _statuses(element)
+
+
+def _lost(grade: Grade, replay: Replay, request_hash: str) -> CacheMissError:
+    return CacheMissError(
+        f"item {grade.item_id!r}, system {grade.system!r}: the reply to request {request_hash} is "
+        f"not in cache {replay.directory}, and the grade was made of it. Regrading never asks. "
+        "Name the cache of that run, or import its bundle: mmrare-judge cache import",
+        request_hash=request_hash,
+        model=grade.signature.judge,
+        item_id=grade.item_id,
+    )
+
+
+# FOLDED graded_texts: Whether a prediction and an item are those that a grade was made of, as far as it was kept.
+
+
+def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
+    """Check the texts about to be looked into against those that were judged.
+
+    The prediction is sought in the request that was kept, and the elements are compared with those
+    of the verdicts. Where no request was kept, another prediction may go unnoticed.
+
+    Raises:
+        InputError: They are other ones.
+    """
+    _check_prediction(grade, task, replay)
+    elements = {c.id: list(c.elements(task.item)) for c in task.rubric.criteria}
+    for verdict in grade.verdicts:
+        judged = [element.element for element in verdict.elements]
+        if judged and judged != elements.get(verdict.criterion, judged):
+            raise InputError(
+                f"item {grade.item_id!r}: the elements of {verdict.criterion!r} are not those "
+                "that were judged",
+                remedy="Pass the items that were graded",
+            )
+
+
+def _check_prediction(grade: Grade, task: Task, replay: Replay) -> None:
+    blank = is_blank(task.prediction)
+    asked = None if blank else _asked(grade, replay)
+    if blank != grade.empty or (asked is not None and neutralise(task.prediction) not in asked):
+        raise InputError(
+            f"the prediction of system {grade.system!r} for item {grade.item_id!r} is not the one "
+            "that was graded",
+            remedy="Pass the predictions that were graded",
+        )
+
+
+def _asked(grade: Grade, replay: Replay) -> str | None:
+    """What the judge was shown, or ``None`` where that was not kept."""
+    if not grade.requests:
+        return None
+    try:
+        request = replay.request(grade.requests[0])
+    except ValueError:  # corrupt: `cache verify` says so
+        return None
+    messages = request and request.get("messages")
+    if not isinstance(messages, list):
+        return None
+    return "\n".join(str(m.get("content")) for m in messages if isinstance(m, dict))
+
+
+Pairs = Mapping[tuple[str, str], tuple[Prediction, Item]]
+"""Prediction and item by system and item id."""
+
+
+def regrade(
+    grades: Iterable[Grade],
+    pairs: Iterable[tuple[Prediction, Item]],
+    *,
+    rubric: Rubric | str | Path | None = None,
+    cache: Replay | ReplyCache | str | Path | None = None,
+    terms: Terms | None = None,
+) -> Iterator[Grade]:
+    """Grade again what was graded, from the stored replies and without a call.
+
+    The raw replies are read by this version, their quotes looked up and the verdicts scored by
+    ``rubric``. What was not judged for want of a reply stays so. Under the same rubric and version
+    the grades come out as they were.
+
+    Args:
+        grades: Grades of a judge with a model, as a run wrote them.
+        pairs: The predictions that were graded, with their items; further ones do no harm.
+        rubric: The rubric to score by; by default each item's track decides.
+        cache: The cache that holds the replies; by default the user's. It is only read.
+        terms: Abbreviations and other names for level 2.
+
+    Yields:
+        A grade for each grade, in order. Its signature names the new rubric, the prompt that was
+        asked then, and, as ``asked_rubric`` of its policy, the rubric that was asked if it differs.
+
+    Raises:
+        InputError: A grade has no prediction, or the prediction or item is not the one graded.
+        RubricError: The rubric asks other questions than the replies answer.
+        CacheMissError: A reply is not in the cache.
+    """
+    regrader = _Regrader(
+        pairs={(p.system, item.id): (p, item) for p, item in pairs},
+        rubric=rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric),
+        replay=_replay(cache),
+        terms=terms or Terms.default(),
+    )
+    return (regrader.regrade(grade) for grade in grades)
+
+
+def _replay(cache: Replay | ReplyCache | str | Path | None) -> Replay:
+    if isinstance(cache, Replay):
+        return cache
+    return Replay(cache.directory if isinstance(cache, ReplyCache) else cache)
+
+
+@dataclass(frozen=True)
+class _Regrader:
+    """What all grades are graded again with; see `regrade`."""
+
+    pairs: Pairs
+    rubric: Rubric | None
+    replay: Replay
+    terms: Terms
+
+    def regrade(self, grade: Grade) -> Grade:
+        """One grade, made again."""
+        if grade.signature.judge == EMBEDDED:
+            remedy = "Grade its predictions anew: that needs no call either"
+            raise InputError("the embedded judge keeps no replies to regrade", remedy=remedy)
+        grading = self._grading(grade)
+        again = self._made_again(grade, grading)
+        signature = _signature(grade.signature, grading)
+        return again.model_copy(update={"signature": signature})
+
+    def _made_again(self, grade: Grade, grading: Grading) -> Grade:
+        check_texts(grade, grading.task, self.replay)
+        if grade.empty:
+            return blank_grade(grading)
+        if grade.unscored is not None and not grade.requests:
+            return unscored_grade(grading, grade.unscored)
+        answers = read_answers(grade, grading.task, self.replay)
+        return _judged(grade, grading, answers)
+
+    def _grading(self, grade: Grade) -> Grading:
+        prediction, item = self._pair(grade)
+        rubric = self.rubric or load_rubric(item.track)
+        rubric.check_item(item)
+        return Grading(
+            task=Task(rubric, item, prediction.text, grade.sample),
+            spec=JudgeSpec(model=grade.signature.judge),
+            terms=self.terms,
+            settings=content_hash(["regrade", grade.key, rubric.hash, self.terms.hash]),
+            system=grade.system,
+            notes=grade.notes,
+        )
+
+    def _pair(self, grade: Grade) -> tuple[Prediction, Item]:
+        try:
+            return self.pairs[grade.system, grade.item_id]
+        except KeyError:
+            problem = f"no prediction of system {grade.system!r} for item {grade.item_id!r}"
+            remedy = "Pass the items and predictions that were graded"
+            raise InputError(problem, remedy=remedy) from None
+
+
+def _judged(grade: Grade, grading: Grading, answers: Answers) -> Grade:
+    """Settle first answers and second looks as the judge does."""
+    task, sources = grading.task, Sources(grading.task)
+    verdicts = settle(task, answers.first, sources)
+    for look in answers.again:
+        doubtful = doubts(task, verdicts)
+        again = settle(task, look, sources)
+        verdicts |= {key: again[key] for key in look if key in doubtful}
+    assessment = Assessment(
+        drafts=answers.first,
+        failure=grade.unscored if _any_unscored(verdicts) else None,
+        saved=answers.saved,
+        cached=True,
+        requests=grade.requests,
+    )
+    return finish(grading, [assessment], verdicts)
+
+
+def _any_unscored(verdicts: Mapping[str, Verdict]) -> bool:
+    return any(verdict.status == "unscored" for verdict in verdicts.values())
+
+
+def _signature(asked: Signature, grading: Grading) -> Signature:
+    """How the grade was made: asked as it was then, settled and scored as it is now."""
+    rubric = grading.task.rubric
+    policy: dict[str, JsonValue] = dict(asked.policy)
+    asked_rubric = policy.pop("asked_rubric", asked.rubric_hash)
+    policy |= {"terms": grading.terms.hash, "approximate_quote": APPROXIMATE}
+    if asked_rubric != rubric.hash:
+        policy["asked_rubric"] = asked_rubric
+    changes = {
+        "rubric": rubric.id,
+        "rubric_version": rubric.version,
+        "rubric_hash": rubric.hash,
+        "policy": policy,
+        "package": __version__,
+    }
+    return asked.model_copy(update=changes)
