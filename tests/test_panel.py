@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from makers import small_rubric
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.independence import correlation, effective_number
 from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2
-from mmrare_judge.panel import Panel, Rule
-from mmrare_judge.panel_grading import aggregate, judge_key
-from mmrare_judge.panel_report import panel_report
+from mmrare_judge.panels.panel import Panel, Rule, aggregate, judge_key
+from mmrare_judge.panels.report import correlation, effective_number, panel_report
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric

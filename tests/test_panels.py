@@ -19,7 +19,7 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import ConfigError, InputError, TransportError
 from mmrare_judge.panel_display import panel_row
-from mmrare_judge.panel_summary import figure_lines
+from mmrare_judge.panels.report import figure_lines
 from mmrare_judge.run.panels import read_panel_figures, read_panels
 
 JUDGES = ["fake/a", "fake/b", "fake/c"]

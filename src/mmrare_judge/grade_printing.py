@@ -14,7 +14,7 @@ from mmrare_judge.display import (
 )
 from mmrare_judge.outcome import Outcome
 from mmrare_judge.panel_display import print_panels
-from mmrare_judge.panel_summary import figure_lines
+from mmrare_judge.panels.report import figure_lines
 from mmrare_judge.progress import cost_line
 from mmrare_judge.run.folder import iter_grades
 from mmrare_judge.run.panels import read_panels

@@ -30,7 +30,7 @@ def panel_command(
 ) -> None:
     """Join the gradings of each prediction, by several judges or repeats, into one decision."""
     from mmrare_judge.panel_display import print_panels
-    from mmrare_judge.panel_summary import figure_lines
+    from mmrare_judge.panels.report import figure_lines
     from mmrare_judge.run.panels import read_panel_figures, read_panels
 
     way: Any = {"rule": rule.value, "rubric": rubric, "size": size}

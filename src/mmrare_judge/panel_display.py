@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mmrare_judge.display import print_table
-from mmrare_judge.panel import Panel
+from mmrare_judge.panels.panel import Panel
 
 PANEL_COLUMNS = ("item", "system", "track", "score", "coverage", "gradings", "not decided")
 

@@ -10,9 +10,8 @@ from typing import IO
 
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.panel import Panel, Rule
-from mmrare_judge.panel_grading import aggregate
-from mmrare_judge.panel_summary import PanelFigures, panel_figures
+from mmrare_judge.panels.panel import Panel, Rule, aggregate
+from mmrare_judge.panels.report import PanelFigures, panel_figures
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.run.folder import GRADES, RunRecord, grade_of_line, read_record

@@ -21,8 +21,8 @@ from mmrare_judge.run.folder import InputFile, Ledger, RunFolder, Standing, iter
 from mmrare_judge.run.summary import Progress, RunReport, Tally
 
 if TYPE_CHECKING:
-    from mmrare_judge.panel import Rule
-    from mmrare_judge.panel_summary import PanelFigures
+    from mmrare_judge.panels.panel import Rule
+    from mmrare_judge.panels.report import PanelFigures
     from mmrare_judge.run.estimate import JudgeEstimate
 
 
@@ -108,7 +108,7 @@ class Run:
         several = judge if isinstance(judge, list | tuple) else (judge,)
         self.judges = tuple(Judge(one, gate=self._gate(), **options) for one in several)
         if self._is_panel:
-            from mmrare_judge.panel_votes import check_rule
+            from mmrare_judge.panels.panel import check_rule
 
             check_rule(rule)  # now, and not when everything is paid for
         self._folder = RunFolder(Path(folder), record_of(self.judges, repeats, inputs or {}), fork)

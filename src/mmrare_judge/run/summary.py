@@ -14,7 +14,7 @@ from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, Signatures
 
 if TYPE_CHECKING:
-    from mmrare_judge.panel_summary import PanelFigures
+    from mmrare_judge.panels.report import PanelFigures
 
 
 class CriterionSummary(Record):
