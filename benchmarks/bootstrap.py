@@ -21,18 +21,17 @@ from functools import partial
 
 import numpy as np
 
-from mmrare_judge.calibration.bootstrap import (
+from mmrare_judge.calibration.statistics.bootstrap import (
     Functional,
     Resampling,
     cluster_table,
     replicates,
     resampled,
 )
-from mmrare_judge.calibration.kappa import cohen_kappa
-from mmrare_judge.calibration.patterns import Compute, Patterns
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
-from mmrare_judge.calibration.statistics_table import statistic
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.coefficients import cohen_kappa
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Compute, Label, Patterns, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import statistic
 
 SCALE = Scale(level="ordinal", categories=("0", "1", "2"))
 

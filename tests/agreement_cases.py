@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 
 YES_NO = Scale(level="nominal", categories=("NO", "YES"), points=(0.0, 1.0))
 FIVE = Scale(level="interval", categories=tuple("12345"), points=(1, 2, 3, 4, 5))

@@ -8,20 +8,14 @@ from functools import cache
 import numpy as np
 
 from mmrare_judge.calibration.abstention import guaranteed_threshold, risk_coverage
-from mmrare_judge.calibration.agreement import estimates
 from mmrare_judge.calibration.alt_test import alt_test
 from mmrare_judge.calibration.bias import leniency_by_group
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.calibration_error import expected_calibration_error
 from mmrare_judge.calibration.ceiling import human_ceiling
-from mmrare_judge.calibration.classify import confusion
 from mmrare_judge.calibration.correct import corrected_score
-from mmrare_judge.calibration.homogeneity import marginal_homogeneity
-from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
 from mmrare_judge.calibration.noninferiority import non_inferiority
 from mmrare_judge.calibration.plots.bland_altman import Limits
 from mmrare_judge.calibration.proper_scores import brier_score
-from mmrare_judge.calibration.ratings import Ratings, Scale
 from mmrare_judge.calibration.reliability import reliability_diagram
 from mmrare_judge.calibration.report.blocks import Case, Key, Quote
 from mmrare_judge.calibration.report.findings import (
@@ -30,6 +24,15 @@ from mmrare_judge.calibration.report.findings import (
     CriterionFindings,
     Findings,
 )
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
+from mmrare_judge.calibration.statistics.coefficients import confusion
+from mmrare_judge.calibration.statistics.proportions import (
+    false_alarm,
+    marginal_homogeneity,
+    missed_harm,
+)
+from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
+from mmrare_judge.calibration.statistics.table import estimates
 
 FEW = Resampling(resamples=200)
 BINARY = Scale(level="nominal", categories=("NO", "YES"), points=(0.0, 1.0))

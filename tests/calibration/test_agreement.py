@@ -17,13 +17,12 @@ from agreement_cases import (
     YES_NO,
     from_table,
 )
-from mmrare_judge.calibration.agreement import estimate, estimates
-from mmrare_judge.calibration.classify import confusion
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
-from mmrare_judge.calibration.homogeneity import marginal_homogeneity
-from mmrare_judge.calibration.kappa import cohen_kappa
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.coefficients import cohen_kappa, confusion
+from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import estimate, estimates
 from mmrare_judge.errors import InputError
 
 KQA = Path(__file__).parents[2].parent / "shared" / "data" / "kqa"

@@ -13,10 +13,8 @@ from agreement_cases import (
     from_table,
     random_labels,
 )
-from mmrare_judge.calibration.agreement import estimate, used
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
-from mmrare_judge.calibration.statistic import Statistic
-from mmrare_judge.calibration.statistics_table import STATISTICS
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, used
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 

@@ -14,8 +14,7 @@ from mmrare_judge.calibration.bias import (
     subgroup_bias,
     verbosity_slope,
 )
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.vectors import Codes, Floats
+from mmrare_judge.calibration.statistics.estimate import Codes, Estimate, Floats
 from mmrare_judge.errors import InputError
 
 CASES, EACH = 120, 4

@@ -10,8 +10,7 @@ import pytest
 from scipy import stats
 
 from agreement_cases import GRADED, NUMBERS, YES_NO, random_labels
-from mmrare_judge.calibration.agreement import estimate, estimates
-from mmrare_judge.calibration.bootstrap import (
+from mmrare_judge.calibration.statistics.bootstrap import (
     Resampling,
     cluster_table,
     intervals,
@@ -19,10 +18,9 @@ from mmrare_judge.calibration.bootstrap import (
     replicates,
     resampled,
 )
-from mmrare_judge.calibration.estimate import Interval
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.statistics_table import statistic
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats, Interval
+from mmrare_judge.calibration.statistics.ratings import Ratings
+from mmrare_judge.calibration.statistics.table import estimate, estimates, statistic
 from mmrare_judge.errors import InputError, MissingExtraError
 
 
@@ -106,7 +104,7 @@ def test_leaving_a_cluster_out_takes_its_units_and_no_others() -> None:
 def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ratings = random_labels(GRADED, raters=3, seed=1, units=200)
     whole = estimate(ratings, "gwet_ac1", resampling=Resampling(method="bca"))
-    monkeypatch.setattr("mmrare_judge.calibration.bootstrap._CELLS_AT_ONCE", 1000)
+    monkeypatch.setattr("mmrare_judge.calibration.statistics.bootstrap._CELLS_AT_ONCE", 1000)
     pieces = estimate(ratings, "gwet_ac1", resampling=Resampling(method="bca"))
     assert measured(pieces.interval) == pytest.approx(measured(whole.interval))
 

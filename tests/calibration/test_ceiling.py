@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from agreement_cases import GRADED, NUMBERS, YES_NO, random_labels
-from mmrare_judge.calibration.agreement import estimate
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.ceiling_sides import Ceiling
 from mmrare_judge.calibration.noninferiority import non_inferiority
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import estimate
 from mmrare_judge.errors import InputError
 
 RATERS = ["judge", "a", "b", "c"]

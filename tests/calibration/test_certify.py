@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from makers import make_item
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.certify import certify
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.files import why_uncertified
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate

@@ -9,9 +9,9 @@ from mmrare_judge.calibration.correct import (
     corrected_score,
     raw_mean,
 )
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.ppi import ppi_mean
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
+from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.errors import InputError
 
 NAN = float("nan")

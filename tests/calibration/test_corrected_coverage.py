@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mmrare_judge.calibration.correct import corrected_rubric_score
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.ppi import ppi_mean
 from mmrare_judge.calibration.rogan_gladen import BinaryTest, lang_reiczigel, rogan_gladen
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 Floats = NDArray[np.float64]
 REPEATS = 1000

@@ -13,7 +13,7 @@ from mmrare_judge.calibration.gold_card import data_card
 from mmrare_judge.calibration.gold_label import GoldLabel
 from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
 from mmrare_judge.calibration.judge_labels import labels_of, scales_of
-from mmrare_judge.calibration.ratings import Ratings, Scale
+from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.judging.grade import Bounds, Grade, Verdict
 from mmrare_judge.level2.verify import Level2

@@ -4,8 +4,8 @@ import pytest
 from scipy.stats import chi2
 
 from agreement_cases import NUMBERS, YES_NO, from_table
-from mmrare_judge.calibration.homogeneity import marginal_homogeneity
-from mmrare_judge.calibration.ratings import Ratings, Scale
+from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity
+from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError
 
 THREE = Scale(level="nominal", categories=("a", "b", "c"))

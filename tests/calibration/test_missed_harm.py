@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
+from mmrare_judge.calibration.statistics.estimate import Estimate
+from mmrare_judge.calibration.statistics.proportions import false_alarm, missed_harm
 
 NAN = float("nan")
 

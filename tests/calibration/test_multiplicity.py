@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from mmrare_judge.calibration.multiplicity import benjamini_hochberg, holm
+from mmrare_judge.calibration.statistics.proportions import benjamini_hochberg, holm
 from mmrare_judge.errors import InputError
 
 Adjust = Callable[[Sequence[float | None]], list[float | None]]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from agreement_cases import YES_NO
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
-from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
+from mmrare_judge.calibration.statistics.ratings import Ratings
 from mmrare_judge.errors import InputError
 
 MARGIN = 0.1

@@ -7,10 +7,9 @@ import pytest
 from scipy import stats
 
 from agreement_cases import NUMBERS, PEAK_FLOW, SHROUT_FLEISS
-from mmrare_judge.calibration.agreement import estimate
-from mmrare_judge.calibration.continuous import kendall_tau_b, spearman
-from mmrare_judge.calibration.icc import mean_squares
-from mmrare_judge.calibration.ratings import Label, Ratings
+from mmrare_judge.calibration.statistics.coefficients import kendall_tau_b, mean_squares, spearman
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings
+from mmrare_judge.calibration.statistics.table import estimate
 
 
 def columns(*raters: Any) -> Ratings:

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from agreement_cases import GRADED, NUMBERS, YES_NO, random_labels
-from mmrare_judge.calibration.agreement import estimate, point
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
-from mmrare_judge.calibration.statistic import Statistic
-from mmrare_judge.calibration.statistics_table import STATISTICS
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, point
 
 SEEDS = range(12)
 

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmrare_judge.calibration.estimate import Interval
-from mmrare_judge.calibration.proportions import (
-    clopper_pearson,
-    design_share,
-    rule_of_three,
-    upper_limit,
-    wilson,
-)
-from mmrare_judge.calibration.quantiles import (
+from mmrare_judge.calibration.statistics.estimate import (
+    Interval,
     beta_quantile,
     chi_square_quantile,
     normal_quantile,
     t_quantile,
     t_two_sided_p,
+)
+from mmrare_judge.calibration.statistics.proportions import (
+    clopper_pearson,
+    design_share,
+    rule_of_three,
+    upper_limit,
+    wilson,
 )
 from mmrare_judge.errors import ConfigError, InputError
 

@@ -20,7 +20,7 @@ from mmrare_judge.calibration.recalibrator import (
     Recalibrator,
     Unchanged,
 )
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.errors import ConfigError, InputError, MissingExtraError
 
 FITTED: list[Method] = ["platt", "beta", "isotonic"]

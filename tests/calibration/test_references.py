@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from agreement_cases import GRADED, NUMBERS
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
 from mmrare_judge.calibration.references import Comparison, Ties, against, against_others
-from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.table import statistic
 
 THREE = Scale(level="nominal", categories=("x", "y", "z"))
 

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.cluster_robust import first_coefficient
-from mmrare_judge.calibration.regression import clustered_mean, clustered_slope, cut, dummies
+from mmrare_judge.calibration.statistics.regression import (
+    clustered_mean,
+    clustered_slope,
+    cut,
+    dummies,
+    first_coefficient,
+)
 from mmrare_judge.errors import InputError
 
 
@@ -112,7 +117,7 @@ def test_many_units_in_blocks_give_what_they_give_at_once(monkeypatch: pytest.Mo
     )
     outcome = random.normal(size=200)
     whole = first_coefficient(design, outcome, codes)
-    monkeypatch.setattr("mmrare_judge.calibration.cluster_robust._CELLS_AT_ONCE", 300)
+    monkeypatch.setattr("mmrare_judge.calibration.statistics.regression._CELLS_AT_ONCE", 300)
     assert first_coefficient(design, outcome, codes) == pytest.approx(whole)
 
 

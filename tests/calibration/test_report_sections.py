@@ -7,9 +7,7 @@ import pytest
 from mmrare_judge.calibration.abstention import RiskCoverage, Threshold, risk_coverage
 from mmrare_judge.calibration.alt_test_outcome import AltTest, ClinicianTest, EpsilonRow
 from mmrare_judge.calibration.bias import GroupBias
-from mmrare_judge.calibration.classify import Confusion
 from mmrare_judge.calibration.correct import CorrectedScore
-from mmrare_judge.calibration.estimate import Estimate, Interval
 from mmrare_judge.calibration.reliability import reliability_diagram
 from mmrare_judge.calibration.report.agreement import confusion_figure, forest_figure
 from mmrare_judge.calibration.report.alternative import clinicians_table, epsilon_figure
@@ -23,6 +21,8 @@ from mmrare_judge.calibration.report.confidence import (
 )
 from mmrare_judge.calibration.report.corrected import corrected_figure, sample_table
 from mmrare_judge.calibration.report.estimates import cells
+from mmrare_judge.calibration.statistics.coefficients import Confusion
+from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 
 
 def estimate(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.estimate import Interval
 from mmrare_judge.calibration.rogan_gladen import BinaryTest, lang_reiczigel, rogan_gladen
+from mmrare_judge.calibration.statistics.estimate import Interval
 from mmrare_judge.errors import ConfigError, InputError
 
 NAN = float("nan")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.gold import gold_from
 from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.data.items import Item, Reference

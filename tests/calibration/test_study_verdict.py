@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.bootstrap import Resampling
 from mmrare_judge.calibration.degenerate import peculiarities
-from mmrare_judge.calibration.estimate import Estimate, Interval
 from mmrare_judge.calibration.report.findings import Findings
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
+from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.calibration.study.terms import Terms, lacking

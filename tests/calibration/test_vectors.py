@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmrare_judge.calibration.vectors import (
+from mmrare_judge.calibration.statistics.estimate import (
     binary,
     cluster_codes,
     count_clusters,

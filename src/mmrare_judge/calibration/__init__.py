@@ -22,7 +22,6 @@ if _TYPE_CHECKING:
         guaranteed_threshold,
         risk_coverage,
     )
-    from mmrare_judge.calibration.agreement import estimate, estimates
     from mmrare_judge.calibration.alt_test import alt_test
     from mmrare_judge.calibration.alt_test_outcome import AltTest
     from mmrare_judge.calibration.bias import (
@@ -33,12 +32,10 @@ if _TYPE_CHECKING:
         subgroup_bias,
         verbosity_slope,
     )
-    from mmrare_judge.calibration.bootstrap import Resampling
     from mmrare_judge.calibration.calibration_error import expected_calibration_error
     from mmrare_judge.calibration.ceiling import human_ceiling
     from mmrare_judge.calibration.ceiling_sides import Ceiling
     from mmrare_judge.calibration.certify import certify
-    from mmrare_judge.calibration.classify import Confusion, confusion
     from mmrare_judge.calibration.consensus import Consensus, consensus
     from mmrare_judge.calibration.correct import (
         CorrectedScore,
@@ -46,15 +43,12 @@ if _TYPE_CHECKING:
         corrected_score,
     )
     from mmrare_judge.calibration.dawid_skene import DawidSkene, dawid_skene, majority
-    from mmrare_judge.calibration.estimate import Estimate, Interval
     from mmrare_judge.calibration.gold import Gold, gold_from
     from mmrare_judge.calibration.gold_card import DataCard, data_card
     from mmrare_judge.calibration.gold_label import GoldLabel
     from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
-    from mmrare_judge.calibration.homogeneity import HomogeneityTest, marginal_homogeneity
     from mmrare_judge.calibration.judge_labels import labels_of, scales_of
     from mmrare_judge.calibration.level2_judge import level2_grades
-    from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
     from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
     from mmrare_judge.calibration.planning.draw import label_next
     from mmrare_judge.calibration.planning.frame import candidates_of
@@ -65,15 +59,23 @@ if _TYPE_CHECKING:
     from mmrare_judge.calibration.planning.sheet import write_sheet
     from mmrare_judge.calibration.ppi import ppi_mean
     from mmrare_judge.calibration.proper_scores import BrierScore, brier_score, log_loss
-    from mmrare_judge.calibration.ratings import Ratings, Scale
     from mmrare_judge.calibration.recalibrate import Recalibration, recalibrate
     from mmrare_judge.calibration.recalibrator import Recalibrator
     from mmrare_judge.calibration.reliability import reliability_diagram
     from mmrare_judge.calibration.report.files import write_reports
     from mmrare_judge.calibration.rogan_gladen import rogan_gladen
     from mmrare_judge.calibration.stability import compare_judges, retest
-    from mmrare_judge.calibration.statistic import Statistic
-    from mmrare_judge.calibration.statistics_table import STATISTICS
+    from mmrare_judge.calibration.statistics.bootstrap import Resampling
+    from mmrare_judge.calibration.statistics.coefficients import Confusion, confusion
+    from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
+    from mmrare_judge.calibration.statistics.proportions import (
+        HomogeneityTest,
+        false_alarm,
+        marginal_homogeneity,
+        missed_harm,
+    )
+    from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
+    from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, estimates
     from mmrare_judge.calibration.study.file import StudyFile, read_study_file
     from mmrare_judge.calibration.study.files import write_study
     from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
@@ -164,28 +166,22 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
-    "agreement": "estimate estimates",
     "alt_test": "alt_test",
     "alt_test_outcome": "AltTest",
     "bias": "GroupBias family_preference leniency leniency_by_group subgroup_bias verbosity_slope",
-    "bootstrap": "Resampling",
     "calibration_error": "expected_calibration_error",
     "ceiling": "human_ceiling",
     "ceiling_sides": "Ceiling",
     "certify": "certify",
-    "classify": "Confusion confusion",
     "consensus": "Consensus consensus",
     "correct": "CorrectedScore corrected_rubric_score corrected_score",
     "dawid_skene": "DawidSkene dawid_skene majority",
-    "estimate": "Estimate Interval",
     "gold": "Gold gold_from",
     "gold_card": "DataCard data_card",
     "gold_label": "GoldLabel",
     "gold_reading": "GoldColumns read_gold",
-    "homogeneity": "HomogeneityTest marginal_homogeneity",
     "judge_labels": "labels_of scales_of",
     "level2_judge": "level2_grades",
-    "missed_harm": "false_alarm missed_harm",
     "noninferiority": "NonInferiority non_inferiority",
     "planning.draw": "label_next",
     "planning.frame": "candidates_of",
@@ -196,15 +192,18 @@ _NAMES_BY_MODULE = {
     "planning.sheet": "write_sheet",
     "ppi": "ppi_mean",
     "proper_scores": "BrierScore brier_score log_loss",
-    "ratings": "Ratings Scale",
     "recalibrate": "Recalibration recalibrate",
     "recalibrator": "Recalibrator",
     "reliability": "reliability_diagram",
     "report.files": "write_reports",
     "rogan_gladen": "rogan_gladen",
     "stability": "compare_judges retest",
-    "statistic": "Statistic",
-    "statistics_table": "STATISTICS",
+    "statistics.bootstrap": "Resampling",
+    "statistics.coefficients": "Confusion confusion",
+    "statistics.estimate": "Estimate Interval",
+    "statistics.proportions": "HomogeneityTest false_alarm marginal_homogeneity missed_harm",
+    "statistics.ratings": "Ratings Scale",
+    "statistics.table": "STATISTICS Statistic estimate estimates",
     "study.file": "StudyFile read_study_file",
     "study.files": "write_study",
     "study.options": "GoldSource StudyOptions",

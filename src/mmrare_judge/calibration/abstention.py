@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.proportions import design_share, upper_limit
-from mmrare_judge.calibration.vectors import (
+from mmrare_judge.calibration.statistics.estimate import (
     Codes,
     Floats,
     Mask,
@@ -15,6 +14,7 @@ from mmrare_judge.calibration.vectors import (
     count_clusters,
     floats,
 )
+from mmrare_judge.calibration.statistics.proportions import design_share, upper_limit
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.records import Record
 

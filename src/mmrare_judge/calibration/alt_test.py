@@ -15,13 +15,11 @@ from mmrare_judge.calibration.alt_test_outcome import (
     Errors,
     Scoring,
 )
-from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.libraries import scipy_stats
-from mmrare_judge.calibration.patterns import TINY
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
+from mmrare_judge.calibration.statistics.libraries import scipy_stats
+from mmrare_judge.calibration.statistics.ratings import TINY, Ratings
 from mmrare_judge.errors import InputError
 
 

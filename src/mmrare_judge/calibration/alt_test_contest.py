@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrare_judge.calibration.alt_test_outcome import Scoring
-from mmrare_judge.calibration.patterns import TINY, Bools
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import TINY, Bools, Ratings
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.records import Record
 
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)

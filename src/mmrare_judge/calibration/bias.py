@@ -7,15 +7,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.multiplicity import benjamini_hochberg, holm
-from mmrare_judge.calibration.regression import (
+from mmrare_judge.calibration.statistics.estimate import (
+    Estimate,
+    Floats,
+    Mask,
+    binary,
+    cluster_codes,
+    floats,
+)
+from mmrare_judge.calibration.statistics.proportions import benjamini_hochberg, holm
+from mmrare_judge.calibration.statistics.regression import (
     Slope,
     clustered_mean,
     clustered_slope,
     dummies,
 )
-from mmrare_judge.calibration.vectors import Floats, Mask, binary, cluster_codes, floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

@@ -8,8 +8,12 @@ from numpy.typing import ArrayLike
 from mmrare_judge.calibration.confidence import stated
 from mmrare_judge.calibration.confidence_bins import Binning, bin_edges, placed
 from mmrare_judge.calibration.ece_interval import bin_gaps, ece_ends
-from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate, Interval
-from mmrare_judge.calibration.vectors import count_clusters
+from mmrare_judge.calibration.statistics.estimate import (
+    FEW_CLUSTERS,
+    Estimate,
+    Interval,
+    count_clusters,
+)
 
 
 def expected_calibration_error(

@@ -7,22 +7,19 @@ from typing import get_args
 
 import numpy as np
 
-from mmrare_judge.calibration.agreement import within
-from mmrare_judge.calibration.bootstrap import (
+from mmrare_judge.calibration.ceiling_sides import Ceiling, Side, Versus
+from mmrare_judge.calibration.ceiling_study import Study, study_of
+from mmrare_judge.calibration.references import Comparison
+from mmrare_judge.calibration.statistics.bootstrap import (
     RESAMPLING,
     Functional,
     Resampling,
     cluster_table,
     intervals,
 )
-from mmrare_judge.calibration.ceiling_sides import Ceiling, Side, Versus
-from mmrare_judge.calibration.ceiling_study import Study, study_of
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.patterns import Bools
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.references import Comparison
-from mmrare_judge.calibration.statistic import Statistic
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ratings
+from mmrare_judge.calibration.statistics.table import Statistic, within
 
 
 def human_ceiling(
@@ -47,7 +44,7 @@ def human_ceiling(
     Raises:
         InputError: There are too few clinicians, or the statistic cannot be asked of them.
 
-    >>> from mmrare_judge.calibration.ratings import Scale
+    >>> from mmrare_judge.calibration.statistics.ratings import Scale
     >>> scale = Scale(level="nominal", categories=("NO", "YES"))
     >>> rows = [["YES"] * 4, ["NO"] * 4, ["YES", "YES", "YES", "NO"], ["NO"] * 4]
     >>> ratings = Ratings.from_labels(rows, scale, raters=["judge", "a", "b", "c"])

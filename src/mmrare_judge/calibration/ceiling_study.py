@@ -10,12 +10,9 @@ from itertools import combinations
 import numpy as np
 
 from mmrare_judge.calibration.ceiling_sides import Versus
-from mmrare_judge.calibration.patterns import Bools
-from mmrare_judge.calibration.ratings import Ratings
 from mmrare_judge.calibration.references import Comparison, Ties, against, against_others
-from mmrare_judge.calibration.statistic import Statistic
-from mmrare_judge.calibration.statistics_table import statistic
-from mmrare_judge.calibration.suitability import unsuited
+from mmrare_judge.calibration.statistics.ratings import Bools, Ratings
+from mmrare_judge.calibration.statistics.table import Statistic, statistic, unsuited
 from mmrare_judge.errors import InputError
 
 TIES: Mapping[str, Ties] = {

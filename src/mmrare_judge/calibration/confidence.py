@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.vectors import Codes, Floats, binary, cluster_codes, floats
+from mmrare_judge.calibration.statistics.estimate import (
+    Codes,
+    Floats,
+    binary,
+    cluster_codes,
+    floats,
+)
 from mmrare_judge.errors import InputError
 
 

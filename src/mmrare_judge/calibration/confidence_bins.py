@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.vectors import Codes, Floats
+from mmrare_judge.calibration.statistics.estimate import Codes, Floats
 from mmrare_judge.errors import InputError
 
 Binning = Literal["width", "mass"]

@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 
 from mmrare_judge.calibration.dawid_skene import dawid_skene
-from mmrare_judge.calibration.patterns import Ints
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Ints, Ratings
 from mmrare_judge.errors import InputError
 
 Rule = Literal["majority", "dawid_skene", "mean"]
@@ -57,7 +56,7 @@ def consensus(
     Raises:
         InputError: There is no such adjudicator, the rule is unknown, or the scale does not suit.
 
-    >>> from mmrare_judge.calibration.ratings import Scale
+    >>> from mmrare_judge.calibration.statistics.ratings import Scale
     >>> scale = Scale(level="ordinal", categories=("0", "1", "2"))
     >>> rows = [["2", "2", "1"], ["0", "1", None], [None, None, None]]
     >>> found = consensus(Ratings.from_labels(rows, scale))

@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.ppi import combine, ppi_mean
 from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
-from mmrare_judge.calibration.vectors import Codes, Floats, cluster_codes, count_clusters, floats
+from mmrare_judge.calibration.statistics.estimate import (
+    Codes,
+    Estimate,
+    Floats,
+    cluster_codes,
+    count_clusters,
+    floats,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

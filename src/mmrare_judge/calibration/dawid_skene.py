@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrare_judge.calibration.vectors import Floats, Mask
+from mmrare_judge.calibration.statistics.estimate import Floats, Mask
 from mmrare_judge.errors import InputError
 
 Cube = NDArray[np.float64]

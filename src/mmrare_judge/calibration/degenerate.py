@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Ints
+from mmrare_judge.calibration.statistics.ratings import Ints
 from mmrare_judge.judging.grade import Grade
 
 ONE_LEVEL = 0.95

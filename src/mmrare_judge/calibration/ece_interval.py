@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrare_judge.calibration.quantiles import two_sided
-from mmrare_judge.calibration.vectors import Codes, Floats, count_clusters
+from mmrare_judge.calibration.statistics.estimate import Codes, Floats, count_clusters, two_sided
 
 _HALVINGS = 30
 

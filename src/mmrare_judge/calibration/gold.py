@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mmrare_judge.calibration.gold_checks import check_inclusion, check_once, check_scales
 from mmrare_judge.calibration.gold_label import GoldLabel, Unit
-from mmrare_judge.calibration.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import content_hash
 

@@ -69,7 +69,7 @@ def data_card(gold: Gold, *, name: str, source: str, licence: str) -> DataCard:
     """Describe gold labels.
 
     >>> from mmrare_judge.calibration.gold import gold_from
-    >>> from mmrare_judge.calibration.ratings import Scale
+    >>> from mmrare_judge.calibration.statistics.ratings import Scale
     >>> scales = {"safe": Scale(level="nominal", categories=("NO", "YES"))}
     >>> labels = [GoldLabel("1", "m", "safe", "a", "NO", "1")]
     >>> card = data_card(gold_from(labels, scales), name="n", source="s", licence="MIT")

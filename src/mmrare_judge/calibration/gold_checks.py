@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmrare_judge.calibration.gold_label import GoldLabel, Unit
-from mmrare_judge.calibration.ratings import Scale
+from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.errors import InputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mmrare_judge.calibration.gold_label import Unit
-from mmrare_judge.calibration.ratings import Scale
+from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.model import Rubric
 

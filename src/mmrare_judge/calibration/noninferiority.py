@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from mmrare_judge.calibration.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.ceiling_sides import Side, Versus
-from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
+from mmrare_judge.calibration.statistics.ratings import Ratings
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

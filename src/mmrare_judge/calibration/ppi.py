@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate, Interval
 from mmrare_judge.calibration.ppi_parts import Parts, mean_parts
-from mmrare_judge.calibration.proportions import rule_of_three
-from mmrare_judge.calibration.quantiles import t_quantile, two_sided
-from mmrare_judge.calibration.vectors import count_clusters
+from mmrare_judge.calibration.statistics.estimate import (
+    FEW_CLUSTERS,
+    Estimate,
+    Interval,
+    count_clusters,
+    t_quantile,
+    two_sided,
+)
+from mmrare_judge.calibration.statistics.proportions import rule_of_three
 from mmrare_judge.errors import InputError
 
 MIN_CLUSTERS = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.vectors import (
+from mmrare_judge.calibration.statistics.estimate import (
     Codes,
     Floats,
     Mask,

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike
 
 from mmrare_judge.calibration.confidence import stated
 from mmrare_judge.calibration.confidence_bins import bin_edges, bin_means, placed
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.regression import clustered_mean, cut
-from mmrare_judge.calibration.vectors import count_clusters
+from mmrare_judge.calibration.statistics.estimate import Estimate, count_clusters
+from mmrare_judge.calibration.statistics.regression import clustered_mean, cut
 from mmrare_judge.records import Record
 
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from mmrare_judge.calibration.calibration_error import expected_calibration_error
 from mmrare_judge.calibration.confidence import probabilities
-from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.proper_scores import brier_score, log_loss
 from mmrare_judge.calibration.recalibration_fit import Method
 from mmrare_judge.calibration.recalibration_folds import (
@@ -22,14 +21,16 @@ from mmrare_judge.calibration.recalibration_folds import (
     shuffled,
 )
 from mmrare_judge.calibration.recalibrator import Recalibrator
-from mmrare_judge.calibration.regression import clustered_mean
-from mmrare_judge.calibration.vectors import (
+from mmrare_judge.calibration.statistics.estimate import (
+    FEW_CLUSTERS,
+    Estimate,
     Floats,
     Mask,
     binary,
     cluster_codes,
     count_clusters,
 )
+from mmrare_judge.calibration.statistics.regression import clustered_mean
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.records import Record
 

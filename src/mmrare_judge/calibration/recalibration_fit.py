@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.libraries import sklearn_part
 from mmrare_judge.calibration.recalibrator import (
     Beta,
     Curve,
@@ -16,7 +15,8 @@ from mmrare_judge.calibration.recalibrator import (
     Unchanged,
     log_chances,
 )
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.libraries import sklearn_part
 
 Method = Literal["unchanged", "platt", "beta", "isotonic"]
 

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from mmrare_judge.calibration.libraries import sklearn_part
 from mmrare_judge.calibration.recalibration_fit import Method, fitted
 from mmrare_judge.calibration.recalibrator import Curve
-from mmrare_judge.calibration.vectors import Codes, Floats, count_clusters
+from mmrare_judge.calibration.statistics.estimate import Codes, Floats, count_clusters
+from mmrare_judge.calibration.statistics.libraries import sklearn_part
 
 Loss = Literal["brier", "log_loss"]
 

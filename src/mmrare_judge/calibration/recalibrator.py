@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from pydantic import ConfigDict, Field, model_validator
 
 from mmrare_judge.calibration.confidence import probabilities
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.records import Record
 
 EDGE = 1e-6

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Bools, Ints, Patterns
-from mmrare_judge.calibration.statistic import Statistic
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Patterns
+from mmrare_judge.calibration.statistics.table import Statistic
 
 Ties = Literal["drop", "split"]
 

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike
 
 from mmrare_judge.calibration.confidence import stated
 from mmrare_judge.calibration.confidence_bins import Binning, bin_edges, bin_means, placed
-from mmrare_judge.calibration.estimate import Interval
-from mmrare_judge.calibration.proportions import design_share, wilson
-from mmrare_judge.calibration.vectors import Codes, Floats
+from mmrare_judge.calibration.statistics.estimate import Codes, Floats, Interval
+from mmrare_judge.calibration.statistics.proportions import design_share, wilson
 from mmrare_judge.records import Record
 
 

@@ -8,18 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import Estimate, Interval
-from mmrare_judge.calibration.proportions import Share, design_share
-from mmrare_judge.calibration.quantiles import normal_quantile, two_sided
-from mmrare_judge.calibration.vectors import (
+from mmrare_judge.calibration.statistics.estimate import (
     Codes,
+    Estimate,
     Floats,
+    Interval,
     Mask,
     binary,
     cluster_codes,
     count_clusters,
+    normal_quantile,
     sampling_weights,
+    two_sided,
 )
+from mmrare_judge.calibration.statistics.proportions import Share, design_share
 from mmrare_judge.errors import InputError
 
 MIN_CELL = 5

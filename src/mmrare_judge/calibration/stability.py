@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.regression import Slope, clustered_mean, cut
-from mmrare_judge.calibration.vectors import Floats, cluster_codes, floats
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats, cluster_codes, floats
+from mmrare_judge.calibration.statistics.regression import Slope, clustered_mean, cut
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 

@@ -16,7 +16,7 @@ from mmrare_judge.calibration.planning.frame import (
     commonness,
     doubts,
 )
-from mmrare_judge.calibration.vectors import Codes, Floats
+from mmrare_judge.calibration.statistics.estimate import Codes, Floats
 from mmrare_judge.errors import InputError
 
 By = Literal["unit", "prediction", "case"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.study.grades import grades_of_judge
-from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.rubric.model import Rubric

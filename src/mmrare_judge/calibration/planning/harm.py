@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmrare_judge.calibration.planning.parts import Plan, first_that, rounded_up
-from mmrare_judge.calibration.proportions import clopper_pearson, upper_limit
+from mmrare_judge.calibration.statistics.proportions import clopper_pearson, upper_limit
 from mmrare_judge.errors import InputError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrare_judge.calibration.planning.kappa_variance import Prevalence, kappa_variance
 from mmrare_judge.calibration.planning.parts import Plan, check_width, rounded_up
-from mmrare_judge.calibration.quantiles import normal_quantile, two_sided
+from mmrare_judge.calibration.statistics.estimate import normal_quantile, two_sided
 
 FEW = 5
 """With fewer units of the rarer answer a large-sample variance is not to be trusted."""

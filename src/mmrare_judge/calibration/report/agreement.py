@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmrare_judge.calibration.ceiling_sides import Ceiling, Versus
-from mmrare_judge.calibration.classify import Confusion
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.homogeneity import HomogeneityTest
 from mmrare_judge.calibration.plots.confusion import column_shares, confusion_plot
 from mmrare_judge.calibration.plots.forest import ForestRow, forest_plot
 from mmrare_judge.calibration.report.blocks import REMARK, Figure, Gallery, Table
 from mmrare_judge.calibration.report.estimates import estimates_table, mark, without_remarks
 from mmrare_judge.calibration.report.text import NONE, count, number, p_value, percent
-from mmrare_judge.calibration.statistics_table import STATISTICS
+from mmrare_judge.calibration.statistics.coefficients import Confusion
+from mmrare_judge.calibration.statistics.estimate import Estimate
+from mmrare_judge.calibration.statistics.proportions import HomogeneityTest
+from mmrare_judge.calibration.statistics.table import STATISTICS
 
 Compared = tuple[str, Estimate, Estimate | None]
 """A criterion, the judge with clinicians, and clinicians among themselves where there are two."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmrare_judge.calibration.abstention import RiskCoverage, Threshold
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.plots.reliability import ReliabilityPoint, reliability_plot
 from mmrare_judge.calibration.plots.risk_coverage import Operating, risk_coverage_plot
 from mmrare_judge.calibration.proper_scores import BrierScore
 from mmrare_judge.calibration.reliability import ReliabilityBin
 from mmrare_judge.calibration.report.blocks import Figure, Table
 from mmrare_judge.calibration.report.text import number, percent
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 SHOWN_ROWS = 12
 """Rows of the risk-coverage table; the whole curve is in study.json."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmrare_judge.calibration.correct import CorrectedScore
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.plots.corrected import CorrectedRow, corrected_plot
 from mmrare_judge.calibration.report.blocks import Figure, Table
 from mmrare_judge.calibration.report.estimates import estimates_table, mark
 from mmrare_judge.calibration.report.text import number
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 Scores = Mapping[str, CorrectedScore]
 """Corrected scores by what they are scores of."""

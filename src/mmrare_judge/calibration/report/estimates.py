@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.plots.intervals import Mark
 from mmrare_judge.calibration.report.blocks import REMARK, Table
 from mmrare_judge.calibration.report.text import NONE, ends, number
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 HEAD = ("value", "interval", "method", "units", "cases", "missing", REMARK)
 """The columns of an estimate, after whatever names it."""

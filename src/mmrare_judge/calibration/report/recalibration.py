@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.recalibrate import ConfidenceScores, Recalibration
 from mmrare_judge.calibration.report.blocks import Block, Paragraph
 from mmrare_judge.calibration.report.estimates import estimates_table
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 
 def recalibration_blocks(found: Recalibration) -> tuple[Block, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mmrare_judge.calibration.estimate import Estimate
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 # Controls, marks that reorder a line, byte order marks, non-characters and lone surrogates.
 _HIDDEN = re.compile(

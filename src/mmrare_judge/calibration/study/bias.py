@@ -13,11 +13,11 @@ from mmrare_judge.calibration.bias import (
     subgroup_bias,
     verbosity_slope,
 )
-from mmrare_judge.calibration.regression import Slope
 from mmrare_judge.calibration.report.findings import BiasFindings
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 
 POINTS = "Judge minus clinicians, as a share of the points; above 0 the judge is lenient."

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.judging.verdicts import score_shares
 from mmrare_judge.rubric.model import Rubric
 

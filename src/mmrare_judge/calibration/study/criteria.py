@@ -8,21 +8,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmrare_judge.calibration.agreement import estimates
 from mmrare_judge.calibration.alt_test import alt_test
 from mmrare_judge.calibration.ceiling import human_ceiling
 from mmrare_judge.calibration.ceiling_sides import Ceiling
-from mmrare_judge.calibration.classify import confusion
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.homogeneity import marginal_homogeneity
 from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
 from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.ratings import Ratings, Scale, indexed
 from mmrare_judge.calibration.report.findings import CriterionFindings, Kind
-from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.statistics.coefficients import confusion
+from mmrare_judge.calibration.statistics.estimate import Estimate
+from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity
+from mmrare_judge.calibration.statistics.ratings import Ratings, Scale, indexed
+from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.calibration.suitability import unsuited
 from mmrare_judge.errors import InputError
 
 POOLED = "all criteria"

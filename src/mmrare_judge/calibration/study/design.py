@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mmrare_judge._version import __version__
-from mmrare_judge.calibration.estimate import FEW_CLUSTERS
+from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
 

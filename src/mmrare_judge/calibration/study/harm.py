@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.missed_harm import false_alarm, missed_harm
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
+from mmrare_judge.calibration.statistics.proportions import false_alarm, missed_harm
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.calibration.vectors import Floats
 
 MISSED, ALARM = "missed harm", "false alarm"
 

@@ -13,15 +13,13 @@ from mmrare_judge.calibration.correct import (
     corrected_rubric_score,
     corrected_score,
 )
-from mmrare_judge.calibration.estimate import Estimate
-from mmrare_judge.calibration.patterns import Bools
-from mmrare_judge.calibration.ratings import Ratings, Scale
 from mmrare_judge.calibration.rogan_gladen import rogan_gladen
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale
 from mmrare_judge.calibration.study.cascade import Cascade, cascade_points, full_score
 from mmrare_judge.calibration.study.grades import Place
 from mmrare_judge.calibration.study.sources import Sources
 from mmrare_judge.calibration.study.table import Table
-from mmrare_judge.calibration.vectors import Floats
 
 NUMBERS = Scale(level="continuous")
 EVERYONE, UNNAMED = "all systems", "not stated"

@@ -15,7 +15,7 @@ from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.gold_card import DataCard, data_card
 from mmrare_judge.calibration.judge_labels import scales_of
 from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
-from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.bias import bias_findings
 from mmrare_judge.calibration.study.cases import worst_cases
 from mmrare_judge.calibration.study.confidence import confidence_findings
@@ -39,7 +39,6 @@ from mmrare_judge.calibration.study.sources import Sources, texts_of
 from mmrare_judge.calibration.study.table import Table, tables_of
 from mmrare_judge.calibration.study.terms import terms_of
 from mmrare_judge.calibration.study.verdict import decision
-from mmrare_judge.calibration.suitability import unsuited
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError

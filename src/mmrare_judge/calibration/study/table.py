@@ -11,8 +11,8 @@ import numpy as np
 from mmrare_judge.calibration.consensus import Consensus, consensus
 from mmrare_judge.calibration.gold import Gold
 from mmrare_judge.calibration.judge_labels import labels_of
-from mmrare_judge.calibration.patterns import Bools, Ints
-from mmrare_judge.calibration.ratings import Ratings
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.sources import (
@@ -21,7 +21,6 @@ from mmrare_judge.calibration.study.sources import (
     check_cases,
     labelled_criteria,
 )
-from mmrare_judge.calibration.vectors import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.rubric.model import Criterion

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from mmrare_judge.calibration.alt_test_outcome import AltTest
 from mmrare_judge.calibration.correct import CorrectedScore
-from mmrare_judge.calibration.estimate import Estimate
 from mmrare_judge.calibration.report.blocks import Tone
 from mmrare_judge.calibration.report.findings import Findings
 from mmrare_judge.calibration.report.text import number, percent, signed, with_ends
-from mmrare_judge.calibration.statistics_table import statistic
+from mmrare_judge.calibration.statistics.estimate import Estimate
+from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.harm import MISSED
 from mmrare_judge.calibration.study.terms import Terms, lacking, proven_harm
 

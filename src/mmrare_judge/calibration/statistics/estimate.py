@@ -1,14 +1,64 @@
-"""What the statistics take in: plain vectors, cluster codes and sampling weights, checked once."""
+"""A statistic with everything a reader needs to believe it: `Estimate`."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import ConfigError, InputError, MissingExtraError
+from mmrare_judge.records import Record
+
+FEW_CLUSTERS = 20
+"""Below this many clusters intervals are rough, or there are none."""
+
+
+class Interval(Record):
+    """A confidence interval.
+
+    Attributes:
+        low: Its lower end.
+        high: Its upper end.
+        level: Nominal coverage, 0 to 1.
+        method: How it was made: ``percentile``, ``bca``, ``jackknife-t``, ``clopper-pearson``, ...
+        undefined: Resamples in which the statistic was undefined, which were left out.
+    """
+
+    low: float
+    high: float
+    level: float = Field(default=0.95, gt=0, lt=1)
+    method: str
+    undefined: int = 0
+
+
+class Estimate(Record):
+    """One statistic.
+
+    Attributes:
+        name: The statistic's name, as in the property table.
+        value: The point estimate; ``None`` where it is undefined.
+        interval: Its interval; ``None`` where there can be none.
+        n: Units it was computed from.
+        clusters: Independent groups (cases) among them.
+        missing: Units that were left out because a rating was missing.
+        reason: Why ``value`` or ``interval`` is ``None``, or what to beware of.
+    """
+
+    name: str
+    value: float | None
+    interval: Interval | None = None
+    n: int
+    clusters: int
+    missing: int = 0
+    reason: str = ""
+
+
+# FOLDED calibration.vectors: What the statistics take in: plain vectors, cluster codes and sampling weights, checked once.
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -123,3 +173,83 @@ def count_clusters(codes: Codes) -> int:
     2
     """
     return len(np.unique(codes))
+
+
+# FOLDED calibration.quantiles: Quantiles of the normal, t, beta and chi-square distributions; the only scipy door here.
+
+
+def two_sided(level: float) -> float:
+    """The probability below the upper end of a two-sided interval.
+
+    >>> two_sided(0.95)
+    0.975
+    """
+    _check(level)
+    return (1 + level) / 2
+
+
+def one_sided(level: float) -> float:
+    """The probability below the end of a one-sided interval: the level itself, once checked.
+
+    >>> one_sided(0.95)
+    0.95
+    """
+    _check(level)
+    return level
+
+
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal distribution.
+
+    >>> round(normal_quantile(0.975), 4)
+    1.96
+    """
+    return NormalDist().inv_cdf(probability)
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Quantile of Student's t distribution.
+
+    >>> round(t_quantile(0.975, 10), 3)
+    2.228
+    """
+    return float(_special().stdtrit(freedom, probability))
+
+
+def t_two_sided_p(statistic: float, freedom: float) -> float:
+    """Two-sided p-value of a t statistic.
+
+    >>> round(t_two_sided_p(2.228, 10), 3)
+    0.05
+    """
+    return float(2 * _special().stdtr(freedom, -abs(statistic)))
+
+
+def beta_quantile(probability: float, a: float, b: float) -> float:
+    """Quantile of the beta distribution.
+
+    >>> round(beta_quantile(0.5, 2, 2), 3)
+    0.5
+    """
+    return float(_special().betaincinv(a, b, probability))
+
+
+def chi_square_quantile(probability: float) -> float:
+    """Quantile of the chi-square distribution with one degree of freedom.
+
+    >>> round(chi_square_quantile(0.95), 3)
+    3.841
+    """
+    return normal_quantile((1 + probability) / 2) ** 2
+
+
+def _check(level: float) -> None:
+    if not 0 < level < 1:
+        raise ConfigError(f"level {level} must lie between 0 and 1, as in 0.95")
+
+
+def _special() -> Any:
+    try:
+        return importlib.import_module("scipy.special")
+    except ImportError as error:
+        raise MissingExtraError("scipy", "calibration") from error

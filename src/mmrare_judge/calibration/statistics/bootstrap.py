@@ -14,11 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from mmrare_judge.calibration.estimate import FEW_CLUSTERS, Interval
-from mmrare_judge.calibration.libraries import scipy_stats
-from mmrare_judge.calibration.patterns import TINY, Ints
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Floats, Interval
+from mmrare_judge.calibration.statistics.libraries import scipy_stats
+from mmrare_judge.calibration.statistics.ratings import TINY, Ints, Ratings
 from mmrare_judge.errors import MissingExtraError
 from mmrare_judge.records import Record
 

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.patterns import Ints
-from mmrare_judge.calibration.ratings import Ratings
-from mmrare_judge.calibration.vectors import Floats
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Ints, Ratings
 from mmrare_judge.errors import MissingExtraError
 
 Correlation = Literal["spearmanr", "kendalltau"]
