@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from makers import RUBRIC
-from mmrare_judge.calibration.gold import Gold, gold_from
-from mmrare_judge.calibration.gold_label import GoldLabel
-from mmrare_judge.calibration.judge_labels import scales_of
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from, scales_of
 from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2

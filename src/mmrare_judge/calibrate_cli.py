@@ -159,7 +159,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         RubricError: The rubric is wrong, or not the one that the grades were made by.
         MissingExtraError: The extra ``calibration`` is not installed.
     """
-    from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
+    from mmrare_judge.calibration.gold.labels import LEVEL2, level2_grades
     from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.data.predictions import read_predictions
     from mmrare_judge.data.tables import read_items
@@ -210,7 +210,7 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
 
 def _graders(judge: str | None) -> tuple[str, ...]:
     """Who grades: level 2 is no judge, and stands in every grade, the embedded judge's too."""
-    from mmrare_judge.calibration.level2_judge import LEVEL2
+    from mmrare_judge.calibration.gold.labels import LEVEL2
 
     if judge is None:
         return ()

@@ -17,8 +17,8 @@ from agreement_cases import (
     YES_NO,
     from_table,
 )
-from mmrare_judge.calibration.gold import Gold
-from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
+from mmrare_judge.calibration.gold.labels import Gold
+from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
 from mmrare_judge.calibration.statistics.coefficients import cohen_kappa, confusion
 from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale

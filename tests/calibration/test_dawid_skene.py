@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.dawid_skene import DawidSkene, dawid_skene, majority, rating_counts
+from mmrare_judge.calibration.gold.consensus import DawidSkene, dawid_skene, majority, rating_counts
 from mmrare_judge.errors import InputError
 
 # Dawid and Skene (1979), table 1: 45 patients; observer 1 three times, then observers 2 to 5.

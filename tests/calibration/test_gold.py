@@ -8,11 +8,15 @@ import pyarrow  # noqa: TID251  a file to read is written with it
 import pytest
 from pyarrow.parquet import write_table  # noqa: TID251
 
-from mmrare_judge.calibration.gold import Gold, gold_from
-from mmrare_judge.calibration.gold_card import data_card
-from mmrare_judge.calibration.gold_label import GoldLabel
-from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
-from mmrare_judge.calibration.judge_labels import labels_of, scales_of
+from mmrare_judge.calibration.gold.labels import (
+    Gold,
+    GoldLabel,
+    data_card,
+    gold_from,
+    labels_of,
+    scales_of,
+)
+from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
 from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.judging.grade import Bounds, Grade, Verdict

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.planning.allocation import allocate
 from mmrare_judge.calibration.planning.design import By, label_design
 from mmrare_judge.calibration.planning.draw import drawn, label_next

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner  # noqa: TID251  to run the command line in this process
 
-from mmrare_judge.calibration.gold_reading import read_gold
-from mmrare_judge.calibration.judge_labels import scales_of
+from mmrare_judge.calibration.gold.labels import scales_of
+from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.planning.draw import LabelSample, label_next
 from mmrare_judge.calibration.planning.frame import candidates_of
 from mmrare_judge.calibration.planning.sheet import join_labels, labelled_units, write_sheet

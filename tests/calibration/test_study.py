@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
-from mmrare_judge.calibration.gold import gold_from
+from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.report.findings import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions

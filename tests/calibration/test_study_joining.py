@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from makers import RUBRIC
-from mmrare_judge.calibration.gold import Gold, gold_from
-from mmrare_judge.calibration.gold_label import GoldLabel
-from mmrare_judge.calibration.judge_labels import scales_of
-from mmrare_judge.calibration.level2_judge import LEVEL2, level2_grades
+from mmrare_judge.calibration.gold.labels import (
+    LEVEL2,
+    Gold,
+    GoldLabel,
+    gold_from,
+    level2_grades,
+    scales_of,
+)
 from mmrare_judge.calibration.report.findings import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions

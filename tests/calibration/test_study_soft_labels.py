@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mmrare_judge.calibration.gold import Gold, gold_from
+from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate

@@ -36,19 +36,29 @@ if _TYPE_CHECKING:
     from mmrare_judge.calibration.ceiling import human_ceiling
     from mmrare_judge.calibration.ceiling_sides import Ceiling
     from mmrare_judge.calibration.certify import certify
-    from mmrare_judge.calibration.consensus import Consensus, consensus
     from mmrare_judge.calibration.correct import (
         CorrectedScore,
         corrected_rubric_score,
         corrected_score,
     )
-    from mmrare_judge.calibration.dawid_skene import DawidSkene, dawid_skene, majority
-    from mmrare_judge.calibration.gold import Gold, gold_from
-    from mmrare_judge.calibration.gold_card import DataCard, data_card
-    from mmrare_judge.calibration.gold_label import GoldLabel
-    from mmrare_judge.calibration.gold_reading import GoldColumns, read_gold
-    from mmrare_judge.calibration.judge_labels import labels_of, scales_of
-    from mmrare_judge.calibration.level2_judge import level2_grades
+    from mmrare_judge.calibration.gold.consensus import (
+        Consensus,
+        DawidSkene,
+        consensus,
+        dawid_skene,
+        majority,
+    )
+    from mmrare_judge.calibration.gold.labels import (
+        DataCard,
+        Gold,
+        GoldLabel,
+        data_card,
+        gold_from,
+        labels_of,
+        level2_grades,
+        scales_of,
+    )
+    from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
     from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
     from mmrare_judge.calibration.planning.draw import label_next
     from mmrare_judge.calibration.planning.frame import candidates_of
@@ -173,15 +183,10 @@ _NAMES_BY_MODULE = {
     "ceiling": "human_ceiling",
     "ceiling_sides": "Ceiling",
     "certify": "certify",
-    "consensus": "Consensus consensus",
     "correct": "CorrectedScore corrected_rubric_score corrected_score",
-    "dawid_skene": "DawidSkene dawid_skene majority",
-    "gold": "Gold gold_from",
-    "gold_card": "DataCard data_card",
-    "gold_label": "GoldLabel",
-    "gold_reading": "GoldColumns read_gold",
-    "judge_labels": "labels_of scales_of",
-    "level2_judge": "level2_grades",
+    "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
+    "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
+    "gold.reading": "GoldColumns read_gold",
     "noninferiority": "NonInferiority non_inferiority",
     "planning.draw": "label_next",
     "planning.frame": "candidates_of",

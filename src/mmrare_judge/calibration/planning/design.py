@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.planning.allocation import allocate
 from mmrare_judge.calibration.planning.frame import (
     Candidate,

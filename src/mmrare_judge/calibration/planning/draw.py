@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.planning.design import (
     CLASSES,
     By,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.study.grades import grades_of_judge
 from mmrare_judge.errors import InputError

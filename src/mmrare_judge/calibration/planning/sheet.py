@@ -7,7 +7,7 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mmrare_judge.calibration.gold_label import Unit
+from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.planning.draw import LabelSample
 from mmrare_judge.data.cells import absent, identifier
 from mmrare_judge.data.tables import Row, stream_rows

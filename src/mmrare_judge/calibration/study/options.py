@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from mmrare_judge.calibration.alt_test_outcome import Scoring
-from mmrare_judge.calibration.consensus import Rule
+from mmrare_judge.calibration.gold.consensus import Rule
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.statistics.table import STATISTICS
 from mmrare_judge.records import Record, today

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mmrare_judge.calibration.gold import Gold
+from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.data.items import Item

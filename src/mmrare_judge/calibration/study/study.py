@@ -11,9 +11,7 @@ import numpy as np
 from mmrare_judge._version import __version__
 from mmrare_judge.calibration.correct import CorrectedScore
 from mmrare_judge.calibration.degenerate import peculiarities, quote_peculiarities
-from mmrare_judge.calibration.gold import Gold
-from mmrare_judge.calibration.gold_card import DataCard, data_card
-from mmrare_judge.calibration.judge_labels import scales_of
+from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
 from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.bias import bias_findings

@@ -8,9 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from mmrare_judge.calibration.consensus import Consensus, consensus
-from mmrare_judge.calibration.gold import Gold
-from mmrare_judge.calibration.judge_labels import labels_of
+from mmrare_judge.calibration.gold.consensus import Consensus, consensus
+from mmrare_judge.calibration.gold.labels import Gold, labels_of
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrare_judge.calibration.gold import Gold, gold_from
-from mmrare_judge.calibration.gold_label import GoldLabel
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.data.tables import Row, stream_rows
 from mmrare_judge.errors import InputError, MissingExtraError
