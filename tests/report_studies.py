@@ -7,16 +7,17 @@ from functools import cache
 
 import numpy as np
 
-from mmrare_judge.calibration.abstention import guaranteed_threshold, risk_coverage
-from mmrare_judge.calibration.alt_test import alt_test
-from mmrare_judge.calibration.bias import leniency_by_group
-from mmrare_judge.calibration.calibration_error import expected_calibration_error
-from mmrare_judge.calibration.ceiling import human_ceiling
-from mmrare_judge.calibration.correct import corrected_score
-from mmrare_judge.calibration.noninferiority import non_inferiority
+from mmrare_judge.calibration.analyses.abstention import guaranteed_threshold, risk_coverage
+from mmrare_judge.calibration.analyses.alt_test import alt_test
+from mmrare_judge.calibration.analyses.bias import leniency_by_group
+from mmrare_judge.calibration.analyses.ceiling import human_ceiling, non_inferiority
+from mmrare_judge.calibration.analyses.confidence import (
+    brier_score,
+    expected_calibration_error,
+    reliability_diagram,
+)
+from mmrare_judge.calibration.analyses.correction import corrected_score
 from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.proper_scores import brier_score
-from mmrare_judge.calibration.reliability import reliability_diagram
 from mmrare_judge.calibration.report.blocks import Case, Key, Quote
 from mmrare_judge.calibration.report.findings import (
     BiasFindings,

@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 
 from agreement_cases import NUMBERS, YES_NO
-from mmrare_judge.calibration.alt_test import alt_test
-from mmrare_judge.calibration.alt_test_outcome import EPSILONS, AltTest
+from mmrare_judge.calibration.analyses.alt_test import EPSILONS, AltTest, alt_test
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.errors import InputError
 

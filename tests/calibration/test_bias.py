@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.bias import (
+from mmrare_judge.calibration.analyses.bias import (
     GroupBias,
     family_preference,
     leniency,

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from agreement_cases import GRADED, NUMBERS, YES_NO, random_labels
-from mmrare_judge.calibration.ceiling import human_ceiling
-from mmrare_judge.calibration.ceiling_sides import Ceiling
-from mmrare_judge.calibration.noninferiority import non_inferiority
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, human_ceiling, non_inferiority
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.calibration.statistics.table import estimate

@@ -8,10 +8,13 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from mmrare_judge.calibration.calibration_error import expected_calibration_error
-from mmrare_judge.calibration.confidence_bins import Binning
-from mmrare_judge.calibration.proper_scores import brier_score, log_loss
-from mmrare_judge.calibration.reliability import reliability_diagram
+from mmrare_judge.calibration.analyses.confidence import (
+    Binning,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_diagram,
+)
 from mmrare_judge.errors import InputError
 
 RANDOM = np.random.default_rng(3)

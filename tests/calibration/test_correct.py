@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.correct import (
+from mmrare_judge.calibration.analyses.correction import (
     CorrectedScore,
     corrected_rubric_score,
     corrected_score,
+    ppi_mean,
     raw_mean,
+    rogan_gladen,
 )
-from mmrare_judge.calibration.ppi import ppi_mean
-from mmrare_judge.calibration.rogan_gladen import rogan_gladen
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.errors import InputError
 

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmrare_judge.calibration.correct import corrected_rubric_score
-from mmrare_judge.calibration.ppi import ppi_mean
-from mmrare_judge.calibration.rogan_gladen import BinaryTest, lang_reiczigel, rogan_gladen
+from mmrare_judge.calibration.analyses.correction import (
+    BinaryTest,
+    corrected_rubric_score,
+    lang_reiczigel,
+    ppi_mean,
+    rogan_gladen,
+)
 from mmrare_judge.calibration.statistics.estimate import Estimate
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agreement_cases import YES_NO
-from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
+from mmrare_judge.calibration.analyses.ceiling import NonInferiority, non_inferiority
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.ratings import Ratings
 from mmrare_judge.errors import InputError

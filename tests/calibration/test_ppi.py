@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmrare_judge.calibration.ppi import ppi_mean
+from mmrare_judge.calibration.analyses.correction import ppi_mean
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.errors import InputError
 

@@ -9,16 +9,19 @@ import pytest
 from pydantic import ValidationError
 from scipy.optimize import minimize
 
-from mmrare_judge.calibration.recalibrate import Recalibration, recalibrate
-from mmrare_judge.calibration.recalibration_fit import Method, fitted
-from mmrare_judge.calibration.recalibration_folds import Verdicts, folds_of
-from mmrare_judge.calibration.recalibrator import (
+from mmrare_judge.calibration.analyses.recalibration import (
     Beta,
     Curve,
     Isotonic,
+    Method,
     Platt,
+    Recalibration,
     Recalibrator,
     Unchanged,
+    Verdicts,
+    fitted,
+    folds_of,
+    recalibrate,
 )
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.errors import ConfigError, InputError, MissingExtraError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agreement_cases import GRADED, NUMBERS
-from mmrare_judge.calibration.references import Comparison, Ties, against, against_others
+from mmrare_judge.calibration.analyses.ceiling import Comparison, Ties, against, against_others
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.calibration.statistics.table import statistic
 

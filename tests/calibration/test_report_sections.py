@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mmrare_judge.calibration.abstention import RiskCoverage, Threshold, risk_coverage
-from mmrare_judge.calibration.alt_test_outcome import AltTest, ClinicianTest, EpsilonRow
-from mmrare_judge.calibration.bias import GroupBias
-from mmrare_judge.calibration.correct import CorrectedScore
-from mmrare_judge.calibration.reliability import reliability_diagram
+from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold, risk_coverage
+from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
+from mmrare_judge.calibration.analyses.bias import GroupBias
+from mmrare_judge.calibration.analyses.confidence import reliability_diagram
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.report.agreement import confusion_figure, forest_figure
 from mmrare_judge.calibration.report.alternative import clinicians_table, epsilon_figure
 from mmrare_judge.calibration.report.bias import bias_figure

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.rogan_gladen import BinaryTest, lang_reiczigel, rogan_gladen
+from mmrare_judge.calibration.analyses.correction import BinaryTest, lang_reiczigel, rogan_gladen
 from mmrare_judge.calibration.statistics.estimate import Interval
 from mmrare_judge.errors import ConfigError, InputError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.stability import compare_judges, retest
+from mmrare_judge.calibration.analyses.bias import compare_judges, retest
 from mmrare_judge.errors import InputError
 
 NAN = float("nan")

@@ -16,31 +16,49 @@ except ImportError as error:
     raise _MissingExtraError("numpy", "calibration") from error
 
 if _TYPE_CHECKING:
-    from mmrare_judge.calibration.abstention import (
+    from mmrare_judge.calibration.analyses.abstention import (
         RiskCoverage,
         Threshold,
         guaranteed_threshold,
         risk_coverage,
     )
-    from mmrare_judge.calibration.alt_test import alt_test
-    from mmrare_judge.calibration.alt_test_outcome import AltTest
-    from mmrare_judge.calibration.bias import (
+    from mmrare_judge.calibration.analyses.alt_test import AltTest, alt_test
+    from mmrare_judge.calibration.analyses.bias import (
         GroupBias,
+        compare_judges,
         family_preference,
         leniency,
         leniency_by_group,
+        retest,
         subgroup_bias,
         verbosity_slope,
     )
-    from mmrare_judge.calibration.calibration_error import expected_calibration_error
-    from mmrare_judge.calibration.ceiling import human_ceiling
-    from mmrare_judge.calibration.ceiling_sides import Ceiling
-    from mmrare_judge.calibration.certify import certify
-    from mmrare_judge.calibration.correct import (
+    from mmrare_judge.calibration.analyses.ceiling import (
+        Ceiling,
+        NonInferiority,
+        human_ceiling,
+        non_inferiority,
+    )
+    from mmrare_judge.calibration.analyses.confidence import (
+        BrierScore,
+        brier_score,
+        expected_calibration_error,
+        log_loss,
+        reliability_diagram,
+    )
+    from mmrare_judge.calibration.analyses.correction import (
         CorrectedScore,
         corrected_rubric_score,
         corrected_score,
+        ppi_mean,
+        rogan_gladen,
     )
+    from mmrare_judge.calibration.analyses.recalibration import (
+        Recalibration,
+        Recalibrator,
+        recalibrate,
+    )
+    from mmrare_judge.calibration.certify import certify
     from mmrare_judge.calibration.gold.consensus import (
         Consensus,
         DawidSkene,
@@ -59,7 +77,6 @@ if _TYPE_CHECKING:
         scales_of,
     )
     from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
-    from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
     from mmrare_judge.calibration.planning.draw import label_next
     from mmrare_judge.calibration.planning.frame import candidates_of
     from mmrare_judge.calibration.planning.harm import HarmPlan, labels_for_missed_harm
@@ -67,14 +84,7 @@ if _TYPE_CHECKING:
     from mmrare_judge.calibration.planning.parts import design_effect
     from mmrare_judge.calibration.planning.score import ScorePlan, labels_for_corrected_mean
     from mmrare_judge.calibration.planning.sheet import write_sheet
-    from mmrare_judge.calibration.ppi import ppi_mean
-    from mmrare_judge.calibration.proper_scores import BrierScore, brier_score, log_loss
-    from mmrare_judge.calibration.recalibrate import Recalibration, recalibrate
-    from mmrare_judge.calibration.recalibrator import Recalibrator
-    from mmrare_judge.calibration.reliability import reliability_diagram
     from mmrare_judge.calibration.report.files import write_reports
-    from mmrare_judge.calibration.rogan_gladen import rogan_gladen
-    from mmrare_judge.calibration.stability import compare_judges, retest
     from mmrare_judge.calibration.statistics.bootstrap import Resampling
     from mmrare_judge.calibration.statistics.coefficients import Confusion, confusion
     from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
@@ -175,19 +185,17 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
-    "alt_test": "alt_test",
-    "alt_test_outcome": "AltTest",
-    "bias": "GroupBias family_preference leniency leniency_by_group subgroup_bias verbosity_slope",
-    "calibration_error": "expected_calibration_error",
-    "ceiling": "human_ceiling",
-    "ceiling_sides": "Ceiling",
+    "analyses.abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
+    "analyses.alt_test": "AltTest alt_test",
+    "analyses.bias": "GroupBias compare_judges family_preference leniency leniency_by_group retest subgroup_bias verbosity_slope",
+    "analyses.ceiling": "Ceiling NonInferiority human_ceiling non_inferiority",
+    "analyses.confidence": "BrierScore brier_score expected_calibration_error log_loss reliability_diagram",
+    "analyses.correction": "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen",
+    "analyses.recalibration": "Recalibration Recalibrator recalibrate",
     "certify": "certify",
-    "correct": "CorrectedScore corrected_rubric_score corrected_score",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
     "gold.reading": "GoldColumns read_gold",
-    "noninferiority": "NonInferiority non_inferiority",
     "planning.draw": "label_next",
     "planning.frame": "candidates_of",
     "planning.harm": "HarmPlan labels_for_missed_harm",
@@ -195,14 +203,7 @@ _NAMES_BY_MODULE = {
     "planning.parts": "design_effect",
     "planning.score": "ScorePlan labels_for_corrected_mean",
     "planning.sheet": "write_sheet",
-    "ppi": "ppi_mean",
-    "proper_scores": "BrierScore brier_score log_loss",
-    "recalibrate": "Recalibration recalibrate",
-    "recalibrator": "Recalibrator",
-    "reliability": "reliability_diagram",
     "report.files": "write_reports",
-    "rogan_gladen": "rogan_gladen",
-    "stability": "compare_judges retest",
     "statistics.bootstrap": "Resampling",
     "statistics.coefficients": "Confusion confusion",
     "statistics.estimate": "Estimate Interval",

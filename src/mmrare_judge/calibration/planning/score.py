@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from math import sqrt
 
+from mmrare_judge.calibration.analyses.correction import MIN_CLUSTERS
 from mmrare_judge.calibration.planning.parts import Plan, check_width, first_that, rounded_up
-from mmrare_judge.calibration.ppi import MIN_CLUSTERS
 from mmrare_judge.calibration.statistics.estimate import t_quantile, two_sided
 from mmrare_judge.errors import InputError
 

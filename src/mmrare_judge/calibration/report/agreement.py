@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmrare_judge.calibration.ceiling_sides import Ceiling, Versus
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, Versus
 from mmrare_judge.calibration.plots.confusion import column_shares, confusion_plot
 from mmrare_judge.calibration.plots.forest import ForestRow, forest_plot
 from mmrare_judge.calibration.report.blocks import REMARK, Figure, Gallery, Table

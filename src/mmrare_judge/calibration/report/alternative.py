@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmrare_judge.calibration.alt_test_outcome import AltTest
+from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.plots.epsilon import NEEDED, epsilon_plot
 from mmrare_judge.calibration.report.blocks import REMARK, Figure, Table
 from mmrare_judge.calibration.report.estimates import without_remarks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmrare_judge.calibration.bias import GroupBias
+from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.plots.bias import bias_plot
 from mmrare_judge.calibration.report.blocks import Figure, Table
 from mmrare_judge.calibration.report.estimates import (

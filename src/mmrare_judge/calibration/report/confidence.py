@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmrare_judge.calibration.abstention import RiskCoverage, Threshold
+from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold
+from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
 from mmrare_judge.calibration.plots.reliability import ReliabilityPoint, reliability_plot
 from mmrare_judge.calibration.plots.risk_coverage import Operating, risk_coverage_plot
-from mmrare_judge.calibration.proper_scores import BrierScore
-from mmrare_judge.calibration.reliability import ReliabilityBin
 from mmrare_judge.calibration.report.blocks import Figure, Table
 from mmrare_judge.calibration.report.text import number, percent
 from mmrare_judge.calibration.statistics.estimate import Estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmrare_judge.calibration.correct import CorrectedScore
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.plots.corrected import CorrectedRow, corrected_plot
 from mmrare_judge.calibration.report.blocks import Figure, Table
 from mmrare_judge.calibration.report.estimates import estimates_table, mark

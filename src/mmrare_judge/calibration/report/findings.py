@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mmrare_judge.calibration.abstention import RiskCoverage, Threshold
-from mmrare_judge.calibration.alt_test_outcome import AltTest
-from mmrare_judge.calibration.bias import GroupBias
-from mmrare_judge.calibration.ceiling_sides import Ceiling
-from mmrare_judge.calibration.correct import CorrectedScore
-from mmrare_judge.calibration.noninferiority import NonInferiority
+from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold
+from mmrare_judge.calibration.analyses.alt_test import AltTest
+from mmrare_judge.calibration.analyses.bias import GroupBias
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, NonInferiority
+from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.analyses.recalibration import Recalibration
 from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.proper_scores import BrierScore
-from mmrare_judge.calibration.recalibrate import Recalibration
-from mmrare_judge.calibration.reliability import ReliabilityBin
 from mmrare_judge.calibration.report.blocks import Case, Key, Tone
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mmrare_judge.calibration.recalibrate import ConfidenceScores, Recalibration
+from mmrare_judge.calibration.analyses.recalibration import ConfidenceScores, Recalibration
 from mmrare_judge.calibration.report.blocks import Block, Paragraph
 from mmrare_judge.calibration.report.estimates import estimates_table
 from mmrare_judge.calibration.statistics.estimate import Estimate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrare_judge.calibration.bias import (
+from mmrare_judge.calibration.analyses.bias import (
     GroupBias,
     family_preference,
     leniency_by_group,

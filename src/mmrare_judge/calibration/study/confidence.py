@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrare_judge.calibration.abstention import guaranteed_threshold, risk_coverage
-from mmrare_judge.calibration.calibration_error import expected_calibration_error
-from mmrare_judge.calibration.proper_scores import brier_score, log_loss
-from mmrare_judge.calibration.recalibrate import recalibrate
-from mmrare_judge.calibration.reliability import reliability_diagram
+from mmrare_judge.calibration.analyses.abstention import guaranteed_threshold, risk_coverage
+from mmrare_judge.calibration.analyses.confidence import (
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_diagram,
+)
+from mmrare_judge.calibration.analyses.recalibration import recalibrate
 from mmrare_judge.calibration.report.findings import ConfidenceFindings
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.table import Table

@@ -8,10 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmrare_judge.calibration.alt_test import alt_test
-from mmrare_judge.calibration.ceiling import human_ceiling
-from mmrare_judge.calibration.ceiling_sides import Ceiling
-from mmrare_judge.calibration.noninferiority import NonInferiority, non_inferiority
+from mmrare_judge.calibration.analyses.alt_test import alt_test
+from mmrare_judge.calibration.analyses.ceiling import (
+    Ceiling,
+    NonInferiority,
+    human_ceiling,
+    non_inferiority,
+)
 from mmrare_judge.calibration.plots.bland_altman import Limits
 from mmrare_judge.calibration.report.findings import CriterionFindings, Kind
 from mmrare_judge.calibration.statistics.coefficients import confusion

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from mmrare_judge.calibration.alt_test_outcome import Scoring
+from mmrare_judge.calibration.analyses.alt_test import Scoring
 from mmrare_judge.calibration.gold.consensus import Rule
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.statistics.table import STATISTICS

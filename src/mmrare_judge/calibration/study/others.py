@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mmrare_judge.calibration.stability import compare_judges, retest
+from mmrare_judge.calibration.analyses.bias import compare_judges, retest
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.study.grades import JudgeGrades, Place
 from mmrare_judge.calibration.study.table import Table

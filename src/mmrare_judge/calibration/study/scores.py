@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mmrare_judge.calibration.correct import (
+from mmrare_judge.calibration.analyses.correction import (
     CorrectedScore,
     corrected_rubric_score,
     corrected_score,
+    rogan_gladen,
 )
-from mmrare_judge.calibration.rogan_gladen import rogan_gladen
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale
 from mmrare_judge.calibration.study.cascade import Cascade, cascade_points, full_score

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mmrare_judge.calibration.alt_test_outcome import AltTest
-from mmrare_judge.calibration.correct import CorrectedScore
+from mmrare_judge.calibration.analyses.alt_test import AltTest
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.report.blocks import Tone
 from mmrare_judge.calibration.report.findings import Findings
 from mmrare_judge.calibration.report.text import number, percent, signed, with_ends

@@ -2,25 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.alt_test_contest import Contest, contest_with
-from mmrare_judge.calibration.alt_test_outcome import (
-    EPSILONS,
-    AltTest,
-    ClinicianTest,
-    EpsilonRow,
-    Errors,
-    Scoring,
-)
-from mmrare_judge.calibration.ceiling import human_ceiling
+from mmrare_judge.calibration.analyses.ceiling import human_ceiling
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.libraries import scipy_stats
-from mmrare_judge.calibration.statistics.ratings import TINY, Ratings
+from mmrare_judge.calibration.statistics.ratings import TINY, Bools, Ratings
 from mmrare_judge.errors import InputError
+from mmrare_judge.records import Record
+
+# FOLDED calibration.alt_test_outcome: The outcome of the alternative annotator test, as data.
+
+EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
+"""The cost-benefit penalties that are always shown together."""
+
+Scoring = Literal["accuracy", "neg_rmse"]
+
+Errors = Literal["clustered", "independent"]
+
+
+class ClinicianTest(Record):
+    """The judge's contest with one clinician, before the others.
+
+    Attributes:
+        clinician: The clinician who was left out.
+        n: Units of the contest.
+        clusters: Clusters among them.
+        judge_advantage: Share of units on which the judge is at least as near to the others.
+        clinician_advantage: Share on which the clinician is.
+        p_values: By epsilon, the p-value of "the judge is worse by epsilon or more".
+        left_out: Why this clinician does not count; empty if they do.
+    """
+
+    clinician: str
+    n: int
+    clusters: int
+    judge_advantage: float | None = None
+    clinician_advantage: float | None = None
+    p_values: Mapping[float, float] = {}
+    left_out: str = ""
+
+
+class EpsilonRow(Record):
+    """The outcome at one epsilon.
+
+    Attributes:
+        epsilon: How much worse than a clinician the judge may be, being cheaper.
+        winning_rate: omega: the share of clinicians for whom "worse by epsilon" is rejected.
+        passed: Whether omega is at least one half; ``None`` without a clinician.
+    """
+
+    epsilon: float
+    winning_rate: float | None
+    passed: bool | None
+
+
+class AltTest(Record):
+    """The outcome of the alternative annotator test.
+
+    Attributes:
+        scoring: ``accuracy`` or ``neg_rmse``.
+        errors: Whether standard errors allow for clusters.
+        grid: omega at every epsilon. Passing at 0.2 is easy: read ``kappa`` beside it.
+        advantage: rho: the mean over clinicians of the judge's advantage probability.
+        clinicians: The contests one by one.
+        kappa: The judge's mean pairwise Cohen's kappa with the clinicians.
+        clinicians_kappa: The clinicians' among themselves.
+        reason: Why there is no outcome, or what to beware of.
+    """
+
+    scoring: Scoring
+    errors: Errors
+    grid: tuple[EpsilonRow, ...]
+    advantage: float | None
+    clinicians: tuple[ClinicianTest, ...]
+    kappa: Estimate | None
+    clinicians_kappa: Estimate | None
+    reason: str = ""
+
+
+# FOLDED calibration.alt_test_contest: Unit by unit: is the judge or a clinician nearer to the other clinicians?
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """For each unit, whether judge and clinician were at least as near as the other."""
+
+    judge: Bools
+    clinician: Bools
+    clusters: Floats
+
+    @property
+    def loss(self) -> Floats:
+        """How much the judge is worse, unit by unit: -1, 0 or 1; ``d`` of `alt_test`."""
+        return np.asarray(self.clinician.astype(float) - self.judge)
+
+
+def contest_with(ratings: Ratings, column: int, scoring: Scoring, min_others: int) -> Contest:
+    """The judge's contest with the clinician of one column; the judge stands in column 0."""
+    known = ratings.codes >= 0
+    others = [other for other in range(1, len(ratings.raters)) if other != column]
+    enough = known[:, others].sum(axis=1) >= max(min_others, 1)
+    used = ratings.take(known[:, 0] & known[:, column] & enough)
+    judge, clinician = (_nearness(used, rater, others, scoring) for rater in (0, column))
+    return Contest(
+        judge >= clinician - TINY, clinician >= judge - TINY, used.clusters.astype(float)
+    )
+
+
+def _nearness(ratings: Ratings, rater: int, others: Sequence[int], scoring: Scoring) -> Floats:
+    """How near a rater's labels are to the others'; more is nearer."""
+    known = ratings.codes[:, others] >= 0
+    if scoring == "accuracy":
+        equal = ratings.codes[:, others] == ratings.codes[:, [rater]]
+        return np.asarray((equal & known).sum(axis=1) / known.sum(axis=1))
+    apart = np.where(known, ratings.numbers[:, others] - ratings.numbers[:, [rater]], 0.0)
+    return np.asarray(-np.sqrt((apart**2).sum(axis=1) / known.sum(axis=1)))
 
 
 def alt_test(

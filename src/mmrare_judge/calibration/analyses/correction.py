@@ -1,0 +1,738 @@
+"""The benchmark score once the judge's errors are corrected, with the other answers beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmrare_judge.calibration.statistics.estimate import (
+    FEW_CLUSTERS,
+    Codes,
+    Estimate,
+    Floats,
+    Interval,
+    Mask,
+    binary,
+    cluster_codes,
+    count_clusters,
+    floats,
+    group_sums,
+    normal_quantile,
+    sampling_weights,
+    t_quantile,
+    two_sided,
+)
+from mmrare_judge.calibration.statistics.proportions import Share, design_share, rule_of_three
+from mmrare_judge.errors import InputError
+from mmrare_judge.records import Record
+
+# FOLDED calibration.ppi_parts: What a prediction-powered mean is made of: two weighted means and each case's share in both.
+
+ROUNDING = 1e-10
+"""A case's share in an error below this part of what one unit weighs is taken to be rounding."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A prediction-powered mean, taken apart: ``mean = gold_mean - lam * judge_gap``.
+
+    Attributes:
+        gold_mean: Weighted mean of the gold labels.
+        judge_gap: The judge's weighted mean on the labelled units minus its mean on all units.
+        gold_sums: Each cluster's share in the error of ``gold_mean``; exactly 0 where the clusters
+            do not differ.
+        judge_sums: Each cluster's share in the error of ``judge_gap``, in the same way.
+        labelled: How many units have gold.
+        labelled_clusters: How many clusters have some.
+        effective_clusters: What they are worth where they weigh unequally (Kish's
+            ``(sum w)^2 / sum w^2`` over the clusters' weights).
+        off_mode: Gold labels other than the most frequent one.
+        abstained: Units without a verdict of the judge.
+        flawless: The judge gave the gold points wherever there are some.
+    """
+
+    gold_mean: float
+    judge_gap: float
+    gold_sums: Floats
+    judge_sums: Floats
+    labelled: int
+    labelled_clusters: int
+    effective_clusters: float
+    off_mode: int
+    abstained: int
+    flawless: bool
+
+    def tuned(self) -> float:
+        """The weight on the judge that makes the variance least; 0 for a judge that never varies.
+
+        Regression through the origin of the clusters' gold parts on their judge parts. Not below
+        0: a judge that errs the wrong way round is left out, not turned around.
+        """
+        spread = float(self.judge_sums @ self.judge_sums)
+        if spread == 0:
+            return 0.0
+        return max(0.0, float(self.gold_sums @ self.judge_sums) / spread)
+
+    def errors(self, lam: float) -> Floats:
+        """Each cluster's share in the error of the corrected mean."""
+        return self.gold_sums - lam * self.judge_sums
+
+
+def mean_parts(
+    judge: ArrayLike,
+    gold: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    inclusion: ArrayLike | None = None,
+) -> tuple[Parts | None, Codes]:
+    """The two means and each cluster's share in their errors; no parts without gold.
+
+    With ``w`` the normalised weights of the labelled, a unit's share in the error of the gold mean
+    is ``w (y - mean_w y)``. Its share in that of the gap is ``w (f - mean_w f) - (f - mean f) / N``
+    or, for a uniform gold sample, where the gap is ``(N-n)/N`` times that of labelled and
+    unlabelled, each unit's deviation from its own side's mean.
+
+    >>> parts, codes = mean_parts([1, 0, 1, 1], [1, 0, None, None])
+    >>> parts.gold_mean, parts.judge_gap
+    (0.5, -0.25)
+    """
+    labels = floats(gold, "gold")
+    points = floats(judge, "judge", length=len(labels))
+    codes = cluster_codes(clusters, len(labels))
+    labelled = ~np.isnan(labels)
+    weights = sampling_weights(inclusion, labelled)
+    if not labelled.any():
+        return None, codes
+    shares = weights / weights.sum()
+    filled = _without_gaps(points)
+    gold_mean = float(weights[labelled] @ labels[labelled] / weights.sum())
+    judge_mean = float(weights @ filled / weights.sum())
+    overall = float(filled.mean())
+    gold_error = shares * (np.where(labelled, labels, 0.0) - gold_mean)
+    if inclusion is None:
+        judge_error = _two_sample_error(filled, labelled)
+    else:
+        judge_error = shares * (filled - judge_mean) - (filled - overall) / len(filled)
+    weight = float(shares.max())
+    return Parts(
+        gold_mean=gold_mean,
+        judge_gap=judge_mean - overall,
+        gold_sums=_sums(gold_error, codes, weight * float(np.abs(labels[labelled]).max())),
+        judge_sums=_sums(judge_error, codes, weight * float(np.abs(filled).max())),
+        labelled=int(labelled.sum()),
+        labelled_clusters=count_clusters(codes[labelled]),
+        effective_clusters=float(1 / (group_sums(shares, codes) ** 2).sum()),
+        off_mode=_off_mode(labels[labelled]),
+        abstained=int(np.isnan(points).sum()),
+        flawless=bool((points[labelled] == labels[labelled]).all()),
+    ), codes
+
+
+def _two_sample_error(points: Floats, labelled: Mask) -> Floats:
+    errors = np.zeros_like(points)
+    if labelled.all():
+        return errors
+    for side, sign in ((labelled, 1.0), (~labelled, -1.0)):
+        errors[side] = sign * (points[side] - points[side].mean()) / side.sum()
+    return np.asarray(errors * (~labelled).mean())
+
+
+def _sums(errors: Floats, codes: Codes, scale: float) -> Floats:
+    # Labels that are all alike leave sums of some 1e-17, and an interval of that width.
+    sums = group_sums(errors, codes)
+    return np.where(np.abs(sums) > ROUNDING * scale, sums, 0.0)
+
+
+def _without_gaps(points: Floats) -> Floats:
+    known = ~np.isnan(points)
+    return np.where(known, points, points[known].mean() if known.any() else 0.0)
+
+
+def _off_mode(labels: Floats) -> int:
+    return len(labels) - int(np.unique(labels, return_counts=True)[1].max())
+
+
+# FOLDED calibration.ppi: Prediction-powered means: the judge's points on all items, mended by gold labels on some.
+
+MIN_CLUSTERS = 5
+"""Below so many labelled clusters no variance is worth printing."""
+
+MIN_OFF_MODE = 5
+"""Nor where fewer gold labels differ from the most frequent one: the t interval is too short."""
+
+
+@dataclass(frozen=True)
+class CorrectedMean:
+    """A mean corrected by gold labels.
+
+    Attributes:
+        estimate: The mean with its interval.
+        lam: The weight on the judge: 0 is the labelled-only mean.
+        standard_error: Of the mean; ``None`` where it cannot be told.
+    """
+
+    estimate: Estimate
+    lam: float | None
+    standard_error: float | None
+
+
+def ppi_mean(
+    judge: ArrayLike,
+    gold: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    inclusion: ArrayLike | None = None,
+    lam: float | None = None,
+    level: float = 0.95,
+) -> CorrectedMean:
+    """The mean gold label of all units, from gold on some and the judge on all (PPI++).
+
+    ``mean(lam f) over all + weighted mean(y - lam f) over labelled`` (Angelopoulos, Duchi and
+    Zrnic 2023). All units stand in the first term, the labelled too; with a uniform gold sample
+    this is the published estimator, whose lambda is ``lam (N - n) / N``. ``lam`` is tuned to the
+    least variance. Unequal inclusion probabilities enter as normalised inverse weights. The
+    variance sums the errors within clusters; the interval is Student's t on the labelled clusters
+    (what they are worth, where they weigh unequally), less one degree of freedom for a tuned
+    ``lam``. It is the interval for new cases of the same kind, not only for these N.
+
+    A unit without a verdict of the judge stays in, and carries the judge's mean: the labels mend
+    that like any other error of the judge, and the target stays whole.
+
+    Args:
+        judge: The judge's points; nan where it gave no verdict.
+        gold: The gold points; nan where there are none.
+        clusters: The case of each unit (several systems answer one case).
+        inclusion: The probability with which each unit was chosen for gold labels.
+        lam: A fixed weight on the judge instead of the tuned one; 0 ignores the judge, and the
+            estimate is then named ``labelled`` and counts the labelled units only.
+        level: Nominal coverage.
+
+    Returns:
+        The corrected mean. No value without gold. No interval with fewer than 5 labelled clusters,
+        where fewer than 5 labels differ from the most frequent one, or where no cluster differs
+        from another: at two or three events among forty labels a t interval covers far too seldom.
+
+    Raises:
+        InputError: ``lam`` is negative or no number.
+
+    >>> mended = ppi_mean([1, 1, 0, 0, 1, 1, 1, 1], [1, 0, 0, 0, 1] + [None] * 3, lam=1)
+    >>> round(mended.estimate.value, 4)
+    0.55
+    """
+    if lam is not None and not 0 <= lam < float("inf"):
+        raise InputError(f"lam {lam} must be 0 or more")
+    name = "labelled" if lam == 0 else "ppi"
+    parts, codes = mean_parts(judge, gold, clusters=clusters, inclusion=inclusion)
+    n, groups = len(codes), count_clusters(codes)
+    if parts is None:
+        missing = Estimate(
+            name=name, value=None, n=n, clusters=groups, reason="no unit has a gold label"
+        )
+        return CorrectedMean(missing, None, None)
+    weight = parts.tuned() if lam is None else lam
+    return combine(
+        [parts], [weight], [1.0], name=name, tuned=lam is None, n=n, clusters=groups, level=level
+    )
+
+
+def combine(
+    parts: list[Parts],
+    lams: list[float],
+    weights: list[float],
+    *,
+    name: str,
+    tuned: bool,
+    n: int,
+    clusters: int,
+    level: float,
+) -> CorrectedMean:
+    """A weighted sum of corrected means over the same units, with one clustered variance.
+
+    Named ``labelled`` it counts the labelled units and clusters (the fewest, where the parts
+    differ) in place of ``n`` and ``clusters``.
+    """
+    value = sum(
+        weight * (part.gold_mean - lam * part.judge_gap)
+        for part, lam, weight in zip(parts, lams, weights, strict=True)
+    )
+    errors = np.sum(
+        [w * part.errors(lam) for part, lam, w in zip(parts, lams, weights, strict=True)], axis=0
+    )
+    groups = min(part.labelled_clusters for part in parts)
+    spent = 1 + int(tuned and any(lams))
+    freedom = groups - spent
+    reason, error = _refusal(parts, freedom), None
+    if not reason:
+        error = float(np.sqrt(groups / freedom * (errors @ errors)))
+    worth = max(1.0, min(part.effective_clusters for part in parts) - spent)
+    interval = None if error is None else _interval(value, error, worth, level)
+    missing = max(part.abstained for part in parts)
+    if name == "labelled":
+        n, clusters, missing = min(part.labelled for part in parts), groups, 0
+    estimate = Estimate(
+        name=name, value=float(value), interval=interval, n=n, clusters=clusters, missing=missing,
+        reason="; ".join(filter(None, [reason, *_caveats(parts, lams, name, reason)])),
+    )  # fmt: skip
+    return CorrectedMean(estimate, lams[0] if len(lams) == 1 else None, error)
+
+
+def _interval(value: float, error: float, freedom: float, level: float) -> Interval:
+    half = t_quantile(two_sided(level), freedom) * error
+    return Interval(low=value - half, high=value + half, level=level, method="clustered t")
+
+
+def _refusal(parts: list[Parts], freedom: int) -> str:
+    groups = min(part.labelled_clusters for part in parts)
+    if groups < MIN_CLUSTERS or freedom < 1:
+        return f"no interval: {groups} labelled clusters, and {MIN_CLUSTERS} are the least"
+    best = max(parts, key=lambda part: part.off_mode)
+    if best.off_mode == 0:
+        return f"no interval: all {best.labelled} gold labels are alike"
+    if best.off_mode < MIN_OFF_MODE:
+        return f"no interval: {_rare(best)}; {MIN_OFF_MODE} are the least"
+    if not any(part.gold_sums.any() for part in parts):
+        return f"no interval: the {best.labelled} gold labels differ within clusters only"
+    return ""
+
+
+def _rare(part: Parts) -> str:
+    return f"only {part.off_mode} of {part.labelled} gold labels differ from the others"
+
+
+def _caveats(parts: list[Parts], lams: list[float], name: str, refusal: str) -> Iterator[str]:
+    groups = min(part.labelled_clusters for part in parts)
+    if groups < FEW_CLUSTERS and not refusal:
+        yield f"only {groups} labelled clusters: the interval is rough"
+    if name != "labelled" and not any(lams):
+        yield "the judge's points do not help; this is the labelled-only mean"
+    rare = [part for part in parts if part.off_mode < MIN_OFF_MODE]
+    if rare and not refusal:
+        yield (
+            f"on {len(rare)} of {len(parts)} criteria "
+            f"{_rare(min(rare, key=lambda part: part.off_mode))}, so the interval is too short"
+        )
+    if any(lams) and any(part.flawless for part in parts) and not refusal:
+        yield _flawless(min(part.labelled_clusters for part in parts if part.flawless))
+
+
+def _flawless(clusters: int) -> str:
+    return (
+        "the judge agreed with every label, so the interval takes its error to be zero; by the "
+        f"rule of three in {clusters} clusters up to {rule_of_three(clusters):.1%} wrong verdicts "
+        "cannot be excluded"
+    )
+
+
+# FOLDED calibration.rogan_gladen: Binary criteria: the judge's rate corrected by its sensitivity and specificity.
+
+MIN_CELL = 5
+"""Gold-positive and gold-negative labels below which sensitivity and specificity are refused."""
+
+MIN_YOUDEN = 0.1
+"""Sensitivity + specificity - 1 below which the correction divides by next to nothing."""
+
+
+class BinaryTest(NamedTuple):
+    """What is known of a binary judge, each share with the sample size it is worth.
+
+    Attributes:
+        rate: The share it calls positive (the apparent prevalence).
+        n: Size of the sample the rate is from.
+        sensitivity: Its share of positives among the gold-positive.
+        n_positive: Gold-positive units.
+        specificity: Its share of negatives among the gold-negative.
+        n_negative: Gold-negative units.
+    """
+
+    rate: float
+    n: float
+    sensitivity: float
+    n_positive: float
+    specificity: float
+    n_negative: float
+
+    @property
+    def youden(self) -> float:
+        """Sensitivity + specificity - 1."""
+        return self.sensitivity + self.specificity - 1
+
+    @property
+    def prevalence(self) -> float:
+        """``(rate + specificity - 1) / (sensitivity + specificity - 1)`` (Rogan, Gladen 1978)."""
+        return (self.rate + self.specificity - 1) / self.youden
+
+    def pseudo(self, z: float) -> BinaryTest:
+        """With the pseudo-counts of Lang and Reiczigel: ``z^2/2`` and 1 of either kind."""
+        n = self.n + z**2
+        return BinaryTest(
+            rate=(self.n * self.rate + z**2 / 2) / n,
+            n=n,
+            sensitivity=(self.n_positive * self.sensitivity + 1) / (self.n_positive + 2),
+            n_positive=self.n_positive + 2,
+            specificity=(self.n_negative * self.specificity + 1) / (self.n_negative + 2),
+            n_negative=self.n_negative + 2,
+        )
+
+    def variances(self) -> tuple[float, float, float]:
+        """Binomial variances of rate, sensitivity and specificity."""
+        return (
+            self.rate * (1 - self.rate) / self.n,
+            self.sensitivity * (1 - self.sensitivity) / self.n_positive,
+            self.specificity * (1 - self.specificity) / self.n_negative,
+        )
+
+
+def lang_reiczigel(test: BinaryTest, *, level: float = 0.95) -> Interval:
+    """Interval for the prevalence where the test's errors are estimated too.
+
+    With primes for the shares after pseudo-counts (Lang and Reiczigel 2014, equations 4 to 17)::
+
+        V  = (AP'(1-AP')/n' + P'^2 Se'(1-Se')/n1' + (1-P')^2 Sp'(1-Sp')/n0') / (Se' + Sp' - 1)^2
+        dP = 2 z^2 (P' Se'(1-Se')/n1' - (1-P') Sp'(1-Sp')/n0')
+        P' + dP -+ z sqrt(V), cut to 0..1
+
+    The three samples must be independent.
+
+    Raises:
+        InputError: ``Se' + Sp'`` is 1 or less.
+
+    >>> blood = BinaryTest(4060 / 11284, 11284, 178 / 179, 179, 358 / 359, 359)
+    >>> interval = lang_reiczigel(blood)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.349, 0.372)
+    """
+    z = normal_quantile(two_sided(level))
+    primed = test.pseudo(z)
+    if primed.youden <= 0:
+        raise InputError(
+            f"sensitivity {test.sensitivity:g} + specificity {test.specificity:g} - 1 is not above "
+            "0 after pseudo-counts: such a test says nothing of the prevalence"
+        )
+    share = primed.prevalence
+    rate, sensitivity, specificity = primed.variances()
+    shift = 2 * z**2 * (share * sensitivity - (1 - share) * specificity)
+    variance = rate + share**2 * sensitivity + (1 - share) ** 2 * specificity
+    half = z * math.sqrt(variance) / primed.youden
+    return Interval(
+        low=min(1.0, max(0.0, share + shift - half)),
+        high=max(0.0, min(1.0, share + shift + half)),
+        level=level,
+        method="lang-reiczigel",
+    )
+
+
+def rogan_gladen(
+    judge: ArrayLike,
+    gold: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    inclusion: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """The gold-positive share of a binary criterion, from the judge's rate and its errors.
+
+    ``(AP + Sp - 1) / (Se + Sp - 1)``, cut to 0..1, with the interval of `lang_reiczigel`. With a
+    uniform gold sample the rate ``AP`` is taken from the units without gold, so that the three
+    samples are independent; with unequal inclusion probabilities from all units, because what was
+    left over is then no fair sample, and ``Se`` and ``Sp`` are weighted. Clusters and weights enter
+    as effective sample sizes. Where the samples are not independent after all, because one case has
+    units with and without gold or because ``AP`` takes in the labelled, the interval is too wide.
+
+    Args:
+        judge: 1 where the judge says met, 0 where not, nan without a verdict.
+        gold: The same from clinicians, nan where there is no gold.
+        clusters: The case of each unit.
+        inclusion: The probability with which each unit was chosen for gold labels.
+        level: Nominal coverage.
+
+    Returns:
+        The estimate. No value, with the reason, where gold-positive or gold-negative labels are
+        fewer than 5, where nothing is left without gold, or where sensitivity + specificity - 1 is
+        below 0.1 or not told apart from 0: the judge carries no information then.
+
+    >>> rogan_gladen([1, 0, 1, 0], [1, 0, None, None]).reason
+    'gold-positive labels with a verdict: 1, gold-negative: 1; 5 of each are the least'
+    """
+    labels = binary(gold, "gold")
+    verdicts = binary(judge, "judge", length=len(labels))
+    codes = cluster_codes(clusters, len(labels))
+    judged, labelled = ~np.isnan(verdicts), ~np.isnan(labels)
+    weights = sampling_weights(inclusion, labelled)
+    rated = judged if inclusion is not None else judged & ~labelled
+    sides = [judged & (labels == side) for side in (1, 0)]
+    reason = _too_few(sides, rated)
+    test = None if reason else _test(verdicts, weights, codes, (rated, *sides), level)
+    if test is not None:
+        reason = _uninformative(test, level)
+    known = None if reason else test
+    return Estimate(
+        name="rogan-gladen",
+        value=None if known is None else min(1.0, max(0.0, known.prevalence)),
+        interval=None if known is None else lang_reiczigel(known, level=level),
+        n=len(labels),
+        clusters=count_clusters(codes),
+        missing=int((~judged).sum()),
+        reason=reason or _caveat(int((~judged).sum())),
+    )
+
+
+def _caveat(abstained: int) -> str:
+    if not abstained:
+        return ""
+    return f"{abstained} units without a verdict are left out: this is the share of the others"
+
+
+def _too_few(sides: list[Mask], rated: Mask) -> str:
+    positive, negative = (int(side.sum()) for side in sides)
+    if min(positive, negative) < MIN_CELL:
+        return (
+            f"gold-positive labels with a verdict: {positive}, gold-negative: {negative}; "
+            f"{MIN_CELL} of each are the least"
+        )
+    return "" if rated.any() else "every unit has gold: there is nothing left to correct"
+
+
+def _test(
+    verdicts: Floats,
+    weights: Floats,
+    codes: Codes,
+    masks: tuple[Mask, Mask, Mask],
+    level: float,
+) -> BinaryTest:
+    rated, positive, negative = masks
+    even = np.ones_like(weights)
+    rate = _share(verdicts, even, codes, rated, level)
+    sensitivity = _share(verdicts, weights, codes, positive, level)
+    specificity = _share(1 - verdicts, weights, codes, negative, level)
+    return BinaryTest(
+        rate.value, rate.n_effective,
+        sensitivity.value, sensitivity.n_effective,
+        specificity.value, specificity.n_effective,
+    )  # fmt: skip
+
+
+def _share(values: Floats, weights: Floats, codes: Codes, mask: Mask, level: float) -> Share:
+    share = design_share(values[mask], weights[mask], codes[mask], level=level)
+    assert share is not None, "the cells were counted before"
+    return share
+
+
+def _uninformative(test: BinaryTest, level: float) -> str:
+    primed = test.pseudo(normal_quantile(two_sided(level)))
+    _, sensitivity, specificity = primed.variances()
+    error = math.sqrt(sensitivity + specificity)
+    figures = f"sensitivity {test.sensitivity:.2f} + specificity {test.specificity:.2f} - 1"
+    if test.youden < MIN_YOUDEN:
+        return f"{figures} is {test.youden:.2f}: the judge hardly knows good from bad"
+    if primed.youden - normal_quantile(two_sided(level)) * error <= 0:
+        return f"{figures} is {test.youden:.2f}, but with so few labels not told apart from 0"
+    return ""
+
+
+class CorrectedScore(Record):
+    """A score, raw and corrected.
+
+    Attributes:
+        raw: The judge's mean, as a benchmark would print it; its interval knows of the sampling
+            only, not of the judge's errors.
+        labelled: The mean of the gold labels alone (the classical estimate).
+        ppi: The prediction-powered mean: what to print.
+        rogan_gladen: The correction by sensitivity and specificity; ``None`` unless binary.
+        lam: The weight on the judge in ``ppi``, by criterion for a rubric score.
+        graded: Units.
+        with_gold: Units that have gold labels.
+        abstained: Units on which the judge gave no verdict.
+    """
+
+    raw: Estimate
+    labelled: Estimate
+    ppi: Estimate
+    rogan_gladen: Estimate | None = None
+    lam: dict[str, float]
+    graded: int
+    with_gold: int
+    abstained: int
+
+
+def corrected_score(
+    judge: ArrayLike,
+    gold: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    inclusion: ArrayLike | None = None,
+    binary: bool = False,
+    level: float = 0.95,
+) -> CorrectedScore:
+    """One criterion's (or one score's) mean over a benchmark, raw and corrected.
+
+    The formulas are those of `ppi_mean` and `rogan_gladen`; ``raw`` and ``labelled`` are plain
+    means with clustered t intervals.
+
+    Args:
+        judge: The judge's points on every graded unit; nan where it gave no verdict.
+        gold: The clinicians' points; nan where there are none.
+        clusters: The case of each unit.
+        inclusion: The probability with which each unit was chosen for gold labels.
+        binary: The criterion is met or not (1 or 0): adds the Rogan-Gladen correction.
+        level: Nominal coverage.
+
+    >>> score = corrected_score([1, 1, 1, 1, 0, 0, 1, 0], [1, 1, 1, 0, 0, 0, None, None])
+    >>> score.raw.value, score.labelled.value, score.lam["score"] > 0
+    (0.625, 0.5, True)
+    """
+    points, labels = floats(judge, "judge"), floats(gold, "gold")
+    ppi = ppi_mean(points, labels, clusters=clusters, inclusion=inclusion, level=level)
+    labelled = ppi_mean(
+        points, labels, clusters=clusters, inclusion=inclusion, lam=0, level=level
+    ).estimate
+    correction = None
+    if binary:
+        correction = rogan_gladen(
+            points, labels, clusters=clusters, inclusion=inclusion, level=level
+        )
+    return CorrectedScore(
+        raw=raw_mean(points, clusters=clusters, level=level),
+        labelled=labelled,
+        ppi=ppi.estimate,
+        rogan_gladen=correction,
+        lam={} if ppi.lam is None else {"score": ppi.lam},
+        graded=len(points),
+        with_gold=int((~np.isnan(labels)).sum()),
+        abstained=int(np.isnan(points).sum()),
+    )
+
+
+def raw_mean(
+    judge: ArrayLike, *, clusters: ArrayLike | None = None, level: float = 0.95
+) -> Estimate:
+    """The plain mean of what the judge gave, with a clustered t interval.
+
+    Units without a verdict are left out and counted.
+
+    >>> raw_mean([1, 0, None, 1, 0]).value
+    0.5
+    """
+    points = floats(judge, "judge")
+    codes = cluster_codes(clusters, len(points))
+    known = ~np.isnan(points)
+    given = points[known]
+    result = ppi_mean(given, given, clusters=codes[known], lam=0, level=level).estimate
+    changes = {"name": "raw", "missing": int((~known).sum())}
+    if result.value is None:
+        changes["reason"] = "the judge gave no verdict on any unit"
+    else:
+        changes["reason"] = result.reason.replace("labelled ", "").replace("gold labels", "points")
+    return result.model_copy(update=changes)
+
+
+def corrected_rubric_score(
+    judge: Mapping[str, ArrayLike],
+    gold: Mapping[str, ArrayLike],
+    *,
+    weights: Mapping[str, float],
+    clusters: ArrayLike | None = None,
+    inclusion: Mapping[str, ArrayLike] | None = None,
+    level: float = 0.95,
+) -> CorrectedScore:
+    """A weighted rubric score, corrected criterion by criterion.
+
+    ``sum_k a_k mean_k`` with ``a_k`` the normalised weights and ``mean_k`` the prediction-powered
+    mean of criterion k, each with its own tuned weight on the judge. The variance is that of the
+    sum: the errors of one case are added over criteria before they are squared. Criteria may have
+    gold on different units.
+
+    Args:
+        judge: By criterion, the judge's points as shares of the maximum, one per graded unit.
+        gold: The same from clinicians; nan where there is no gold.
+        weights: By criterion, its weight in the rubric.
+        clusters: The case of each unit.
+        inclusion: By criterion, the probability with which each unit was chosen for gold labels.
+        level: Nominal coverage.
+
+    Returns:
+        The score; without a value where a criterion with weight has no gold at all.
+
+    Raises:
+        InputError: The three mappings do not name the same criteria, their vectors differ in
+            length, or a weight is negative or no number.
+
+    >>> verdicts = {"dose": [1, 1, 0, 0, 1, 1], "monitoring": [0, 0, 0, 1, 1, 0]}
+    >>> weights = {"dose": 2, "monitoring": 1}
+    >>> round(corrected_rubric_score(verdicts, verdicts, weights=weights).ppi.value, 4)
+    0.5556
+    """
+    names = _criteria(judge, gold, weights)
+    scale = sum(weights.values())
+    shares = [weights[name] / scale for name in names]
+    points, labels = _columns(judge, names, "judge"), _columns(gold, names, "gold")
+    chances = [None if inclusion is None else inclusion[name] for name in names]
+    parts, codes = _all_parts(points, labels, clusters, chances)
+    raw = raw_mean(_weighted(points, shares), clusters=codes, level=level)
+    graded, groups = len(codes), count_clusters(codes)
+    empty = [name for name, part in zip(names, parts, strict=True) if part is None]
+    known = [part for part in parts if part is not None]
+    if empty:
+        ppi = labelled = _no_gold(empty, graded, groups)
+        lams: list[float] = []
+    else:
+        lams = [part.tuned() for part in known]
+        ppi, labelled = (
+            combine(known, some, shares, name=name, tuned=tuned, n=graded, clusters=groups,
+                    level=level).estimate
+            for some, name, tuned in ((lams, "ppi", True), ([0.0] * len(names), "labelled", False))
+        )  # fmt: skip
+    return CorrectedScore(
+        raw=raw,
+        labelled=labelled.model_copy(update={"name": "labelled"}),
+        ppi=ppi,
+        lam=dict(zip(names, lams, strict=False)),
+        graded=graded,
+        with_gold=min((part.labelled for part in known), default=0) if not empty else 0,
+        abstained=raw.missing,
+    )
+
+
+def _criteria(
+    judge: Mapping[str, ArrayLike], gold: Mapping[str, ArrayLike], weights: Mapping[str, float]
+) -> list[str]:
+    if not set(judge) == set(gold) == set(weights):
+        raise InputError(
+            f"judge has criteria {sorted(judge)}, gold {sorted(gold)}, weights {sorted(weights)}"
+        )
+    if not all(0 <= weight < float("inf") for weight in weights.values()):
+        raise InputError(f"weights {dict(weights)} must not be negative, infinite or missing")
+    if not any(weights.values()):
+        raise InputError(f"weights {dict(weights)} must not all be 0")
+    return [name for name in judge if weights[name] > 0]
+
+
+def _columns(by_name: Mapping[str, ArrayLike], names: Sequence[str], of: str) -> list[Floats]:
+    first = floats(by_name[names[0]], f"{of} of {names[0]}")
+    return [floats(by_name[name], f"{of} of {name}", length=len(first)) for name in names]
+
+
+def _all_parts(
+    points: Sequence[Floats],
+    labels: Sequence[Floats],
+    clusters: ArrayLike | None,
+    inclusions: Sequence[ArrayLike | None],
+) -> tuple[list[Parts | None], Codes]:
+    parts: list[Parts | None] = []
+    for given, gold, inclusion in zip(points, labels, inclusions, strict=True):
+        part, codes = mean_parts(given, gold, clusters=clusters, inclusion=inclusion)
+        parts.append(part)
+    return parts, codes
+
+
+def _weighted(points: Sequence[Floats], shares: Sequence[float]) -> Floats:
+    return np.asarray(np.stack(points, axis=1) @ np.asarray(shares))
+
+
+def _no_gold(names: Sequence[str], graded: int, clusters: int) -> Estimate:
+    reason = f"no gold label for {', '.join(names)}"
+    return Estimate(name="ppi", value=None, n=graded, clusters=clusters, reason=reason)
