@@ -17,14 +17,16 @@ from mmrare_judge.calibration.analyses.confidence import (
     reliability_diagram,
 )
 from mmrare_judge.calibration.analyses.correction import corrected_score
-from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.report.blocks import Case, Key, Quote
-from mmrare_judge.calibration.report.findings import (
+from mmrare_judge.calibration.report.blocks import (
     BiasFindings,
+    Case,
     ConfidenceFindings,
     CriterionFindings,
     Findings,
+    Key,
+    Quote,
 )
+from mmrare_judge.calibration.report.plots import Limits
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.proportions import (

@@ -15,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 from makers import RUBRIC
 from mmrare_judge import cli
 from mmrare_judge.calibrate_cli import study_plan
-from mmrare_judge.calibration.report import html as report_html
+from mmrare_judge.calibration.report import render as report_html
 from mmrare_judge.calibration.study.file import read_study_file
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade

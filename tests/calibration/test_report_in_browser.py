@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mmrare_judge.calibration.report.files import write_reports
+from mmrare_judge.calibration.report.render import write_reports
 from report_studies import full_findings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -22,8 +22,7 @@ from mmrare_judge.calibration.report.blocks import (
     Section,
     Table,
 )
-from mmrare_judge.calibration.report.html import html_of, policy
-from mmrare_judge.calibration.report.markdown import escaped, markdown_of
+from mmrare_judge.calibration.report.render import escaped, html_of, markdown_of, policy
 from mmrare_judge.calibration.report.text import shown
 
 HOSTILE = {

@@ -11,16 +11,25 @@ from xml.etree import ElementTree as Tree
 import matplotlib as mpl
 import pytest
 
-from mmrare_judge.calibration.plots.bias import bias_plot
-from mmrare_judge.calibration.plots.bland_altman import Limits, bland_altman_plot
-from mmrare_judge.calibration.plots.confusion import confusion_plot
-from mmrare_judge.calibration.plots.corrected import CorrectedRow, corrected_plot
-from mmrare_judge.calibration.plots.epsilon import epsilon_plot
-from mmrare_judge.calibration.plots.forest import ForestRow, forest_plot
-from mmrare_judge.calibration.plots.intervals import Mark
-from mmrare_judge.calibration.plots.reliability import ReliabilityPoint, reliability_plot
-from mmrare_judge.calibration.plots.risk_coverage import Operating, risk_coverage_plot
-from mmrare_judge.calibration.plots.svg import inline
+from mmrare_judge.calibration.report.plots import (
+    Limits,
+    Mark,
+    Operating,
+    ReliabilityPoint,
+    bland_altman_plot,
+    confusion_plot,
+    inline,
+    reliability_plot,
+    risk_coverage_plot,
+)
+from mmrare_judge.calibration.report.sections import (
+    CorrectedRow,
+    ForestRow,
+    bias_plot,
+    corrected_plot,
+    epsilon_plot,
+    forest_plot,
+)
 
 HALF, LOW = Mark(0.5, 0.25, 0.75), Mark(0.125)
 

@@ -9,18 +9,21 @@ from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, E
 from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.analyses.confidence import reliability_diagram
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
-from mmrare_judge.calibration.report.agreement import confusion_figure, forest_figure
-from mmrare_judge.calibration.report.alternative import clinicians_table, epsilon_figure
-from mmrare_judge.calibration.report.bias import bias_figure
 from mmrare_judge.calibration.report.blocks import Table
-from mmrare_judge.calibration.report.confidence import (
+from mmrare_judge.calibration.report.sections import (
+    bias_figure,
+    cells,
+    clinicians_table,
+    confusion_figure,
+    corrected_figure,
+    epsilon_figure,
+    forest_figure,
     reliability_figure,
     risk_coverage_figure,
+    sample_table,
     thinned,
     threshold_sentence,
 )
-from mmrare_judge.calibration.report.corrected import corrected_figure, sample_table
-from mmrare_judge.calibration.report.estimates import cells
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 

@@ -14,7 +14,7 @@ from mmrare_judge.calibration.gold.labels import (
     level2_grades,
     scales_of,
 )
-from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmrare_judge.calibration.analyses.degenerate import peculiarities
-from mmrare_judge.calibration.report.findings import Findings
+from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 from mmrare_judge.calibration.study.options import StudyOptions

@@ -84,7 +84,7 @@ if _TYPE_CHECKING:
     from mmrare_judge.calibration.planning.parts import design_effect
     from mmrare_judge.calibration.planning.score import ScorePlan, labels_for_corrected_mean
     from mmrare_judge.calibration.planning.sheet import write_sheet
-    from mmrare_judge.calibration.report.files import write_reports
+    from mmrare_judge.calibration.report.render import write_reports
     from mmrare_judge.calibration.statistics.bootstrap import Resampling
     from mmrare_judge.calibration.statistics.coefficients import Confusion, confusion
     from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
@@ -203,7 +203,7 @@ _NAMES_BY_MODULE = {
     "planning.parts": "design_effect",
     "planning.score": "ScorePlan labels_for_corrected_mean",
     "planning.sheet": "write_sheet",
-    "report.files": "write_reports",
+    "report.render": "write_reports",
     "statistics.bootstrap": "Resampling",
     "statistics.coefficients": "Confusion confusion",
     "statistics.estimate": "Estimate Interval",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from mmrare_judge.calibration.report.findings import CriterionFindings
+from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.study.harm import MISSED
 from mmrare_judge.calibration.study.study import Study

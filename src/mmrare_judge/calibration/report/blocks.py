@@ -6,8 +6,21 @@ and that is ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+
+from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold
+from mmrare_judge.calibration.analyses.alt_test import AltTest
+from mmrare_judge.calibration.analyses.bias import GroupBias
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, NonInferiority
+from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.analyses.recalibration import Recalibration
+from mmrare_judge.calibration.report.plots import Limits
+from mmrare_judge.calibration.statistics.coefficients import Confusion
+from mmrare_judge.calibration.statistics.estimate import Estimate
+from mmrare_judge.calibration.statistics.proportions import HomogeneityTest
 
 REMARK = "remark"
 """The head of a column of remarks."""
@@ -167,3 +180,117 @@ class Report:
     verdict: tuple[str, ...]
     keys: tuple[Key, ...]
     sections: tuple[Section, ...]
+
+
+# FOLDED calibration.report.findings: What a report is about, as results: the narrow border between a study and its report.
+
+Kind = Literal["quality", "safety", "overall"]
+
+NOT_STUDIED = "this was no part of the study"
+
+
+@dataclass(frozen=True)
+class CriterionFindings:
+    """What was found about one criterion; ``None`` or empty where there is nothing to tell.
+
+    Attributes:
+        name: The criterion.
+        judge: The judge with clinicians, by the study's main statistic.
+        clinicians: Clinicians among themselves, by the same.
+        statistics: All agreement statistics by name.
+        ceiling: Judge and clinicians by every rule.
+        confusion: Which level met which.
+        homogeneity: Whether both use the levels equally often.
+        points: Mean and difference of judge and clinicians, a pair a unit.
+        limits: Mean difference and limits of agreement.
+        non_inferiority: The test against the margin given beforehand.
+        alternative: The alternative annotator test.
+        human: The clinicians' agreement among themselves, by every statistic that suits them.
+        kind: ``quality`` or ``safety``; ``overall`` for what was put together from criteria.
+        coverage: Share of the units with gold on which the judge gave a verdict.
+    """
+
+    name: str
+    judge: Estimate
+    clinicians: Estimate | None = None
+    statistics: Mapping[str, Estimate] = field(default_factory=dict)
+    ceiling: Ceiling | None = None
+    confusion: Confusion | None = None
+    homogeneity: HomogeneityTest | None = None
+    points: tuple[tuple[float, float], ...] = ()
+    limits: Limits | None = None
+    non_inferiority: NonInferiority | None = None
+    alternative: AltTest | None = None
+    human: Mapping[str, Estimate] = field(default_factory=dict)
+    kind: Kind = "quality"
+    coverage: float | None = None
+
+
+@dataclass(frozen=True)
+class ConfidenceFindings:
+    """What was found about the judge's confidence; ``missing`` says why there is nothing."""
+
+    bins: tuple[ReliabilityBin, ...] = ()
+    brier: BrierScore | None = None
+    scores: tuple[tuple[str, Estimate], ...] = ()
+    curve: RiskCoverage = field(default_factory=RiskCoverage)
+    threshold: Threshold | None = None
+    recalibration: Recalibration | None = None
+    missing: str = NOT_STUDIED
+
+
+@dataclass(frozen=True)
+class BiasFindings:
+    """One family of comparisons: groups of one kind, or slopes."""
+
+    title: str
+    caption: str
+    groups: tuple[GroupBias, ...] = ()
+    missing: str = NOT_STUDIED
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a report tells.
+
+    Attributes:
+        title: Its title.
+        facts: What the study is about.
+        tone: Whether the verdict speaks for the judge.
+        verdict: The verdict in plain sentences.
+        keys: A few numbers at a glance.
+        statistic: Name of the main statistic.
+        criteria: By criterion.
+        no_ceiling: Why there is no human ceiling, where there is none.
+        remarks: What is peculiar about this judge, in sentences.
+        bias: Families of comparisons.
+        confidence: The judge's confidence.
+        corrected: Scores by what they are scores of.
+        not_corrected: Why there are none.
+        harm: Missed harm and false alarms, by criterion.
+        others: More estimates by name, such as test-retest.
+        cases: Where judge and clinicians disagree most.
+        no_cases: Why there are none.
+        design: How the study was made.
+        caveats: What to beware of.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tone: Tone
+    verdict: tuple[str, ...]
+    statistic: str
+    criteria: tuple[CriterionFindings, ...]
+    keys: tuple[Key, ...] = ()
+    no_ceiling: str = ""
+    remarks: tuple[str, ...] = ()
+    bias: tuple[BiasFindings, ...] = ()
+    confidence: ConfidenceFindings = field(default_factory=ConfidenceFindings)
+    corrected: Mapping[str, CorrectedScore] = field(default_factory=dict)
+    not_corrected: str = NOT_STUDIED
+    harm: tuple[tuple[tuple[str, str], Estimate], ...] = ()
+    others: tuple[tuple[str, Estimate], ...] = ()
+    cases: tuple[Case, ...] = ()
+    no_cases: str = "judge and clinicians never disagree"
+    design: tuple[tuple[str, str], ...] = ()
+    caveats: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from mmrare_judge.calibration.analyses.bias import (
     subgroup_bias,
     verbosity_slope,
 )
-from mmrare_judge.calibration.report.findings import BiasFindings
+from mmrare_judge.calibration.report.blocks import BiasFindings
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.study.sources import Sources

@@ -14,7 +14,7 @@ from mmrare_judge.calibration.analyses.confidence import (
     reliability_diagram,
 )
 from mmrare_judge.calibration.analyses.recalibration import recalibrate
-from mmrare_judge.calibration.report.findings import ConfidenceFindings
+from mmrare_judge.calibration.report.blocks import ConfidenceFindings
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.table import Table
 

@@ -15,8 +15,8 @@ from mmrare_judge.calibration.analyses.ceiling import (
     human_ceiling,
     non_inferiority,
 )
-from mmrare_judge.calibration.plots.bland_altman import Limits
-from mmrare_judge.calibration.report.findings import CriterionFindings, Kind
+from mmrare_judge.calibration.report.blocks import CriterionFindings, Kind
+from mmrare_judge.calibration.report.plots import Limits
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity

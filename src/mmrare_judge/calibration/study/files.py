@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from mmrare_judge.calibration.certify import certify
-from mmrare_judge.calibration.report.files import write_reports
+from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.study.study import Study
 from mmrare_judge.certificate import FILE, Certificate
 from mmrare_judge.errors import InputError, OutputError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mmrare_judge.calibration.report.blocks import Key
-from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
+from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings, Key
 from mmrare_judge.calibration.report.text import ends, number, percent
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.harm import MISSED

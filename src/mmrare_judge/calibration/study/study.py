@@ -12,7 +12,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.degenerate import peculiarities, quote_peculiarities
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
-from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
+from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.bias import bias_findings
 from mmrare_judge.calibration.study.cases import worst_cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mmrare_judge.calibration.report.findings import CriterionFindings, Findings
+from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.text import percent
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS
 from mmrare_judge.calibration.study.harm import MISSED

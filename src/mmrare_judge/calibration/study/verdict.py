@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
-from mmrare_judge.calibration.report.blocks import Tone
-from mmrare_judge.calibration.report.findings import Findings
+from mmrare_judge.calibration.report.blocks import Findings, Tone
 from mmrare_judge.calibration.report.text import number, percent, signed, with_ends
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic

@@ -1,23 +1,106 @@
-"""A report as Markdown: the same sentences, tables and quotes; the plots as their numbers."""
+"""A report as one HTML file that needs nothing else; the one door to Jinja."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib import resources
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmrare_judge.calibration.report.blocks import (
     Block,
     Bullets,
     Case,
     Figure,
+    Findings,
     Gallery,
     Paragraph,
     Report,
     Section,
     Table,
 )
+from mmrare_judge.calibration.report.sections import report_of
 from mmrare_judge.calibration.report.text import shown
+from mmrare_judge.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def html_of(report: Report) -> str:
+    """The report as a page: one file, no script, no address outside itself.
+
+    All text is escaped by Jinja, and the page's content policy forbids scripts, frames, images and
+    every style but the page's own, so that text that slipped through could do nothing.
+
+    Raises:
+        MissingExtraError: Jinja is not installed.
+
+    >>> empty = Report("<i>", facts=(), tone="open", verdict=("None.",), keys=(), sections=())
+    >>> "<h1>&lt;i&gt;</h1>" in html_of(empty)
+    True
+    """
+    style = _read("report.css")
+    page = _environment().get_template("report.html.j2")
+    return page.render(report=visible(report), style=style, policy=policy(style)) + "\n"
+
+
+def policy(style: str) -> str:
+    """The content policy of a page whose only style is this one.
+
+    >>> policy("").split("; ")[1]
+    "style-src 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style_only = f"default-src 'none'; style-src 'sha256-{digest}'"
+    return f"{style_only}; base-uri 'none'; form-action 'none'"
+
+
+def visible(value: Any) -> Any:
+    r"""The value with all its texts `shown`, but for the drawings.
+
+    >>> visible(("a\x00", 1))
+    ('a[U+0000]', 1)
+    """
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, tuple):
+        return tuple(visible(part) for part in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    kept = {"svg"} if isinstance(value, Figure) else set()
+    texts = {f.name: getattr(value, f.name) for f in fields(value)}
+    return type(value)(**{k: v if k in kept else visible(v) for k, v in texts.items()})
+
+
+@cache
+def _read(name: str) -> str:
+    folder = resources.files("mmrare_judge.calibration.report").joinpath("templates")
+    return folder.joinpath(name).read_text("utf-8").replace("\r\n", "\n")
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtraError("jinja2", "calibration") from error
+    return Environment(
+        autoescape=True,
+        loader=FunctionLoader(_read),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+# FOLDED calibration.report.markdown: A report as Markdown: the same sentences, tables and quotes; the plots as their numbers.
 
 _MARKS = re.compile(r"[\\`*_\[\]|~$]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
@@ -128,3 +211,45 @@ def _facts(facts: Sequence[tuple[str, str]]) -> str:
 
 def _key(title: str, value: str, note: str) -> str:
     return f"{inline(title)}: {inline(value)} ({inline(note)})"
+
+
+# FOLDED calibration.report.files: The report of a calibration study: one HTML file, and the same as Markdown.
+
+HTML, MARKDOWN = "report.html", "report.md"
+
+
+def html_report(findings: Findings) -> str:
+    """The report as one HTML page that needs nothing else.
+
+    The same findings give the same page, byte for byte.
+
+    Raises:
+        MissingExtraError: matplotlib or Jinja is not installed.
+    """
+    return html_of(report_of(findings))
+
+
+def markdown_report(findings: Findings) -> str:
+    """The report as Markdown: the words and tables of the page, without its plots.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return markdown_of(report_of(findings))
+
+
+def write_reports(findings: Findings, folder: Path) -> tuple[Path, ...]:
+    """Write ``report.html`` and ``report.md`` into a folder, which is made if need be.
+
+    Returns:
+        The two files.
+
+    Raises:
+        MissingExtraError: matplotlib or Jinja is not installed.
+    """
+    report = report_of(findings)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {folder / HTML: html_of(report), folder / MARKDOWN: markdown_of(report)}
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return tuple(texts)
