@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from makers import make_item
-from mmrare_judge.calibration.certify import certify
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.files import why_uncertified
-from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.calibration.study.write import certify, why_uncertified
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.data.predictions import Prediction

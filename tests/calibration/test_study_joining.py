@@ -16,7 +16,7 @@ from mmrare_judge.calibration.gold.labels import (
 )
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade

@@ -11,10 +11,9 @@ from mmrare_judge.calibration.analyses.degenerate import peculiarities
 from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
-from mmrare_judge.calibration.study.options import StudyOptions
+from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.calibration.study.terms import Terms, lacking
-from mmrare_judge.calibration.study.verdict import Decision, decision
+from mmrare_judge.calibration.study.verdict import Decision, Terms, decision, lacking
 from mmrare_judge.records import Signature
 from study_makers import SMALL, World, gold_of, graded, signature
 

@@ -58,7 +58,6 @@ if _TYPE_CHECKING:
         Recalibrator,
         recalibrate,
     )
-    from mmrare_judge.calibration.certify import certify
     from mmrare_judge.calibration.gold.consensus import (
         Consensus,
         DawidSkene,
@@ -97,9 +96,9 @@ if _TYPE_CHECKING:
     from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
     from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, estimates
     from mmrare_judge.calibration.study.file import StudyFile, read_study_file
-    from mmrare_judge.calibration.study.files import write_study
-    from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
+    from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
     from mmrare_judge.calibration.study.study import Study, calibrate
+    from mmrare_judge.calibration.study.write import certify, write_study
 
 __all__ = [
     "STATISTICS",
@@ -192,7 +191,6 @@ _NAMES_BY_MODULE = {
     "analyses.confidence": "BrierScore brier_score expected_calibration_error log_loss reliability_diagram",
     "analyses.correction": "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen",
     "analyses.recalibration": "Recalibration Recalibrator recalibrate",
-    "certify": "certify",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
     "gold.reading": "GoldColumns read_gold",
@@ -211,9 +209,9 @@ _NAMES_BY_MODULE = {
     "statistics.ratings": "Ratings Scale",
     "statistics.table": "STATISTICS Statistic estimate estimates",
     "study.file": "StudyFile read_study_file",
-    "study.files": "write_study",
-    "study.options": "GoldSource StudyOptions",
+    "study.inputs": "GoldSource StudyOptions",
     "study.study": "Study calibrate",
+    "study.write": "certify write_study",
 }
 _HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
 _lazy_names.find_when_asked(__name__, _HOMES)

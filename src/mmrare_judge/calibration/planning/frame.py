@@ -10,7 +10,7 @@ import numpy as np
 
 from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.statistics.estimate import Floats
-from mmrare_judge.calibration.study.grades import grades_of_judge
+from mmrare_judge.calibration.study.inputs import grades_of_judge
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.rubric.model import Rubric

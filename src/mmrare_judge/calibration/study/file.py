@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from mmrare_judge.backends.base import judge_spec
 from mmrare_judge.calibration.gold.labels import Gold, scales_of
 from mmrare_judge.calibration.gold.reading import LONG, GoldColumns, read_gold
-from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
+from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, shortened
 from mmrare_judge.rubric.model import Rubric

@@ -14,29 +14,35 @@ from mmrare_judge.calibration.analyses.degenerate import peculiarities, quote_pe
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
-from mmrare_judge.calibration.study.bias import bias_findings
-from mmrare_judge.calibration.study.cases import worst_cases
-from mmrare_judge.calibration.study.confidence import confidence_findings
-from mmrare_judge.calibration.study.criteria import (
-    criterion_findings,
-    pooled_findings,
-    score_findings,
-)
-from mmrare_judge.calibration.study.design import caveats, design, facts
-from mmrare_judge.calibration.study.grades import grades_of_judge
-from mmrare_judge.calibration.study.harm import harm_findings
-from mmrare_judge.calibration.study.keys import keys
-from mmrare_judge.calibration.study.options import StudyOptions
-from mmrare_judge.calibration.study.others import other_findings
-from mmrare_judge.calibration.study.scores import (
+from mmrare_judge.calibration.study.findings import (
+    bias_findings,
+    confidence_findings,
     corrected_criteria,
     corrected_systems,
+    criterion_findings,
+    harm_findings,
+    other_findings,
+    pooled_findings,
+    score_findings,
     score_ratings,
 )
-from mmrare_judge.calibration.study.sources import Sources, texts_of
-from mmrare_judge.calibration.study.table import Table, tables_of
-from mmrare_judge.calibration.study.terms import terms_of
-from mmrare_judge.calibration.study.verdict import decision
+from mmrare_judge.calibration.study.inputs import (
+    Sources,
+    StudyOptions,
+    Table,
+    grades_of_judge,
+    tables_of,
+    texts_of,
+)
+from mmrare_judge.calibration.study.verdict import (
+    caveats,
+    decision,
+    design,
+    facts,
+    keys,
+    terms_of,
+    worst_cases,
+)
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
@@ -78,7 +84,7 @@ class Study(Record):
 
     def write(self, folder: str | Path) -> tuple[Path, ...]:
         """Write ``study.json``, the reports and the certificate; see `write_study`."""
-        from mmrare_judge.calibration.study.files import write_study
+        from mmrare_judge.calibration.study.write import write_study
 
         return write_study(self, Path(folder))
 

@@ -1,0 +1,490 @@
+"""What a study is made from, and whether its parts fit together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from mmrare_judge.calibration.analyses.alt_test import Scoring
+from mmrare_judge.calibration.gold.consensus import Consensus, Rule, consensus
+from mmrare_judge.calibration.gold.labels import Gold, labels_of
+from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
+from mmrare_judge.calibration.statistics.table import STATISTICS
+from mmrare_judge.data.items import Item
+from mmrare_judge.data.predictions import Prediction
+from mmrare_judge.errors import InputError, RubricError
+from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.records import Record, Signature, Signatures, today
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import Criterion, Rubric
+
+# FOLDED calibration.study.grades: The grades of one judge, chosen and checked for a calibration study.
+
+Place = tuple[str, str]
+"""Item and system: one prediction."""
+
+
+@dataclass(frozen=True)
+class JudgeGrades:
+    """One judge's grades, and those of the judges beside it.
+
+    Attributes:
+        judge: The judge's name.
+        rubric: The rubric that all grades were made by.
+        first: By prediction, the grade of the first sample: what is studied.
+        repeats: By prediction, the grades of all samples.
+        others: By further judge and prediction, the grade of the first sample.
+    """
+
+    judge: str
+    rubric: Rubric
+    first: Mapping[Place, Grade]
+    repeats: Mapping[Place, tuple[Grade, ...]]
+    others: Mapping[str, Mapping[Place, Grade]]
+
+    @cached_property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The distinct signatures of grades in which the judge was asked; there should be one."""
+        found = Signatures()
+        for grade in self.first.values():
+            if grade.asked:
+                found.add(grade.signature)
+        return tuple(found)
+
+    @cached_property
+    def unscored(self) -> Mapping[str, int]:
+        """Grades in which the judge could not be asked, by kind."""
+        kinds = (g.unscored.kind for g in self.first.values() if g.unscored is not None)
+        return dict(Counter(kinds))
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems that were graded, sorted."""
+        return tuple(sorted({system for _, system in self.first}))
+
+
+def grades_of_judge(
+    grades: Iterable[Grade], *, judge: str | None = None, rubric: Rubric | None = None
+) -> JudgeGrades:
+    """Sort grades by judge, and check that one rubric made them all.
+
+    Args:
+        grades: The grades, of one judge or several.
+        judge: The judge to study; may be left out where there is one only.
+        rubric: The rubric they were made by; may be left out for a built-in one.
+
+    Raises:
+        InputError: There is no grade, several judges of whom none is named, or one prediction was
+            graded twice under one sample.
+        RubricError: The rubric is not the one that the grades were made by.
+    """
+    by_judge: dict[str, dict[Place, dict[int, Grade]]] = {}
+    for grade in _by(rubric, grades):
+        places = by_judge.setdefault(grade.signature.judge, {})
+        samples = places.setdefault((grade.item_id, grade.system), {})
+        if grade.sample in samples:
+            raise InputError(
+                f"item {grade.item_id!r}, system {grade.system!r}, sample {grade.sample} was "
+                f"graded twice by {grade.signature.judge}",
+                remedy="Take the grades of one run; `mmrare-judge grade` keeps one line a grade",
+            )
+        samples[grade.sample] = grade
+    chosen = _chosen(by_judge, judge)
+    mine = by_judge.pop(chosen)
+    first = {place: samples[min(samples)] for place, samples in mine.items()}
+    found = _rubric_of(first.values(), rubric)
+    return JudgeGrades(
+        judge=chosen,
+        rubric=found,
+        first=first,
+        repeats={place: tuple(samples.values()) for place, samples in mine.items()},
+        others={name: theirs for name, given in by_judge.items()
+                if (theirs := _first_by(found, given))},
+    )  # fmt: skip
+
+
+def _first_by(rubric: Rubric, given: Mapping[Place, Mapping[int, Grade]]) -> dict[Place, Grade]:
+    """The grades of the first sample, of those made by this rubric."""
+    first = {place: samples[min(samples)] for place, samples in given.items()}
+    return {
+        place: grade for place, grade in first.items()
+        if grade.signature.rubric_hash == rubric.hash
+    }  # fmt: skip
+
+
+def _by(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:
+    """The grades made by a rubric; all of them where none is named, or none was made by it."""
+    given = list(grades)
+    mine = [grade for grade in given if rubric and grade.signature.rubric_hash == rubric.hash]
+    return mine or given
+
+
+def _chosen(by_judge: Mapping[str, object], judge: str | None) -> str:
+    known = ", ".join(by_judge)
+    if not by_judge:
+        raise InputError("no grades", remedy="Grade first: `mmrare-judge grade`")
+    if judge is None and len(by_judge) > 1:
+        raise InputError("the grades are those of several judges", remedy=f"Name one of: {known}")
+    if judge is not None and judge not in by_judge:
+        raise InputError(f"no grade by judge {judge!r}", remedy=f"There are grades by: {known}")
+    return next(iter(by_judge)) if judge is None else judge
+
+
+def _rubric_of(grades: Iterable[Grade], rubric: Rubric | None) -> Rubric:
+    made_by = {grade.signature.rubric_hash: grade.signature for grade in grades}
+    if len(made_by) > 1:
+        names = ", ".join(f"{one.rubric} {one.rubric_version}" for one in made_by.values())
+        raise InputError(
+            f"the grades were made by several rubrics: {names}",
+            remedy="Study one track and one rubric at a time",
+        )
+    (wanted, signature), *_ = made_by.items()
+    found = load_rubric(signature.rubric) if rubric is None else rubric
+    if found.hash != wanted:
+        raise RubricError(
+            f"the grades were made by {signature.rubric} {signature.rubric_version} ({wanted}), "
+            f"and this is {found.id} {found.version} ({found.hash})",
+            remedy="Give the rubric file they were graded by, or grade anew",
+        )
+    return found
+
+
+# FOLDED calibration.study.options: What is decided before a calibration study looks at a label: `StudyOptions`.
+
+
+class GoldSource(Record):
+    """What is known of the gold labels beside the labels themselves.
+
+    Attributes:
+        name: What they are called.
+        source: Where they come from.
+        licence: On which terms.
+    """
+
+    name: str = "gold labels"
+    source: str = "not stated"
+    licence: str = "not stated"
+
+
+class StudyOptions(Record):
+    """The choices of a calibration study; the margin belongs here, before the labels are seen.
+
+    Attributes:
+        title: The report's title; made from judge and rubric if left out.
+        judge: Which judge is studied, where the grades are those of several.
+        statistic: The main statistic, by which judge and clinicians are compared.
+        score_statistic: The same for whole rubric scores, which are numbers.
+        margin: By how much the judge may agree worse with clinicians than they do with each other,
+            in units of ``statistic``; without it nothing is tested, and the verdict stays open.
+        max_missed_harm: The greatest share of confirmed violations that may pass, 0 to 1. Without
+            it a rubric with safety criteria gets no good verdict.
+        min_coverage: The least share of units with a verdict that a good verdict needs, on every
+            criterion.
+        consensus: How clinicians' labels are taken together.
+        adjudicator: A rater who settles ties and counts in nothing else.
+        scoring: How the alternative annotator test measures nearness.
+        min_units: The least number of units a clinician needs in that test.
+        max_risk: The share of wrong verdicts that a confidence threshold must guarantee.
+        family: Systems of the judge's own family, for the same-family preference.
+        subgroups: Metadata fields of the items by which bias is looked at.
+        resampling: How intervals are made.
+        cases: How many disagreements the report tells in full.
+        gold: Name, source and licence of the gold labels.
+        dated: The date of the study.
+    """
+
+    title: str = ""
+    judge: str | None = None
+    statistic: str = "cohen_kappa"
+    score_statistic: Literal["icc_2_1", "icc_3_1", "spearman", "kendall_tau_b", "mae"] = "icc_2_1"
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_missed_harm: float | None = Field(default=None, gt=0, lt=1)
+    min_coverage: float = Field(default=0.9, ge=0, le=1)
+    consensus: Rule = "majority"
+    adjudicator: str | None = None
+    scoring: Scoring = "accuracy"
+    min_units: int = Field(default=30, ge=2)
+    max_risk: float = Field(default=0.1, gt=0, lt=1)
+    family: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    resampling: Resampling = RESAMPLING
+    cases: int = Field(default=10, ge=0)
+    gold: GoldSource = GoldSource()
+    dated: date = Field(default_factory=today)
+
+    @field_validator("statistic")
+    @classmethod
+    def _comparable(cls, name: str) -> str:
+        known = [row.name for row in STATISTICS.values() if row.higher_is_better is not None]
+        if name not in known:
+            raise ValueError(f"{name!r} cannot compare judge and clinicians; {', '.join(known)} do")
+        return name
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a study is made from.
+
+    Attributes:
+        grades: The judge's grades.
+        gold: The clinicians' labels.
+        options: What was decided beforehand.
+        items: Items by id, for subgroups and reports; may be empty.
+        texts: Predictions by item and system, for lengths and reports; may be empty.
+    """
+
+    grades: JudgeGrades
+    gold: Gold
+    options: StudyOptions
+    items: Mapping[str, Item] = field(default_factory=dict)
+    texts: Mapping[Place, str] = field(default_factory=dict)
+
+    @cached_property
+    def clusters(self) -> Mapping[str, str]:
+        """The case of each item that has gold; an item without is a case of its own."""
+        return {label.item: label.cluster for label in self.gold.labels}
+
+    @cached_property
+    def raters(self) -> tuple[str, ...]:
+        """The clinicians, without the adjudicator."""
+        return tuple(rater for rater in self.gold.raters if rater != self.options.adjudicator)
+
+
+def texts_of(predictions: Iterable[Prediction]) -> dict[Place, str]:
+    """Predictions by item and system."""
+    return {(one.item_id, one.system): one.text for one in predictions}
+
+
+def labelled_criteria(sources: Sources) -> set[str]:
+    """The criteria on which a clinician labelled a graded prediction."""
+    scales, graded = sources.gold.scales, sources.grades.first.keys()
+    return {
+        one.criterion
+        for one in sources.gold.labels
+        if (one.item, one.system) in graded
+        and one.rater in sources.raters
+        and not np.isnan(scales[one.criterion].read(one.label))
+    }
+
+
+def check_cases(gold: Gold) -> None:
+    """Check that all labels of an item name the same case.
+
+    Raises:
+        InputError: They do not.
+    """
+    cases: dict[str, str] = {}
+    for label in gold.labels:
+        if cases.setdefault(label.item, label.cluster) != label.cluster:
+            raise InputError(
+                f"item {label.item!r} is in two cases, {cases[label.item]!r} and {label.cluster!r}",
+                remedy="Give an item one case on all its rows",
+                row=label.row,
+                field="cluster",
+            )
+
+
+def check_adjudicator(sources: Sources) -> None:
+    """Check that the adjudicator is among the raters, and not alone.
+
+    Raises:
+        InputError: They are not, or there is nobody else.
+    """
+    name, raters = sources.options.adjudicator, sources.gold.raters
+    if name is not None and name not in raters:
+        remedy = f"Raters are: {', '.join(raters)}"
+        raise InputError(f"no rater {name!r} to adjudicate", remedy=remedy)
+    if not sources.raters:
+        raise InputError("an adjudicator alone is no panel", remedy="Name no adjudicator")
+
+
+# FOLDED calibration.study.table: Grades, gold labels and what is known of items joined into one table a criterion.
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One criterion over all graded predictions, gold or not.
+
+    Attributes:
+        criterion: The criterion.
+        places: Item and system of each row.
+        clusters: The case of each row.
+        scored: The points that a benchmark counts, as a share of the best level's, 0 to 1; NaN
+            without a verdict. A blank prediction has 0 by rule.
+        judge: Those that the judge gave itself: NaN for a blank prediction, which it never saw.
+        gold: The clinicians', taken together; NaN without gold.
+        judge_codes: The judge's level as an index; -1 without a verdict of its own.
+        gold_codes: The clinicians'; -1 without one.
+        confidence: The judge's confidence; NaN where none was stated.
+        inclusion: With which probability each row was chosen for gold; ``None`` if alike for all.
+        ratings: The judge first, and every clinician, on the units that have gold.
+        together: The clinicians taken together, on the same units.
+        cases: The case of each of those units.
+    """
+
+    criterion: Criterion
+    places: tuple[Place, ...]
+    clusters: tuple[str, ...]
+    scored: Floats
+    judge: Floats
+    gold: Floats
+    judge_codes: Ints
+    gold_codes: Ints
+    confidence: Floats
+    inclusion: Floats | None
+    ratings: Ratings
+    together: Consensus
+    cases: tuple[str, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The system of each row."""
+        return tuple(system for _, system in self.places)
+
+    @property
+    def with_gold(self) -> int:
+        """How many rows have gold."""
+        return int((~np.isnan(self.gold)).sum())
+
+    @cached_property
+    def decided(self) -> Floats:
+        """The points of the level that clinicians decided on, as a share; NaN where there is none.
+
+        Unlike ``gold`` it has no soft labels: a tie, or a probability, is no level.
+        """
+        shares = np.asarray(self.ratings.scale.points) / float(self.criterion.max_points)
+        return np.where(self.gold_codes >= 0, shares[self.gold_codes], np.nan)
+
+    @property
+    def asked(self) -> Bools:
+        """Where the judge was asked: everywhere but at blank predictions, scored 0 by rule."""
+        return np.asarray(np.isnan(self.scored) | ~np.isnan(self.judge))
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the units with gold on which the judge was asked that have a verdict."""
+        wanted = ~np.isnan(self.gold) & self.asked
+        return float((~np.isnan(self.judge[wanted])).mean()) if wanted.any() else None
+
+    @cached_property
+    def pair(self) -> Ratings:
+        """The judge and the clinicians taken together, as two raters."""
+        judge = self.ratings.only(self.ratings.raters[0])
+        codes = np.column_stack([judge.codes, self.together.codes])
+        points = np.asarray(self.ratings.scale.points)
+        second = np.where(self.together.codes >= 0, points[self.together.codes], np.nan)
+        numbers = np.column_stack([judge.numbers, second])
+        names = (self.ratings.raters[0], "clinicians")
+        return Ratings(
+            codes, numbers, self.ratings.scale, names, self.ratings.clusters, self.ratings.weights
+        )
+
+
+def tables_of(sources: Sources) -> tuple[Table, ...]:
+    """A table for every criterion of the rubric of which a graded prediction has gold.
+
+    Raises:
+        InputError: No gold label belongs to a grade, an item is in two cases, or the adjudicator
+            labelled nothing.
+    """
+    check_cases(sources.gold)
+    check_adjudicator(sources)
+    units = {unit[:2] for unit in sources.gold.units}
+    if not units & sources.grades.first.keys():
+        raise InputError(
+            "no gold label belongs to a graded prediction; gold has items such as "
+            f"{_named(units)}, grades have {_named(sources.grades.first)}",
+            remedy="Compare the ids of items and the names of systems",
+        )
+    labelled = labelled_criteria(sources)
+    if not labelled:
+        raise InputError(
+            "no graded prediction has a clinician's label: all their cells are empty",
+            remedy="Look at the column of the labels",
+        )
+    criteria = [one for one in sources.grades.rubric.criteria if one.id in labelled]
+    return tuple(_table(sources, criterion) for criterion in criteria)
+
+
+def _table(sources: Sources, criterion: Criterion) -> Table:
+    grades, gold = sources.grades, sources.gold.about(criterion=criterion.id)
+    ratings = _ratings(grades, gold)
+    clinicians = ratings.only(*ratings.raters[1:])
+    together = _together(clinicians, sources.options)
+    places = tuple(grades.first)
+    given = [grades.first[place] for place in places]
+    verdicts = [grade.verdict(criterion.id) for grade in given]
+    asked = np.array([not grade.empty for grade in given])
+    row_of = {unit[:2]: row for row, unit in enumerate(gold.units)}
+    rows = np.array([row_of.get(place, -1) for place in places])
+    best = float(criterion.max_points)
+    scored = np.array([_points(verdict) / best for verdict in verdicts])
+    levels = {label: code for code, label in enumerate(ratings.scale.categories)}
+    codes = np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64)
+    return Table(
+        criterion=criterion,
+        places=places,
+        clusters=tuple(sources.clusters.get(item, item) for item, _ in places),
+        scored=scored,
+        judge=np.where(asked, scored, np.nan),
+        gold=_taken(together.points / best, rows, np.nan),
+        judge_codes=np.where(asked, codes, -1),
+        gold_codes=_taken(together.codes, rows, -1).astype(np.int64),
+        confidence=np.array([_confidence(verdict) for verdict in verdicts]),
+        inclusion=_inclusion(gold, places, criterion.id),
+        ratings=ratings.only(*(r for r in ratings.raters if r != sources.options.adjudicator)),
+        together=together,
+        cases=tuple(sources.clusters[item] for item, *_ in gold.units),
+    )
+
+
+def _ratings(grades: JudgeGrades, gold: Gold) -> Ratings:
+    """The judge first, and everyone who labelled; of blank predictions the judge said nothing."""
+    weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
+    blank = {place for place, grade in grades.first.items() if grade.empty}
+    labels = {
+        unit: None if unit[:2] in blank else level
+        for unit, level in labels_of(grades.first.values()).items()
+    }
+    joined = gold.with_rater(grades.judge, labels).ratings(weights=weights)
+    return joined.only(grades.judge, *(r for r in joined.raters if r != grades.judge))
+
+
+def _together(clinicians: Ratings, options: StudyOptions) -> Consensus:
+    """The clinicians taken together; an adjudicator is asked where they labelled the criterion."""
+    known = options.adjudicator in clinicians.raters
+    return consensus(
+        clinicians, rule=options.consensus, adjudicator=options.adjudicator if known else None
+    )
+
+
+def _inclusion(gold: Gold, places: Sequence[Place], criterion: str) -> Floats | None:
+    if not gold.inclusion:
+        return None
+    return np.array([gold.inclusion.get((*place, criterion), np.nan) for place in places])
+
+
+def _points(verdict: Verdict) -> float:
+    return float("nan") if verdict.points is None else verdict.points
+
+
+def _confidence(verdict: Verdict) -> float:
+    stated = verdict.status == "judged" and verdict.confidence is not None
+    return float(verdict.confidence or 0.0) if stated else float("nan")
+
+
+def _taken(values: Floats | Ints, rows: Ints, missing: float) -> Floats:
+    return np.where(rows >= 0, np.asarray(values, dtype=np.float64)[rows], missing)
+
+
+def _named(places: Iterable[tuple[str, ...]]) -> str:
+    return ", ".join(repr(" / ".join(filter(None, place))) for place in sorted(places)[:2])
