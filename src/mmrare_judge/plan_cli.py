@@ -11,8 +11,8 @@ import typer  # noqa: TID251  the command is written in the command line's own t
 from mmrare_judge.errors import InputError
 
 if TYPE_CHECKING:
-    from mmrare_judge.calibration.planning import design as label_design
-    from mmrare_judge.calibration.planning.parts import Plan
+    from mmrare_judge.calibration.planning import sample as label_design
+    from mmrare_judge.calibration.planning.sizes import Plan
 
 plan_app = typer.Typer(
     no_args_is_help=True, help="How many labels a calibration study needs, and which ones."
@@ -126,9 +126,12 @@ def next_command(
     ] = None,
 ) -> None:
     """Draw what to label next, and write a sheet that shows nothing of the judge."""
-    from mmrare_judge.calibration.planning.draw import label_next
-    from mmrare_judge.calibration.planning.frame import candidates_of
-    from mmrare_judge.calibration.planning.sheet import labelled_units, write_sheet
+    from mmrare_judge.calibration.planning.sample import (
+        candidates_of,
+        label_next,
+        labelled_units,
+        write_sheet,
+    )
     from mmrare_judge.rubric.load import load_rubric
     from mmrare_judge.run.folder import iter_grades
 
@@ -159,7 +162,7 @@ def join_command(
     out: Annotated[Path, typer.Option(help="The gold file to write: a new CSV file.")],
 ) -> None:
     """Join labelled sheets with the probabilities in their key, into one gold file."""
-    from mmrare_judge.calibration.planning.sheet import join_labels
+    from mmrare_judge.calibration.planning.sample import join_labels
 
     typer.echo(f"{join_labels(sheets, key, out)} labels written to {out}")
 

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from mmrare_judge.calibration.analyses.correction import ppi_mean
 from mmrare_judge.calibration.gold.labels import Unit
-from mmrare_judge.calibration.planning.allocation import allocate
-from mmrare_judge.calibration.planning.design import By, label_design
-from mmrare_judge.calibration.planning.draw import drawn, label_next
-from mmrare_judge.calibration.planning.frame import Candidate
+from mmrare_judge.calibration.planning.sample import (
+    By,
+    Candidate,
+    allocate,
+    drawn,
+    label_design,
+    label_next,
+)
 from mmrare_judge.errors import InputError
 
 WHOLES: tuple[By, ...] = ("unit", "prediction", "case")

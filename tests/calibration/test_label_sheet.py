@@ -12,9 +12,14 @@ from typer.testing import CliRunner  # noqa: TID251  to run the command line in 
 
 from mmrare_judge.calibration.gold.labels import scales_of
 from mmrare_judge.calibration.gold.reading import read_gold
-from mmrare_judge.calibration.planning.draw import LabelSample, label_next
-from mmrare_judge.calibration.planning.frame import candidates_of
-from mmrare_judge.calibration.planning.sheet import join_labels, labelled_units, write_sheet
+from mmrare_judge.calibration.planning.sample import (
+    LabelSample,
+    candidates_of,
+    join_labels,
+    label_next,
+    labelled_units,
+    write_sheet,
+)
 from mmrare_judge.calibration.statistics.proportions import missed_harm
 from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Verdict

@@ -16,11 +16,7 @@ from mmrare_judge.calibration import (
     labels_for_missed_harm,
 )
 from mmrare_judge.calibration.analyses.correction import ppi_mean
-from mmrare_judge.calibration.planning.kappa_variance import (
-    binary_table,
-    kappa_variance,
-    table_variance,
-)
+from mmrare_judge.calibration.planning.sizes import binary_table, kappa_variance, table_variance
 from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.calibration.statistics.table import estimate
 from mmrare_judge.errors import ConfigError, InputError

@@ -76,13 +76,16 @@ if _TYPE_CHECKING:
         scales_of,
     )
     from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
-    from mmrare_judge.calibration.planning.draw import label_next
-    from mmrare_judge.calibration.planning.frame import candidates_of
-    from mmrare_judge.calibration.planning.harm import HarmPlan, labels_for_missed_harm
-    from mmrare_judge.calibration.planning.kappa import KappaPlan, labels_for_kappa
-    from mmrare_judge.calibration.planning.parts import design_effect
-    from mmrare_judge.calibration.planning.score import ScorePlan, labels_for_corrected_mean
-    from mmrare_judge.calibration.planning.sheet import write_sheet
+    from mmrare_judge.calibration.planning.sample import candidates_of, label_next, write_sheet
+    from mmrare_judge.calibration.planning.sizes import (
+        HarmPlan,
+        KappaPlan,
+        ScorePlan,
+        design_effect,
+        labels_for_corrected_mean,
+        labels_for_kappa,
+        labels_for_missed_harm,
+    )
     from mmrare_judge.calibration.report.render import write_reports
     from mmrare_judge.calibration.statistics.bootstrap import Resampling
     from mmrare_judge.calibration.statistics.coefficients import Confusion, confusion
@@ -194,13 +197,8 @@ _NAMES_BY_MODULE = {
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
     "gold.reading": "GoldColumns read_gold",
-    "planning.draw": "label_next",
-    "planning.frame": "candidates_of",
-    "planning.harm": "HarmPlan labels_for_missed_harm",
-    "planning.kappa": "KappaPlan labels_for_kappa",
-    "planning.parts": "design_effect",
-    "planning.score": "ScorePlan labels_for_corrected_mean",
-    "planning.sheet": "write_sheet",
+    "planning.sample": "candidates_of label_next write_sheet",
+    "planning.sizes": "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean labels_for_kappa labels_for_missed_harm",
     "report.render": "write_reports",
     "statistics.bootstrap": "Resampling",
     "statistics.coefficients": "Confusion confusion",
