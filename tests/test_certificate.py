@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from mmrare_judge.calibration.gate import Thresholds, failures
 from mmrare_judge.certificate import (
     Calibration,
     Certificate,
@@ -18,7 +19,6 @@ from mmrare_judge.certificate import (
 )
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.records import Signature
-from mmrare_judge.thresholds import Thresholds, failures
 from study_makers import signature
 
 TODAY = date(2026, 1, 31)

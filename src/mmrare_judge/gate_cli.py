@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command is written in the command line's own terms
 
+from mmrare_judge.calibration.gate import Thresholds, failures
 from mmrare_judge.certificate import Calibration, Certificate, checked, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
-from mmrare_judge.thresholds import Thresholds, failures
 
 FAILED = 6
 
