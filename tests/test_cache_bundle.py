@@ -15,7 +15,7 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache.bundle import cache_faults, cache_stats, export_bundle, import_bundle
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import ReplyCache
-from mmrare_judge.cache_cli import cache_app
+from mmrare_judge.cli.main import cache_app
 from mmrare_judge.errors import InputError, OutputError
 
 

@@ -3,7 +3,7 @@ import pytest
 from makers import make_item
 from mmrare_judge import Judge
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.display import level2_text, not_judged_text, score_text, summary_lines
+from mmrare_judge.cli.output import level2_text, not_judged_text, score_text, summary_lines
 from mmrare_judge.errors import TruncatedError
 from mmrare_judge.level2.verify import Level2, ListCoverage
 from mmrare_judge.run.summary import summarise

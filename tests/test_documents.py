@@ -75,7 +75,7 @@ def test_the_judge_file_that_the_docs_show_is_valid() -> None:
 
 
 def test_the_quickstart_names_every_command_and_exit_code() -> None:
-    from mmrare_judge import cli
+    from mmrare_judge.cli import main as cli
 
     text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
     commands = [

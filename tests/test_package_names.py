@@ -38,7 +38,9 @@ def test_names_are_found_at_run_time_where_type_checkers_find_them(package: Any)
     "name", ["grade", "verify", "calibration.missed_harm", "calibration.estimate"]
 )
 def test_a_function_is_not_replaced_by_the_module_of_its_name(name: str) -> None:
-    code = f"import mmrare_judge.{name}, mmrare_judge.cli; print(callable(mmrare_judge.{name}))"
+    code = (
+        f"import mmrare_judge.{name}, mmrare_judge.cli.main; print(callable(mmrare_judge.{name}))"
+    )
     assert _fresh(code) == "True\n"
 
 

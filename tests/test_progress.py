@@ -11,10 +11,11 @@ import rich.console
 
 from chaos_runs import pairs
 from makers import keys_of, small_rubric
-from mmrare_judge import Run, Usage, progress
+from mmrare_judge import Run, Usage
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.progress import cost_line, describe, shown
+from mmrare_judge.cli import output as progress
+from mmrare_judge.cli.output import cost_line, describe, shown
 from mmrare_judge.run.summary import Progress
 
 

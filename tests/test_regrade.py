@@ -14,7 +14,8 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache.bundle import export_bundle, import_bundle
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import ReplyCache
-from mmrare_judge.cli import app
+from mmrare_judge.cli.grade import write_grades
+from mmrare_judge.cli.main import app
 from mmrare_judge.errors import (
     CacheMissError,
     FormatError,
@@ -26,7 +27,6 @@ from mmrare_judge.errors import (
 )
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
-from mmrare_judge.regrade_cli import write_grades
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from mmrare_judge.run.regrade import regrade
 

@@ -3,7 +3,7 @@ import pytest
 from makers import make_item
 from mmrare_judge import Judge, summarise
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.display import summary_lines
+from mmrare_judge.cli.output import summary_lines
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.reply_model import CANNOT_DETERMINE

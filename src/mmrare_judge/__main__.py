@@ -1,5 +1,5 @@
 """Lets ``python -m mmrare_judge`` be the command line."""
 
-from mmrare_judge.cli import main
+from mmrare_judge.cli.main import main
 
 main()

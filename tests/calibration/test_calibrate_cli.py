@@ -13,10 +13,10 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from makers import RUBRIC
-from mmrare_judge import cli
-from mmrare_judge.calibrate_cli import study_plan
 from mmrare_judge.calibration.report import render as report_html
 from mmrare_judge.calibration.study.file import read_study_file
+from mmrare_judge.cli import main as cli
+from mmrare_judge.cli.calibrate import study_plan
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from study_makers import World, signature

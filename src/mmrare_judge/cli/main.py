@@ -9,22 +9,131 @@ holds another run or is in use; 6 a judge does not pass the gate; 130 interrupte
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
-import typer  # noqa: TID251  this is the door
+import typer
+from pydantic import BaseModel
 
 from mmrare_judge import errors
 from mmrare_judge._version import __version__
-from mmrare_judge.cache_cli import cache_app
-from mmrare_judge.calibrate_cli import calibrate_command
-from mmrare_judge.data.items import TRACKS
-from mmrare_judge.gate_cli import gate_command
-from mmrare_judge.panel_cli import Rule, panel_command
-from mmrare_judge.plan_cli import plan_app
-from mmrare_judge.regrade_cli import regrade_command
+from mmrare_judge.backends.base import JudgeSpec
+from mmrare_judge.cli.calibrate import calibrate_command, gate_command, plan_app
+from mmrare_judge.cli.grade import Rule, panel_command, regrade_command
+from mmrare_judge.data.items import TRACKS, Item
+from mmrare_judge.data.predictions import Prediction
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.rubric.model import Rubric
+
+# FOLDED record_schemas: JSON schemas of the records that files hold, as text.
+
+_RECORDS: dict[str, type[BaseModel]] = {
+    "grade": Grade,
+    "item": Item,
+    "prediction": Prediction,
+    "rubric": Rubric,
+    "judge": JudgeSpec,
+}
+
+
+def json_schema(what: str) -> str:
+    """The JSON schema of a record, as text.
+
+    >>> json.loads(json_schema("grade"))["title"]
+    'Grade'
+    """
+    mode: Any = "serialization" if what == "grade" else "validation"
+    return json.dumps(_RECORDS[what].model_json_schema(mode=mode), indent=2, ensure_ascii=False)
+
+
+# FOLDED cache_cli: ``mmrare-judge cache``: what a reply cache holds, whether it is sound, and as a bundle.
+
+FAULTY = 3
+"""Exit code where entries are bad, as for any command that ends with something left undone."""
+
+cache_app = typer.Typer(
+    no_args_is_help=True, help="Look into the cache of replies; export and import it."
+)
+
+CacheDir = Annotated[
+    Path | None, typer.Option(help="The cache's folder; by default the user's cache.")
+]
+
+
+@cache_app.command("export")
+def export_command(
+    bundle: Annotated[Path, typer.Argument(help="File to write: .jsonl or .jsonl.gz.")],
+    cache_dir: CacheDir = None,
+    hashes_only: Annotated[
+        bool, typer.Option("--hashes-only", help="Leave the requests, with the cases, out.")
+    ] = False,
+    created_from: Annotated[str, typer.Option(help="What the replies were bought for.")] = "",
+) -> None:
+    """Write the cache to one portable file; equal caches give equal files."""
+    from mmrare_judge.cache.bundle import export_bundle
+    from mmrare_judge.cache.read_only import Replay
+
+    done = export_bundle(
+        Replay(cache_dir),
+        bundle,
+        requests="none" if hashes_only else "all",
+        created_from=created_from,
+    )
+    typer.echo(f"{done.count} entries written to {bundle}, {done.with_request} with their request")
+    _end(done.faults)
+
+
+@cache_app.command("import")
+def import_command(
+    bundle: Annotated[Path, typer.Argument(help="File to read: .jsonl or .jsonl.gz.")],
+    cache_dir: CacheDir = None,
+) -> None:
+    """Add a bundle's entries to the cache; what is there already stays as it is."""
+    from mmrare_judge.cache.bundle import import_bundle
+    from mmrare_judge.cache.store import default_cache_dir
+
+    done = import_bundle(bundle, cache_dir or default_cache_dir())
+    typer.echo(
+        f"{done.added} entries added, {done.known} were there already; "
+        f"{len(done.faults)} faults, {done.requests_added} requests added to known entries"
+    )
+    _end(done.faults)
+
+
+@cache_app.command("stats")
+def stats_command(cache_dir: CacheDir = None) -> None:
+    """Print what the cache holds and what was paid for it."""
+    from mmrare_judge.cache.bundle import cache_stats
+    from mmrare_judge.cache.read_only import Replay
+
+    replay = Replay(cache_dir)
+    typer.echo(f"cache             {replay.directory}")
+    for line in cache_stats(replay).lines():
+        typer.echo(line)
+
+
+@cache_app.command("verify")
+def verify_command(cache_dir: CacheDir = None) -> None:
+    """Check every entry; list the bad ones and fail if there are any."""
+    from mmrare_judge.cache.bundle import cache_faults
+    from mmrare_judge.cache.read_only import Replay
+
+    replay = Replay(cache_dir)
+    faults = list(cache_faults(replay))
+    typer.echo(f"{len(replay)} entries, {len(faults)} faults in {replay.directory}")
+    _end(faults)
+
+
+def _end(faults: Iterable[object]) -> None:
+    faults = list(faults)
+    for fault in faults:
+        typer.echo(f"bad  {fault}", err=True)
+    raise typer.Exit(FAULTY if faults else 0)
+
 
 EXIT_CODES: tuple[tuple[type[errors.MMRareJudgeError], int], ...] = (
     (errors.InputError, 2),
@@ -126,7 +235,7 @@ def grade(
 ) -> None:
     """Grade predictions against items, into a folder that can be resumed."""
     from mmrare_judge.backends.limits import Limits
-    from mmrare_judge.grade_command import (
+    from mmrare_judge.cli.grade import (
         Columns,
         GradeJob,
         cache_choice,
@@ -134,8 +243,7 @@ def grade(
         own_terms,
         run_grade,
     )
-    from mmrare_judge.grade_printing import print_results
-    from mmrare_judge.outcome import exit_code
+    from mmrare_judge.cli.output import exit_code, print_results
 
     settings = {
         "rubric": rubric,
@@ -179,7 +287,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/demo"),
 ) -> None:
     """Grade the real examples in this package with the embedded judge, without a network."""
-    from mmrare_judge.demo import run_demo
+    from mmrare_judge.cli.grade import run_demo
 
     run_demo(out)
 
@@ -187,7 +295,6 @@ def demo(
 @app.command()
 def schema(what: Annotated[Printable, typer.Argument(help="Which record.")]) -> None:
     """Print the JSON schema of a record."""
-    from mmrare_judge.record_schemas import json_schema
 
     typer.echo(json_schema(what.value))
 

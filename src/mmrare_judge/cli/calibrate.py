@@ -1,0 +1,509 @@
+"""``mmrare-judge calibrate``: grades and clinicians' labels in, a study out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.calibration.gate import Thresholds, failures
+from mmrare_judge.certificate import Calibration, Certificate, checked, read_certificate
+from mmrare_judge.errors import InputError
+from mmrare_judge.records import today
+
+if TYPE_CHECKING:
+    from mmrare_judge.calibration.planning import sample as label_design
+    from mmrare_judge.calibration.planning.sizes import Plan
+    from mmrare_judge.calibration.study.file import StudyFile
+    from mmrare_judge.calibration.study.study import Study
+
+
+Consensus = StrEnum("Consensus", ["majority", "dawid_skene", "mean"])
+
+
+def calibrate_command(
+    study: Annotated[Path | None, typer.Argument(help="A study's YAML file.")] = None,
+    grades: Annotated[Path | None, typer.Option(help="A run's folder or grades.jsonl.")] = None,
+    gold: Annotated[Path | None, typer.Option(help="Clinicians' labels.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for study, report, certificate.")] = Path(
+        "study"
+    ),
+    rubric: Annotated[str | None, typer.Option(help="Rubric name or YAML file.")] = None,
+    judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Items, for subgroups and cases.")] = None,
+    track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions, for lengths and cases.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="item=ID, cluster=CASE, raters=A,B, ...: which column of the gold holds what."
+        ),
+    ] = None,
+    recode: Annotated[
+        list[str] | None, typer.Option(help="Entailment=YES: a label, and the level it stands for.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Of non-inferiority, declared beforehand.")
+    ] = None,
+    max_missed_harm: Annotated[
+        float | None, typer.Option(help="Share of violations that may pass, declared beforehand.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(help="Share of units that need a verdict; 0.9 if left out.")
+    ] = None,
+    statistic: Annotated[str | None, typer.Option(help="The main statistic.")] = None,
+    consensus: Annotated[Consensus | None, typer.Option(help="How labels are joined.")] = None,
+    adjudicator: Annotated[str | None, typer.Option(help="The rater who settles ties.")] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="Metadata field; repeatable.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="System of the judge's family.")] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The certificate's last day.")
+    ] = None,
+) -> None:
+    """Study how far a judge agrees with clinicians, and correct what it reports.
+
+    Either name a study's YAML file, or give --grades and --gold.
+    """
+    settings = {
+        "margin": margin,
+        "max_missed_harm": max_missed_harm,
+        "min_coverage": min_coverage,
+        "statistic": statistic,
+        "consensus": None if consensus is None else consensus.value,
+        "adjudicator": adjudicator,
+        "subgroups": subgroup,
+        "family": family,
+    }
+    paths = {"grades": grades, "items": items, "predictions": predictions}
+    given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
+    given |= {"rubric": rubric, "judge": judge, "track": track}
+    plan = study_plan(
+        study,
+        gold=gold,
+        columns=pairs(column or (), "--column"),
+        recode=pairs(recode or (), "--recode"),
+        options={name: value for name, value in settings.items() if value is not None},
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    found = run_study(plan, out)
+    for line in report_lines(found, out, None if expires is None else expires.date()):
+        typer.echo(line)
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """Options of the form ``name=value``.
+
+    Raises:
+        InputError: There is no equals sign.
+
+    >>> pairs(["item=index"], "--column")
+    {'item': 'index'}
+    """
+    for one in given:
+        if "=" not in one:
+            raise InputError(f"{option} {one!r} has no '='", remedy=f"Write {option} name=value")
+    return {name: value for name, _, value in (one.partition("=") for one in given)}
+
+
+def study_plan(
+    file: Path | None,
+    *,
+    gold: Path | None,
+    columns: Mapping[str, str],
+    recode: Mapping[str, str],
+    options: Mapping[str, Any],
+    **given: Any,
+) -> StudyFile:
+    """The study that a file and options name; what is given as an option goes before the file.
+
+    Raises:
+        InputError: Neither names the gold labels, or something is wrong in the file or an option.
+    """
+    from pydantic import ValidationError
+
+    from mmrare_judge.calibration.study.file import StudyFile, read_study_file, refused
+
+    base = read_study_file(file).model_dump(exclude_unset=True) if file else {}
+    labels = dict(base.get("gold", {}))
+    if gold is not None:
+        labels["path"] = str(gold)
+    if "path" not in labels:
+        raise InputError(
+            "no gold labels", remedy="Name a study's YAML file, or give --gold and --grades"
+        )
+    labels["columns"] = {**labels.get("columns", {}), **_lists(columns)}
+    labels["recode"] = {**labels.get("recode", {}), **recode}
+    merged = {**base, **given, "gold": labels}
+    merged["options"] = {**base.get("options", {}), **options}
+    try:
+        return StudyFile.model_validate(merged)
+    except ValidationError as error:
+        raise refused(error) from error
+
+
+def _lists(columns: Mapping[str, str]) -> dict[str, Any]:
+    """Columns of a wide table come as one comma-separated word."""
+    several = ("raters", "criteria")
+    return {
+        name: [one.strip() for one in value.split(",")] if name in several else value
+        for name, value in columns.items()
+    }
+
+
+def run_study(plan: StudyFile, out: Path) -> Study:
+    """Grade first if need be, and study the grades.
+
+    Raises:
+        InputError: There is nothing to study, or grades and gold do not fit together.
+        RubricError: The rubric is wrong, or not the one that the grades were made by.
+        MissingExtraError: The extra ``calibration`` is not installed.
+    """
+    from mmrare_judge.calibration.gold.labels import LEVEL2, level2_grades
+    from mmrare_judge.calibration.study.study import calibrate
+    from mmrare_judge.data.predictions import read_predictions
+    from mmrare_judge.data.tables import read_items
+    from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.run.folder import iter_grades
+
+    grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
+    rubric = load_rubric(plan.rubric or _rubric_of(grades))
+    studied = iter_grades(grades)
+    return calibrate(
+        level2_grades(studied, rubric) if plan.judge == LEVEL2 else studied,
+        plan.read_gold(rubric),
+        rubric=rubric,
+        items=read_items(plan.items, track=plan.track) if plan.items else (),
+        predictions=read_predictions(plan.predictions) if plan.predictions else (),
+        options=plan.study_options(),
+    )
+
+
+def _rubric_of(grades: Path) -> str:
+    """The name of the rubric by which the first grade was made."""
+    from mmrare_judge.run.folder import iter_grades
+
+    for grade in iter_grades(grades):
+        return grade.signature.rubric
+    raise InputError("holds no grade", file=str(grades))
+
+
+def _graded(plan: StudyFile, folder: Path) -> Path:
+    from mmrare_judge.cli.grade import GradeJob, run_grade
+
+    if plan.items is None or plan.predictions is None:
+        raise InputError(
+            "the study names no grades, and nothing to make them from",
+            remedy="Give --grades, or items and predictions to be graded first",
+        )
+    job = GradeJob(
+        items=Path(plan.items),
+        predictions=Path(plan.predictions),
+        out=folder,
+        judges=_graders(plan.judge),
+        track=plan.track,
+        run={} if plan.rubric is None else {"rubric": plan.rubric},
+    )
+    run_grade(job)
+    return folder
+
+
+def _graders(judge: str | None) -> tuple[str, ...]:
+    """Who grades: level 2 is no judge, and stands in every grade, the embedded judge's too."""
+    from mmrare_judge.calibration.gold.labels import LEVEL2
+
+    if judge is None:
+        return ()
+    return (EMBEDDED,) if judge == LEVEL2 else (judge,)
+
+
+def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
+    """Write a study's files, and say what it found and where it is."""
+    from mmrare_judge.calibration.study.write import why_uncertified, write_study
+    from mmrare_judge.certificate import FILE
+
+    files = write_study(study, out, expires=expires)
+    yield from study.findings.verdict
+    for caveat in study.findings.caveats:
+        yield f"Beware: {caveat}"
+    yield f"Written: {', '.join(map(str, files))}"
+    if FILE not in {path.name for path in files}:
+        yield f"No certificate: {why_uncertified(study)}"
+
+
+# FOLDED gate_cli: ``mmrare-judge gate``: a pipeline fails where a judge is not good enough, or another one.
+
+FAILED = 6
+
+
+def gate_command(
+    certificate: Annotated[Path, typer.Argument(help="calibration.json, or a study's folder.")],
+    grades: Annotated[
+        Path | None, typer.Option(help="The run whose scores are to pass: its folder.")
+    ] = None,
+    min_kappa: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Cohen's, on every criterion.")
+    ] = None,
+    max_missed_harm: Annotated[
+        float | None, typer.Option(min=0, max=1, help="On every safety criterion.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of study, criteria and systems of the run.")
+    ] = None,
+    non_inferior: Annotated[
+        bool, typer.Option(help="By the margin that the study declared.")
+    ] = False,
+    criterion: Annotated[
+        list[str] | None, typer.Option(help="Only on this criterion; repeatable.")
+    ] = None,
+    estimates: Annotated[
+        bool, typer.Option(help="Compare estimates instead of interval ends.")
+    ] = False,
+) -> None:
+    """Fail (exit code 6) unless a certificate holds and its judge is good enough.
+
+    Thresholds are compared with the end of the interval that speaks against the judge. With
+    --grades the certificate has to hold for the way in which every one of them was made.
+    """
+    thresholds = Thresholds(
+        min_kappa=min_kappa,
+        max_missed_harm=max_missed_harm,
+        min_coverage=min_coverage,
+        non_inferior=non_inferior,
+        criteria=tuple(criterion or ()),
+        by="estimate" if estimates else "interval",
+    )
+    if not thresholds.demanding:
+        raise InputError(
+            "nothing is demanded",
+            remedy="Give --min-kappa, --max-missed-harm, --min-coverage or --non-inferior",
+        )
+    found = tuple(gate(read_certificate(certificate), thresholds, grades))
+    for failure in found:
+        typer.echo(f"fails: {failure}", err=True)
+    if found:
+        raise typer.Exit(FAILED)
+    typer.echo("passes")
+
+
+def gate(certificate: Certificate, thresholds: Thresholds, grades: Path | None) -> Iterator[str]:
+    """What keeps a run's scores from passing; without a run the certificate is asked alone."""
+    if grades is None:
+        calibration: Calibration = certificate.check(certificate.signature, today())
+        coverages: list[tuple[str, float]] = []
+    else:
+        calibration, coverages = _run(certificate, grades)
+    yield from failures(certificate, thresholds, calibration=calibration, coverages=coverages)
+
+
+def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tuple[str, float]]]:
+    """What a certificate says of a run, and how much of it the judge judged."""
+    from mmrare_judge.run.folder import iter_grades
+    from mmrare_judge.run.summary import Tally
+
+    tally = Tally()
+    for grade in iter_grades(folder):
+        tally.add(grade)
+    several = len({one.judge for one in tally.summaries()}) > 1
+    coverages = [
+        (
+            f"{one.system or 'the run'} on {one.track}{f' by {one.judge}' if several else ''}",
+            one.coverage,
+        )
+        for one in tally.summaries()
+    ]
+    return checked(certificate, tally.signatures(), today()), coverages
+
+
+# FOLDED plan_cli: ``mmrare-judge plan``: how many labels a calibration study needs, and which ones are next.
+
+plan_app = typer.Typer(
+    no_args_is_help=True, help="How many labels a calibration study needs, and which ones."
+)
+
+By = StrEnum("By", ["unit", "prediction", "case"])
+
+Width = Annotated[float, typer.Option(help="Of the interval, from end to end.")]
+Level = Annotated[float, typer.Option(help="Of the interval.")]
+ClusterSize = Annotated[float, typer.Option(help="Labels of one case, in the mean.")]
+Icc = Annotated[float, typer.Option(help="How alike labels of one case are, 0 to 1.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
+
+
+@plan_app.command("kappa")
+def kappa_command(
+    kappa: Annotated[float, typer.Option(help="As expected.")],
+    prevalence: Annotated[float, typer.Option(help="The share of yes, as expected.")],
+    width: Width,
+    second_prevalence: Annotated[
+        float | None, typer.Option(help="The second rater's, where it is another.")
+    ] = None,
+    raters: Annotated[int, typer.Option(min=2, help="Who label every unit.")] = 2,
+    cluster_size: ClusterSize = 1.0,
+    icc: Icc = 0.0,
+    level: Level = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Tell how many units to label for an interval of kappa."""
+    from mmrare_judge.calibration import design_effect, labels_for_kappa
+
+    shares = prevalence if second_prevalence is None else (prevalence, second_prevalence)
+    effect = design_effect(cluster_size, icc)
+    _say(
+        labels_for_kappa(kappa, shares, width, design_effect=effect, level=level, raters=raters),
+        as_json,
+    )
+
+
+@plan_app.command("score")
+def score_command(
+    gold_sd: Annotated[float, typer.Option(help="Standard deviation of the gold points.")],
+    correlation: Annotated[float, typer.Option(help="Of judge and gold, as expected.")],
+    graded: Annotated[int, typer.Option(min=1, help="Units that the judge graded.")],
+    width: Width,
+    cluster_size: ClusterSize = 1.0,
+    icc: Icc = 0.0,
+    level: Level = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Tell how many units to label for an interval of the corrected score."""
+    from mmrare_judge.calibration import design_effect, labels_for_corrected_mean
+
+    effect = design_effect(cluster_size, icc)
+    _say(
+        labels_for_corrected_mean(
+            gold_sd, correlation, graded, width, design_effect=effect, level=level
+        ),
+        as_json,
+    )
+
+
+@plan_app.command("harm")
+def harm_command(
+    max_share: Annotated[float, typer.Option(help="Share of missed violations to exclude.")],
+    missed: Annotated[int, typer.Option(min=0, help="Missed ones to allow for.")] = 0,
+    violations_share: Annotated[
+        float | None, typer.Option(help="The share of units that are violations, as expected.")
+    ] = None,
+    level: Level = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Tell how many confirmed violations show that a judge misses few of them."""
+    from mmrare_judge.calibration import labels_for_missed_harm
+
+    plan = labels_for_missed_harm(
+        max_share, level=level, missed=missed, violations_share=violations_share
+    )
+    _say(plan, as_json)
+
+
+@plan_app.command("next")
+def next_command(
+    grades: Annotated[Path, typer.Option(help="Grades of a run: its folder or grades.jsonl.")],
+    budget: Annotated[int, typer.Option(min=1, help="Labels, by each rater.")],
+    out: Annotated[Path, typer.Option(help="The labelling sheet to write: a new CSV file.")],
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Keep the probabilities in this file; `plan join` brings them back."),
+    ] = None,
+    by: Annotated[By, typer.Option(help="What is drawn as a whole.")] = By.prediction,
+    floor: Annotated[float, typer.Option(help="Share of an even sample that is kept, to 1.")] = 0.5,
+    classes: Annotated[int, typer.Option(min=1, help="Strata a group is cut into.")] = 4,
+    seed: Annotated[int, typer.Option(help="With the same, a larger budget goes on.")] = 0,
+    rater: Annotated[str, typer.Option(help="Who labels; blank to be filled in.")] = "",
+    labelled: Annotated[
+        list[Path] | None, typer.Option(help="Sheets labelled before, to go on; repeatable.")
+    ] = None,
+    rubric: Annotated[str | None, typer.Option(help="Its grades only: name or YAML file.")] = None,
+    judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Items, for cases and strata.")] = None,
+    track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
+    case_field: Annotated[
+        str | None, typer.Option(help="Metadata field of the items that names the case.")
+    ] = None,
+    stratum_field: Annotated[
+        str | None, typer.Option(help="Metadata field whose values must all be represented.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions, to be shown in the sheet.")
+    ] = None,
+) -> None:
+    """Draw what to label next, and write a sheet that shows nothing of the judge."""
+    from mmrare_judge.calibration.planning.sample import (
+        candidates_of,
+        label_next,
+        labelled_units,
+        write_sheet,
+    )
+    from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.run.folder import iter_grades
+
+    wanted = None if rubric is None else load_rubric(rubric)
+    candidates = candidates_of(
+        (one for one in iter_grades(grades) if wanted is None or one.signature.rubric == wanted.id),
+        judge=judge,
+        rubric=wanted,
+        clusters=_field(items, track, case_field, "--case-field"),
+        strata=_field(items, track, stratum_field, "--stratum-field"),
+    )
+    drawn_by = cast("label_design.By", by.value)
+    sample = label_next(candidates, budget, by=drawn_by, floor=floor, classes=classes, seed=seed)
+    rows = write_sheet(
+        sample, out, rater=rater, key=key, labelled=labelled_units(labelled or ()),
+        texts=_texts(predictions),
+    )  # fmt: skip
+    typer.echo(sample.sentence)
+    for one in sample.strata:
+        typer.echo(f"  {one.name}: {one.drawn} of {one.members}, {one.labels} labels")
+    typer.echo(f"{rows} rows to label written to {out}")
+
+
+@plan_app.command("join")
+def join_command(
+    sheets: Annotated[list[Path], typer.Argument(help="Labelled sheets, of one rater or more.")],
+    key: Annotated[Path, typer.Option(help="The key that was written with the last sheet.")],
+    out: Annotated[Path, typer.Option(help="The gold file to write: a new CSV file.")],
+) -> None:
+    """Join labelled sheets with the probabilities in their key, into one gold file."""
+    from mmrare_judge.calibration.planning.sample import join_labels
+
+    typer.echo(f"{join_labels(sheets, key, out)} labels written to {out}")
+
+
+def _say(plan: Plan, as_json: bool) -> None:
+    typer.echo(plan.model_dump_json(indent=1) if as_json else plan.sentence)
+
+
+def _field(
+    items: Path | None, track: str | None, field: str | None, option: str
+) -> dict[str, str] | None:
+    """A metadata field of the items, by item."""
+    from mmrare_judge.data.tables import read_items
+
+    if field is None:
+        return None
+    if items is None:
+        raise InputError(f"{option} needs the items", remedy="Give --items")
+    found = {}
+    for item in read_items(items, track=track):
+        if field not in item.metadata:
+            known = ", ".join(item.metadata) or "none"
+            raise InputError(
+                f"item {item.id!r} has no metadata field {field!r}", remedy=f"It has: {known}"
+            )
+        found[item.id] = str(item.metadata[field])
+    return found
+
+
+def _texts(predictions: Path | None) -> dict[tuple[str, str], str] | None:
+    from mmrare_judge.data.predictions import read_predictions
+
+    if predictions is None:
+        return None
+    return {(one.item_id, one.system): one.text for one in read_predictions(predictions)}
