@@ -15,9 +15,8 @@ import pytest
 from chaos_runs import grades_by_item, start
 from chaos_server import ChaosServer
 from makers import make_item
-from mmrare_judge import read_grades
+from mmrare_judge import grade, read_grades
 from mmrare_judge.errors import OutputError
-from mmrare_judge.judging import grade
 from mmrare_judge.run.folder import Ledger
 
 ITEMS = 150

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from makers import REFERENCES, keys_of, make_item, small_rubric
-from mmrare_judge import Grade, Judge, agrade, grade_many
+from mmrare_judge import Grade, Judge, agrade, grade, grade_many
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache.store import ReplyCache
@@ -23,7 +23,6 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.judging import grade
 from mmrare_judge.judging import judge as assessors
 from mmrare_judge.rubric.load import load_rubric
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from makers import make_item
-from mmrare_judge import Grade, iter_grades, read_grades
+from mmrare_judge import Grade, grade, iter_grades, read_grades
 from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.judging import grade
 from mmrare_judge.run.folder import Ledger
 
 GRADES = [grade(f"Plan {n}.", make_item(id=str(n)), judge="embedded") for n in range(3)]

@@ -86,7 +86,7 @@ LOOKED_FOR = """
 import sys
 from makers import make_item, small_rubric
 from mmrare_judge import Judge
-from mmrare_judge.replay import Replay
+from mmrare_judge.cache.read_only import Replay
 judge = Judge("fake/model", cache=Replay(sys.argv[1]), rubric=small_rubric())
 print(judge.grade(sys.argv[2], make_item()).score)
 print(sorted({"litellm", "openai", "instructor", "diskcache", "aiohttp"} & set(sys.modules)))

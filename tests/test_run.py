@@ -132,7 +132,7 @@ def test_a_fork_keeps_no_grade_that_it_did_not_ask_for(tmp_path: Path) -> None:
 def test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
     code = f"""
 import os, sys
-from mmrare_judge.run_folder import _locked
+from mmrare_judge.run.folder import _locked
 with _locked(__import__("pathlib").Path({str(tmp_path)!r}, "run.lock")):
     print("locked", flush=True)
     sys.stdin.read()

@@ -20,11 +20,11 @@ import sys
 from pathlib import Path
 import mmrare_judge
 assert Path(mmrare_judge.__file__).is_relative_to(sys.argv[1]), mmrare_judge.__file__
-from mmrare_judge.rubric_reading import resources
+from importlib import resources
 assert str(resources.files("mmrare_judge.rubrics")).startswith(sys.argv[1])
 item = {"id": "1", "track": "treatment", "question": "Plan?",
         "reference": {"answer": "Start prednisone.", "must_include": ["prednisone"]}}
-grade = mmrare_judge.judging.grade("Start prednisone 40 mg daily.", item, judge="embedded")
+grade = mmrare_judge.grade("Start prednisone 40 mg daily.", item, judge="embedded")
 assert grade.verdicts[0].level == "YES", grade
 assert grade.score is None and 0 < grade.coverage < 1, grade
 """

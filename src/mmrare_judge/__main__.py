@@ -1,5 +1,5 @@
 """Lets ``python -m mmrare_judge`` be the command line."""
 
-from mmrare_judge.cli.main import main
+import mmrare_judge.cli.main
 
-main()
+mmrare_judge.cli.main.main()

@@ -116,8 +116,8 @@ def test_a_process_that_ends_with_open_connections_says_nothing(server: Scripted
     script = f"""if True:
         from asking import BACKENDS, request_for
         from mmrare_judge.backends.base import Meter
-        from mmrare_judge.loop import run_sync
-        from mmrare_judge.spec import JudgeSpec
+        from mmrare_judge.judging.judge import run_sync
+        from mmrare_judge.backends.base import JudgeSpec
 
         for way in BACKENDS:
             spec = JudgeSpec(model="hosted_vllm/judge", backend=way, api_base={server.url!r})

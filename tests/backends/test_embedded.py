@@ -260,10 +260,10 @@ async def test_a_second_look_answers_only_what_was_doubted() -> None:
 
 
 PRINT_DRAFTS = """
-from mmrare_judge.backends.embedded import EmbeddedJudge
-from mmrare_judge.item import Item, Reference
-from mmrare_judge.rubric_reading import load_rubric
-from mmrare_judge.task import Task
+from mmrare_judge.judging.embedded_judge import EmbeddedJudge
+from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.judging.questions import Task
 reference = Reference(answer="Start IVIG 2 g/kg.", must_include=("IVIG 2 g/kg", "taper steroids"))
 item = Item(id="1", track="treatment", question="Plan?", reference=reference)
 plan = "IVIG 2 g/kg, oral prednisone. Follow up in 2 weeks with CBC."

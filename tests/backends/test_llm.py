@@ -94,11 +94,11 @@ def test_litellm_comes_in_late_quietly_and_alone(tmp_path: Path) -> None:
             raise SystemExit(f"network access: {args}")
 
         before = dict(os.environ)
-        import mmrare_judge.backends.llm
+        import mmrare_judge.backends.litellm
         assert not {"litellm", "instructor", "openai", "tenacity", "aiohttp"} & sys.modules.keys()
         socket.getaddrinfo = socket.create_connection = socket.socket.connect = cut
         socket.socket.connect_ex = cut
-        from mmrare_judge.backends import litellm_door
+        from mmrare_judge.backends import litellm as litellm_door
         module = litellm_door.litellm()
         assert module.suppress_debug_info and not module.telemetry
         assert dict(os.environ) == before, os.environ.keys() ^ before.keys()

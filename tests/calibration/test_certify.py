@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from makers import make_item
+from mmrare_judge import grade
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
@@ -14,7 +15,6 @@ from mmrare_judge.calibration.study.write import certify, why_uncertified
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
-from mmrare_judge.judging import grade
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.run.run import Run

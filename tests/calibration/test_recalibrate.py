@@ -255,7 +255,7 @@ def test_a_stored_map_gives_the_same_numbers(method: Method) -> None:
 APPLIED = """
 import sys
 sys.modules |= {"sklearn": None, "scipy": None}
-from mmrare_judge.calibration.recalibrator import Recalibrator
+from mmrare_judge.calibration.analyses.recalibration import Recalibrator
 print(Recalibrator.model_validate_json(sys.argv[1])([0.9, None]).tolist())
 """
 

@@ -16,7 +16,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from mmrare_judge.backends import litellm as litellm_door
 from mmrare_judge.backends.base import (
     JudgeSpec,
     Payload,
@@ -62,13 +61,13 @@ class LiteLLMWire:
 
     def auto_mode(self, request: Request) -> WireMode:
         """A schema where it will be heeded, else plain JSON."""
-        litellm_door.check_provider(request.model, request.endpoint)
+        check_provider(request.model, request.endpoint)
         own = request.endpoint is not None or is_self_hosted(request.model)
-        return "json_schema" if own or litellm_door.supports_schema(request.model) else "json"
+        return "json_schema" if own or supports_schema(request.model) else "json"
 
     async def complete(self, payload: Payload) -> Any:
         """One attempt."""
-        return await litellm_door.complete(
+        return await complete(
             {
                 **payload.whole(),
                 "api_base": payload.endpoint,
@@ -79,20 +78,20 @@ class LiteLLMWire:
 
     def cost(self, response: Any) -> float | None:
         """What litellm's price list says."""
-        return litellm_door.cost(response)
+        return cost(response)
 
     def price(self, model: str) -> Price | None:
         """What litellm's price list says; self-hosted models stand in it as free, wrongly."""
-        prices = None if is_self_hosted(model) else litellm_door.highest_prices(model)
+        prices = None if is_self_hosted(model) else highest_prices(model)
         return None if prices is None else Price(*prices)
 
     def key_names(self, model: str) -> tuple[str, ...]:
         """The variables litellm misses, else the one it would read."""
-        return litellm_door.missing_keys(model) or (f"{model.partition('/')[0].upper()}_API_KEY",)
+        return missing_keys(model) or (f"{model.partition('/')[0].upper()}_API_KEY",)
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
-        await litellm_door.aclose()
+        await aclose()
 
 
 # FOLDED backends.doorway: A doorway: few requests are prepared at a time, so that each is sent as soon as it is ready.

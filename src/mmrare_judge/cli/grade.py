@@ -170,7 +170,7 @@ def _read(job: GradeJob) -> Pairing:
 def run_demo(folder: Path) -> None:
     """Grade the packaged examples with the embedded judge, write them and print them."""
     print("Grading real published cases with the embedded judge: no model, no network.")
-    with resources.as_file(resources.files("mmrare_judge.examples")) as path:
+    with resources.as_file(resources.files("mmrare_judge") / "examples") as path:
         pairs = pair_up(
             read_predictions(path / "predictions.jsonl"), read_items(path / "items.jsonl")
         ).pairs

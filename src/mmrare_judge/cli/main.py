@@ -295,7 +295,6 @@ def demo(
 @app.command()
 def schema(what: Annotated[Printable, typer.Argument(help="Which record.")]) -> None:
     """Print the JSON schema of a record."""
-
     typer.echo(json_schema(what.value))
 
 

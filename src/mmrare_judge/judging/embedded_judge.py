@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
-from mmrare_judge.level2 import rules as form_rules
-from mmrare_judge.level2 import rules as reference_rules
+from mmrare_judge.level2 import rules
 from mmrare_judge.level2.document import read
 from mmrare_judge.level2.rules import Case, Degree, Finding, quotes_of
 from mmrare_judge.level2.terms import Terms
@@ -16,15 +15,15 @@ from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
 Rule = Callable[[Case, Criterion], Finding]
 
 RULES: Mapping[EmbeddedRule, Rule] = {
-    "coverage": reference_rules.coverage,
-    "doses_and_routes": reference_rules.doses_and_routes,
-    "violations": reference_rules.violations,
-    "exact_diagnosis": reference_rules.exact_diagnosis,
-    "relation": reference_rules.relation,
-    "follow_up": form_rules.follow_up,
-    "test_specificity": form_rules.specific_tests,
-    "conditional_logic": form_rules.conditional_logic,
-    "quantitative_criteria": form_rules.quantitative_criteria,
+    "coverage": rules.coverage,
+    "doses_and_routes": rules.doses_and_routes,
+    "violations": rules.violations,
+    "exact_diagnosis": rules.exact_diagnosis,
+    "relation": rules.relation,
+    "follow_up": rules.follow_up,
+    "test_specificity": rules.specific_tests,
+    "conditional_logic": rules.conditional_logic,
+    "quantitative_criteria": rules.quantitative_criteria,
 }
 """The rule behind each name that a criterion can give under ``embedded``."""
 

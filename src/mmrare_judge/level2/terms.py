@@ -259,5 +259,5 @@ def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=1)
 def _default() -> Terms:
-    file = resources.files("mmrare_judge.tables") / "terms.tsv"
+    file = resources.files("mmrare_judge.level2") / "tables" / "terms.tsv"
     return Terms(list(terms_in(file.read_text(encoding="utf-8"), "terms.tsv")))

@@ -70,7 +70,7 @@ from mmrare_judge.calibration.statistics.proportions import HomogeneityTest
 from mmrare_judge.calibration.statistics.table import STATISTICS
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
 
 
 # FOLDED calibration.report.confidence: The judge's confidence in a report: reliability, and what abstaining would buy.
@@ -375,7 +375,7 @@ def epsilon_plot(grid: Sequence[tuple[float, float | None]], *, name: str = "eps
     )
 
 
-def _paint(figure: Figure, grid: Sequence[tuple[float, float]]) -> None:
+def _paint(figure: Canvas, grid: Sequence[tuple[float, float]]) -> None:
     axes = figure.add_subplot()
     axes.axhline(NEEDED, color=GREY, linestyle=":", linewidth=1.1, label="needed to pass")
     axes.plot([x for x, _ in grid], [y for _, y in grid], color=BLUE, linewidth=1.0)

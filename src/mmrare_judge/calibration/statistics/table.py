@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.statistics import coefficients as classify
-from mmrare_judge.calibration.statistics import libraries
+from mmrare_judge.calibration.statistics import coefficients, libraries
 from mmrare_judge.calibration.statistics.bootstrap import (
     RESAMPLING,
     Functional,
@@ -196,11 +195,11 @@ _ROWS = (
     _graded("gwet_ac2_linear", "Gwet's AC2, linear", partial(gwet_ac, alike="linear")),
     _graded("gwet_ac2_quadratic", "Gwet's AC2, quadratic", partial(gwet_ac, alike="quadratic")),
     _many("brennan_prediger", "Brennan-Prediger (PABAK)", brennan_prediger, one_class=1.0),
-    Statistic("mcc", "Matthews' correlation", classify.mcc, libraries.matthews),
+    Statistic("mcc", "Matthews' correlation", coefficients.mcc, libraries.matthews),
     _share(
         "macro_f1",
         "Macro-F1",
-        classify.macro_f1,
+        coefficients.macro_f1,
         libraries.f1_macro,
         needs="categories",
         symmetric=True,
@@ -208,7 +207,7 @@ _ROWS = (
     Statistic(
         "pairwise_macro_f1",
         "Pairwise balanced macro-F1 (HealthBench)",
-        classify.pairwise_macro_f1,
+        coefficients.pairwise_macro_f1,
         libraries.f1_macro_pairwise,
         raters="many",
         uses="pairable",
@@ -218,18 +217,28 @@ _ROWS = (
     _share(
         "balanced_accuracy",
         "Balanced accuracy",
-        classify.balanced_accuracy,
+        coefficients.balanced_accuracy,
         libraries.recall_macro,
         needs="categories",
     ),
     _share(
-        "sensitivity", "Sensitivity", classify.sensitivity, partial(libraries.recall, of="positive")
+        "sensitivity",
+        "Sensitivity",
+        coefficients.sensitivity,
+        partial(libraries.recall, of="positive"),
     ),
     _share(
-        "specificity", "Specificity", classify.specificity, partial(libraries.recall, of="negative")
+        "specificity",
+        "Specificity",
+        coefficients.specificity,
+        partial(libraries.recall, of="negative"),
     ),
-    _share("positive_agreement", "Positive agreement", classify.positive_agreement, symmetric=True),
-    _share("negative_agreement", "Negative agreement", classify.negative_agreement, symmetric=True),
+    _share(
+        "positive_agreement", "Positive agreement", coefficients.positive_agreement, symmetric=True
+    ),
+    _share(
+        "negative_agreement", "Negative agreement", coefficients.negative_agreement, symmetric=True
+    ),
     _icc("icc_1_1", "one-way", average=False),
     _icc("icc_2_1", "two-way random", average=False),
     _icc("icc_3_1", "two-way mixed", average=False),

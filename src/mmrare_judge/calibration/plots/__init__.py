@@ -1,1 +1,0 @@
-"""Plots as inline SVG, readable in print and by colour-blind readers."""

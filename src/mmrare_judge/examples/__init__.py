@@ -1,1 +1,0 @@
-"""Real example items and predictions that come with the package."""
