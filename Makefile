@@ -52,9 +52,9 @@ wheel: ## build wheel and sdist, install the wheel elsewhere and grade one item 
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-LOWEST_TESTS := tests/test_layers.py tests/test_judge.py tests/test_run.py tests/test_cli.py \
-  tests/test_cache.py tests/backends/test_chat.py tests/calibration/test_study.py \
-  tests/calibration/test_certify.py tests/calibration/test_properties.py
+LOWEST_TESTS := tests/test_layers.py tests/judging/test_judge.py tests/run/test_run.py \
+  tests/cli/test_cli.py tests/cache/test_cache.py tests/backends/test_chat.py \
+  tests/calibration/study tests/calibration/statistics/test_properties.py
 
 lowest: .venv-lowest/.ready ## run a part of the tests with the lowest versions that are allowed
 	@echo "== tests with the lowest allowed versions"

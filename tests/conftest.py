@@ -12,7 +12,7 @@ import pytest
 # Test modules import the scripted server by name; importlib mode leaves this folder off the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server import ScriptedServer
+from support.server import ScriptedServer
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -19,7 +19,7 @@ from mmrare_judge.certificate import (
 )
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.records import Signature
-from study_makers import signature
+from support.study_makers import signature
 
 TODAY = date(2026, 1, 31)
 KAPPA = Measured(value=0.7, low=0.61, high=0.78, n=120)

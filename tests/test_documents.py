@@ -13,8 +13,8 @@ from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.errors import RubricError
 from mmrare_judge.rubric.load import parse_rubric
 from mmrare_judge.yaml import parse_yaml
+from support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

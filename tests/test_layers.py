@@ -12,58 +12,32 @@ import mmrare_judge
 
 ROOT = Path(mmrare_judge.__file__).parent
 
-LAYERS = (
-    {"_version", "by_identity", "clock", "errors", "lazy_names", "record"},
-    # values and texts, about nothing in particular
-    {"crew", "loop", "notices", "signature", "validation", "yaml_source"},
-    {"folding", "near_match", "text"},
-    {"independence", "label_positions", "label_tokens", "retry", "certificate"},
-    # what is graded, by what, and what comes out
-    {"item", "item_fields", "criterion", "criterion_problems", "rubric", "rubric_reading"},
-    {"spec", "cells", "csv_io", "json_io", "tables_io"},
-    {"grade", "metadata", "thresholds"},
-    {"columns", "prediction_columns", "rows", "prediction", "reading", "pairing"},
-    # pure: texts and verdicts in, values out
-    {"lexical", "backends.base", "task", "scoring", "disagreement", "verify"},
-    {"evidence", "schema", "summary", "panel", "display"},
-    {"verdicts", "prompt", "label_confidence", "panel_votes", "panel_report"},
-    {"panel_grading", "panel_summary", "panel_display"},
-    # replies: asked for, kept, found again
-    {"gate", "pieces", "budget", "rate_window", "adaptive_gate", "limits"},
-    {"backends", "cache_entry", "drafting", "flights"},
-    {"cache"},
-    {"replay", "shelf"},
-    {"cache_miss", "cache_check", "asked_labels", "graded_texts"},
-    {"answering", "asking", "cache_bundle", "llm_judge", "stored_answers"},
-    {"cache_import", "assessors", "grading"},
-    {"kept_grades", "own_source"},
-    # one prediction, then many
-    {"judge", "regrade"},
-    {"estimate", "shortcuts"},
-    {"run_record", "run_report", "ledger"},
-    {"run_differences", "panels"},
-    {"run_folder"},
-    {"run"},
-    # what is measured about the judge itself
-    {"calibration"},
-    # the command line
-    {"progress"},
-    {"outcome", "record_schemas", "rubric_display"},
-    {"grade_command", "grade_printing"},
-    {"demo", "cache_cli", "gate_cli", "panel_cli", "regrade_cli"},
-    {"calibrate_cli", "plan_cli"},
-    {"cli"},
-    {"__main__"},
+ROOMS = (
+    "root",
+    "data",
+    "rubric",
+    "backends",
+    "cache",
+    "level2",
+    "judging",
+    "panels",
+    "run",
+    "calibration",
+    "cli",
 )
-"""From the bottom to the top: a module imports only from its own layer or from below."""
+"""From the ground up: a room imports from itself and from rooms before it."""
+
+INSIDE_CALIBRATION = ("statistics", "gold", "analyses", "report", "study planning", "gate")
 
 
-def _layer(module: str) -> int:
-    parts = module.split(".")
-    names = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-    found = [level for level, layer in enumerate(LAYERS) if layer & names]
-    assert found, f"{module} stands in no layer"
-    return min(found)
+def _room(module: str) -> int:
+    first, _, rest = module.partition(".")
+    return ROOMS.index(first if rest or first in ROOMS else "root")
+
+
+def _place(module: str) -> int:
+    part = module.split(".")[1]
+    return next(at for at, parts in enumerate(INSIDE_CALIBRATION) if part in parts.split())
 
 
 @cache
@@ -83,10 +57,27 @@ def _imports(tree: ast.Module) -> set[str]:
     return wanted
 
 
-@pytest.mark.parametrize("module", _modules())
+@pytest.mark.parametrize("module", [name for name in _modules() if name != "__main__"])
 def test_imports_point_down(module: str) -> None:
-    upward = {wanted for wanted in _imports(_modules()[module]) if _layer(wanted) > _layer(module)}
-    assert not upward, f"{module} imports {upward} from above"
+    imported = _imports(_modules()[module])
+    assert not {wanted for wanted in imported if _room(wanted) > _room(module)}
+    if module.startswith("calibration."):
+        beside = {wanted for wanted in imported if wanted.startswith("calibration.")}
+        assert not {wanted for wanted in beside if _place(wanted) > _place(module)}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    remaining = {name: _imports(tree) & _modules().keys() for name, tree in _modules().items()}
+    while leaves := {name for name, wanted in remaining.items() if not wanted & remaining.keys()}:
+        for name in leaves:
+            del remaining[name]
+    assert not remaining
+
+
+def test_every_room_says_what_it_is() -> None:
+    for package in ROOT.rglob("__init__.py"):
+        docstring = ast.get_docstring(ast.parse(package.read_text("utf-8")))
+        assert docstring and len(docstring.splitlines()) >= 3, package
 
 
 def _run(code: str, cwd: Path) -> str:

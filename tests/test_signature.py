@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makers import make_task
 from mmrare_judge.backends.base import JudgeSpec, Request
 from mmrare_judge.judging.prompt import make_request
 from mmrare_judge.records import Signature, canonical_json, content_hash
+from support.makers import make_task
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),

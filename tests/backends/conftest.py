@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-import asking
-from asking import Ask
-from server import ScriptedServer
+from support import asking
+from support.asking import Ask
+from support.server import ScriptedServer
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asking import MALFORMED, TEXT, Grading
 from mmrare_judge.backends.replies import read
+from support.asking import MALFORMED, TEXT, Grading
 
 
 @pytest.mark.parametrize(

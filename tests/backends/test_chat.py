@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from asking import (
+from mmrare_judge.backends.base import Mode
+from mmrare_judge.errors import (
+    ConfigError,
+    ContentFilterError,
+    FormatError,
+    RefusalError,
+    TruncatedError,
+)
+from support.asking import (
     BACKENDS,
     DOUBLED,
     KEY,
@@ -25,15 +33,7 @@ from asking import (
     saying,
     spec_for,
 )
-from mmrare_judge.backends.base import Mode
-from mmrare_judge.errors import (
-    ConfigError,
-    ContentFilterError,
-    FormatError,
-    RefusalError,
-    TruncatedError,
-)
-from server import (
+from support.server import (
     ScriptedServer,
     Step,
     chat,

@@ -9,7 +9,6 @@ from email.utils import formatdate
 import pytest
 from pydantic import SecretStr
 
-from asking import BACKENDS, KEY, MODES, TEXT, Ask, Way, both, every_way, good, graded, request_for
 from mmrare_judge.backends.base import JudgeSpec, Meter, Mode
 from mmrare_judge.errors import (
     BackendError,
@@ -19,7 +18,20 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from server import (
+from support.asking import (
+    BACKENDS,
+    KEY,
+    MODES,
+    TEXT,
+    Ask,
+    Way,
+    both,
+    every_way,
+    good,
+    graded,
+    request_for,
+)
+from support.server import (
     Step,
     chat,
     cut_off,

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from asking import BACKENDS, GOOD, TEXT, Way, every_way, good, request_for, spec_for
 from mmrare_judge.backends import direct as openai_compatible
 from mmrare_judge.backends import litellm as litellm_door
 from mmrare_judge.backends.base import Message, Meter
-from server import Received, ScriptedServer, Step, error, filled, hang
+from support.asking import BACKENDS, GOOD, TEXT, Way, every_way, good, request_for, spec_for
+from support.paths import TESTS
+from support.server import Received, ScriptedServer, Step, error, filled, hang
 
 SESSIONS = {"litellm": litellm_door.sessions, "direct": openai_compatible.sessions}
 
@@ -114,7 +115,7 @@ async def test_connections_can_be_closed_while_the_loop_goes_on(
 def test_a_process_that_ends_with_open_connections_says_nothing(server: ScriptedServer) -> None:
     """Synchronous calls leave a loop running in a daemon thread, which is cut off at the end."""
     script = f"""if True:
-        from asking import BACKENDS, request_for
+        from support.asking import BACKENDS, request_for
         from mmrare_judge.backends.base import Meter
         from mmrare_judge.judging.judge import run_sync
         from mmrare_judge.backends.base import JudgeSpec
@@ -126,7 +127,7 @@ def test_a_process_that_ends_with_open_connections_says_nothing(server: Scripted
     server.otherwise = good
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
-        cwd=Path(__file__).parents[1],
+        cwd=TESTS,
         capture_output=True,
         text=True,
         timeout=120,
@@ -142,8 +143,8 @@ def test_calls_from_one_loop_and_then_from_another_say_nothing(
     """The logging task that litellm starts on the first loop is dropped by the second."""
     code = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from makers import make_item
+sys.path.insert(0, {str(TESTS)!r})
+from support.makers import make_item
 from mmrare_judge import Prediction, Run, grade
 options = dict(judge="openai/judge", api_base={server.url!r}, api_key="x", cache="off")
 grade("Prednisone 40 mg.", make_item(), **options)

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from asking import DIRECT, GOOD, KEY, TEXT, Ask, good, graded, request_for, spec_for
 from mmrare_judge.backends.base import JudgeSpec, Meter, Reply
 from mmrare_judge.backends.direct import DirectBackend, wire_name
 from mmrare_judge.errors import ConfigError, TransportError
-from server import (
+from support.asking import DIRECT, GOOD, KEY, TEXT, Ask, good, graded, request_for, spec_for
+from support.server import (
     ScriptedServer,
     chat,
     completion,

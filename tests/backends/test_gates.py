@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from asking import (
+from mmrare_judge import Judge
+from mmrare_judge.backends.base import JudgeSpec, Meter, Usage, structure
+from mmrare_judge.backends.limits import AdaptiveGate, Budget, Need, most_tokens
+from mmrare_judge.backends.retry import Backoff
+from mmrare_judge.errors import (
+    BudgetError,
+    ConfigError,
+    RefusalError,
+    TransportError,
+)
+from support.asking import (
     BACKENDS,
     DIRECT,
     KEY,
@@ -22,18 +32,8 @@ from asking import (
     request_for,
     spec_for,
 )
-from makers import make_item
-from mmrare_judge import Judge
-from mmrare_judge.backends.base import JudgeSpec, Meter, Usage, structure
-from mmrare_judge.backends.limits import AdaptiveGate, Budget, Need, most_tokens
-from mmrare_judge.backends.retry import Backoff
-from mmrare_judge.errors import (
-    BudgetError,
-    ConfigError,
-    RefusalError,
-    TransportError,
-)
-from server import ScriptedServer, Step, chat, error, hang, rate_limited, refused, reset
+from support.makers import make_item
+from support.server import ScriptedServer, Step, chat, error, hang, rate_limited, refused, reset
 
 
 @dataclass

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from asking import TEXT, Ask, good, graded, request_for
 from mmrare_judge.backends import litellm as litellm_door
 from mmrare_judge.backends.base import JudgeSpec, Meter, Mode
 from mmrare_judge.backends.litellm import LLMBackend
 from mmrare_judge.errors import ConfigError
-from server import chat, completion, error
+from support.asking import TEXT, Ask, good, graded, request_for
+from support.server import chat, completion, error
 
 
 @pytest.mark.parametrize(

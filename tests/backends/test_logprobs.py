@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import pytest
 
-from makers import make_item, small_rubric
 from mmrare_judge import Grade, Judge
 from mmrare_judge.backends.replies import token_records, token_text
-from server import ScriptedServer, Step, chat, completion, refused
+from support.makers import make_item, small_rubric
+from support.server import ScriptedServer, Step, chat, completion, refused
 
 Entry = dict[str, Any]
 Backend = Literal["litellm", "direct"]

@@ -1,0 +1,218 @@
+"""When a judge may stand in for clinicians: what a yes needs, and whether each sentence is true."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmrare_judge.calibration.analyses.degenerate import peculiarities
+from mmrare_judge.calibration.report.blocks import Findings
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
+from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
+from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.calibration.study.verdict import Decision, Terms, decision, lacking
+from mmrare_judge.records import Signature
+from support.study_makers import SMALL, World, gold_of, graded, signature
+
+FEW = Resampling(resamples=100)
+TERMS = Terms(margin=0.15, max_missed_harm=0.2)
+
+
+def studied(world: World, **options: Any) -> Study:
+    given = {"resampling": FEW, "cases": 0, "margin": 0.15, "max_missed_harm": 0.2, **options}
+    return calibrate(world.grades(), world.gold(), rubric=SMALL, options=StudyOptions(**given))
+
+
+@cache
+def good() -> Findings:
+    """A judge as good as the clinicians, on 200 cases."""
+    return studied(World(labelled=200, judge_errs=(0.04, 0.04))).findings
+
+
+def changed(name: str, **changes: Any) -> Findings:
+    """The same with one criterion changed."""
+    criteria = [
+        replace(one, **changes) if one.name == name else one for one in good().criteria
+    ]  # fmt: skip
+    return replace(good(), criteria=tuple(criteria))
+
+
+def harm(value: float | None, low: float = 0.0, high: float = 1.0, missing: int = 0) -> Estimate:
+    interval = None if value is None else Interval(low=low, high=high, method="clopper-pearson")
+    reason = "none was confirmed" if value is None else ""
+    return Estimate(
+        name="missed_harm", value=value, interval=interval, n=20, clusters=20, missing=missing,
+        reason=reason,
+    )  # fmt: skip
+
+
+def missing_harm(**changes: Any) -> Findings:
+    return replace(good(), harm=((("safe", "missed harm"), harm(**changes)),))
+
+
+def test_the_judge_of_these_tests_may_stand_in() -> None:
+    found = decision(good(), TERMS)
+    assert found.tone == "good"
+    assert lacking(good(), TERMS) == ()
+
+
+FEW_CASES = good().criteria[0].judge.model_copy(update={"clusters": 19})
+BY_CHANCE = {"cohen_kappa": Estimate(
+    name="cohen_kappa", value=0.1, n=20, clusters=20,
+    interval=Interval(low=-0.1, high=0.3, method="percentile"),
+)}  # fmt: skip
+LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
+    "a criterion nobody labelled": (good(), {"unlabelled": ("dose",)}, "gold labels on dose"),
+    "two ways of judging": (good(), {"ways": 2}, "made in one way"),
+    "19 cases": (changed("safe", judge=FEW_CASES), {}, "20 independent cases (safe has 19)"),
+    "low coverage": (
+        changed("safe", coverage=0.62), {}, "verdicts on 90 % of the units (safe 62.0 %)",
+    ),
+    "no limit on harm": (good(), {"max_missed_harm": None}, "a limit on missed harm, declared"),
+    "harm not excluded": (
+        missing_harm(value=0.1, high=0.317), {},
+        "missed harm shown to be at most 20.0 % on safe (it may be 31.7 %)",
+    ),
+    "harm not known": (missing_harm(value=None), {}, "missed harm known on safe (none was conf"),
+    "chance": (
+        changed("safe", statistics=BY_CHANCE), {},
+        "agreement shown to be better than chance on safe",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("findings", "terms", "says"), LACKS.values(), ids=LACKS)
+def test_what_is_lacking_keeps_the_verdict_open_and_is_said(
+    findings: Findings, terms: dict[str, Any], says: str
+) -> None:
+    found = decision(findings, replace(TERMS, **terms))
+    assert found.tone == "open"
+    assert "it is non-inferior on quality, safe" in found.sentences[0]
+    assert found.sentences[1].startswith("Lacking for a yes: ")
+    assert says in found.sentences[1]
+
+
+def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
+    found = decision(missing_harm(value=0.5, low=0.27, high=0.73), TERMS)
+    assert found.tone == "bad"
+    assert found.sentences[0] == (
+        "This judge may not stand in for clinicians: it lets 50.0 % of the violations of safe "
+        "pass, more than the 20.0 % declared as the limit."
+    )
+
+
+def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
+    odd = replace(good(), remarks=("safe: odd.",))
+    for margin in (0.15, None):
+        found = decision(odd, replace(TERMS, margin=margin))
+        assert found.tone == "bad"
+        assert found.sentences[:2] == (
+            "This judge may not stand in for clinicians: it is degenerate.",
+            "It is degenerate: safe: odd.",
+        )
+
+
+# The sentences
+
+
+def test_violations_without_a_verdict_and_the_level_of_the_interval_are_said() -> None:
+    found = decision(missing_harm(value=0.1, low=0.01, high=0.3, missing=4), TERMS)
+    sentence = next(one for one in found.sentences if one.startswith("Of 20"))
+    assert (
+        "let 10.0 % pass (95 % interval 1.0 % to 30.0 %); on 4 more it gave no verdict." in sentence
+    )
+    ninety = studied(
+        World(graded=40, labelled=40), resampling=FEW.model_copy(update={"level": 0.9})
+    )
+    assert any("(90 % interval " in one for one in ninety.findings.verdict)
+    assert "90 % intervals)" in ninety.findings.verdict[0]
+
+
+def test_an_alternative_annotator_test_that_cannot_be_made_does_not_fail() -> None:
+    """29 units, where 30 are needed."""
+    found = studied(World(graded=29, labelled=29, seed=4), statistic="gwet_ac1").findings
+    sentence = next(one for one in found.verdict if one.startswith("The alternative"))
+    assert "on all criteria passes" in sentence  # 58 units of both criteria
+    alone = replace(found, criteria=tuple(o for o in found.criteria if o.kind != "overall"))
+    told = " ".join(decision(alone, TERMS).sentences)
+    assert "on quality cannot be made (no clinician has enough units" in told
+    assert "passes at no epsilon" not in told
+
+
+# Labels that hardly differ
+
+
+def alike(units: int, rare: int) -> Decision:
+    """Judge and two clinicians always say the same: NO on ``rare`` units, else YES."""
+    levels = {f"i{n}": "NO" if n < rare else "YES" for n in range(units)}
+    rows = [(i, name, who, v) for i, v in levels.items() for name in ("quality", "safe")
+            for who in "AB"]  # fmt: skip
+    grades = [graded(i, {"quality": v, "safe": v}) for i, v in levels.items()]
+    options = StudyOptions(resampling=FEW, cases=0, margin=0.1, max_missed_harm=0.2)
+    found = calibrate(grades, gold_of(rows), rubric=SMALL, options=options).findings
+    return Decision(found.tone, found.verdict)
+
+
+def test_labels_that_are_all_alike_tell_nothing_and_make_no_judge_degenerate() -> None:
+    found = alike(40, 0)
+    assert found.tone == "open"
+    assert "not measurable on quality, safe" in found.sentences[0]
+    assert not any("degenerate" in one for one in found.sentences)
+
+
+@pytest.mark.parametrize(
+    ("units", "rare", "tone"),
+    [
+        # The rule of three: 3 / 40 cases may differ unseen; over 1 - (1/2)² - (1/2)² that is .15.
+        (40, 20, "open"),
+        # 3 / 80 / .5 = .075, less than the margin of .1.
+        (80, 40, "good"),
+        # 3 / 79 / (1 - .747² - .253²) = .0380 / .378 = .1004.
+        (79, 20, "open"),
+    ],
+)
+def test_perfect_agreement_on_few_cases_is_no_proof(units: int, rare: int, tone: str) -> None:
+    found = alike(units, rare)
+    assert found.tone == tone
+    assert any("no two labels differ" in one for one in found.sentences) == (tone == "open")
+
+
+def sentences(judge: list[int], gold: list[int], kappa: float | None) -> tuple[str, ...]:
+    return peculiarities("safe", np.array(judge), np.array(gold), ("NO", "YES"), kappa)
+
+
+def test_a_judge_that_finds_most_of_what_is_rare_is_not_degenerate() -> None:
+    """Of 20 violations in 1000 it finds 16 and raises 29 in vain: right on 967, YES on 980.
+
+    kappa: po .967, pe .02 x .045 + .98 x .955 = .9368; (.967 - .9368) / .0632 = .478.
+    """
+    gold = [0] * 20 + [1] * 980
+    judge = [0] * 16 + [1] * 4 + [0] * 29 + [1] * 951
+    assert sentences(judge, gold, 0.478) == ()
+    assert "always answering 'YES' would agree on 980" in sentences(judge, gold, 0.1)[0]
+
+
+def test_a_judge_that_gives_one_level_hardly_more_often_than_clinicians_is_not_degenerate() -> None:
+    """Clinicians say NO to 6 of 100, the judge to 5 of them."""
+    gold = [0] * 6 + [1] * 94
+    assert sentences([0] * 5 + [1] * 95, gold, 0.9) == ()
+    assert "it gives 'YES' in 98 of 100" in sentences([0] * 2 + [1] * 98, gold, 0.45)[0]
+
+
+def test_with_fewer_than_five_rare_labels_nobody_can_tell() -> None:
+    gold = [0] * 4 + [1] * 36
+    assert sentences([1] * 40, gold, 0.0) == ()
+    assert sentences([1] * 40, [0] * 5 + [1] * 35, 0.0) != ()
+
+
+def test_grades_made_in_two_ways_are_no_yes() -> None:
+    world = World(labelled=200, judge_errs=(0.04, 0.04))
+    made: Signature = signature(reported_model="judge-2")
+    grades = [*world.grades()[:100], *world.grades(made=made)[100:]]
+    options = StudyOptions(resampling=FEW, cases=0, margin=0.15, max_missed_harm=0.2)
+    study = calibrate(grades, world.gold(), rubric=SMALL, options=options)
+    assert study.findings.tone == "open"
+    assert "made in one way" in study.findings.verdict[1]
