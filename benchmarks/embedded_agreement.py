@@ -23,7 +23,7 @@ from typing import Any, Literal
 from mmrare_judge.data.items import Item, Reference, Track
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.questions import Task
-from mmrare_judge.level2.document import read
+from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import compile_element, match_element
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import verify
@@ -59,7 +59,7 @@ def kqa(folder: Path, quarters: Iterable[int] = range(4)) -> tuple[list[bool], l
         if quarter(claim["question"]) in wanted:
             element = compile_element(claim["criterion"], terms, question=claim["question"])
             gold.append(claim["majority_label"] == "Entailment")
-            ours.append(match_element(read(claim["prediction"], terms), element).found)
+            ours.append(match_element(read_document(claim["prediction"], terms), element).found)
     return gold, ours
 
 

@@ -14,7 +14,7 @@ from mmrare_judge.certificate import (
     CertifiedCriterion,
     Measured,
     Rules,
-    checked,
+    calibration_of,
     read_certificate,
 )
 from mmrare_judge.errors import ConfigError, InputError
@@ -69,10 +69,10 @@ def test_it_holds_to_the_end_of_its_last_day() -> None:
 
 def test_many_grades_are_calibrated_only_if_all_are() -> None:
     both = [signature(), signature(reported_model="judge-2")]
-    assert checked(certificate(), both[:1], TODAY).status == "calibrated"
-    assert checked(certificate(), both, TODAY).status == "stale"
-    assert checked(None, both, TODAY).status == "uncalibrated"
-    assert checked(certificate(), [], TODAY).status == "stale"
+    assert calibration_of(certificate(), both[:1], TODAY).status == "calibrated"
+    assert calibration_of(certificate(), both, TODAY).status == "stale"
+    assert calibration_of(None, both, TODAY).status == "uncalibrated"
+    assert calibration_of(certificate(), [], TODAY).status == "stale"
 
 
 def test_it_reads_back_from_its_file_and_from_the_studys_folder(tmp_path: Path) -> None:

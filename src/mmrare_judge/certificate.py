@@ -219,12 +219,12 @@ def read_certificate(source: CertificateLike) -> Certificate:
         ) from error
 
 
-def checked(
+def calibration_of(
     certificate: Certificate | None, signatures: Iterable[Signature], on: date
 ) -> Calibration:
     """What a certificate says of many grades: calibrated only if it holds for every signature.
 
-    >>> checked(None, [], date(2026, 1, 1)).status
+    >>> calibration_of(None, [], date(2026, 1, 1)).status
     'uncalibrated'
     """
     if certificate is None:

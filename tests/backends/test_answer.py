@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmrare_judge.backends.replies import read
+from mmrare_judge.backends.replies import read_completion
 from support.asking import MALFORMED, TEXT, Grading
 
 
@@ -24,9 +24,9 @@ from support.asking import MALFORMED, TEXT, Grading
 )
 def test_nothing_is_guessed_from_text_that_holds_no_single_object(text: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        read(text, Grading)
+        read_completion(text, Grading)
 
 
 def test_a_quoted_end_of_thinking_inside_the_reply_does_not_cut_it() -> None:
     text = TEXT.replace("named", "says </think> itself")
-    assert read(text, Grading) == text
+    assert read_completion(text, Grading) == text

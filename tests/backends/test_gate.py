@@ -9,10 +9,10 @@ import pytest
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.backends.limits import (
     LONGEST_PAUSE,
-    AdaptiveGate,
+    AdaptiveLimiter,
     Budget,
     Need,
-    OpenGate,
+    NoLimiter,
     Piece,
     piece_of_work,
 )
@@ -37,12 +37,12 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def gate_with(clock: Clock | None = None, **options: object) -> AdaptiveGate:
+def gate_with(clock: Clock | None = None, **options: object) -> AdaptiveLimiter:
     clock = clock or Clock()
-    return AdaptiveGate(clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
+    return AdaptiveLimiter(clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
 
 
-async def waits(gate: AdaptiveGate, need: Need | None = None) -> bool:
+async def waits(gate: AdaptiveLimiter, need: Need | None = None) -> bool:
     """Whether an attempt has to wait now; if not, it is left inside."""
     entering = asyncio.create_task(gate.enter(need or Need()))
     for _ in range(3):
@@ -55,7 +55,7 @@ async def waits(gate: AdaptiveGate, need: Need | None = None) -> bool:
     return True
 
 
-async def fill(gate: AdaptiveGate) -> int:
+async def fill(gate: AdaptiveLimiter) -> int:
     """Enter as often as possible without waiting; returns how often."""
     times = 0
     while not await waits(gate):
@@ -64,7 +64,7 @@ async def fill(gate: AdaptiveGate) -> int:
 
 
 async def test_the_open_gate_lets_everything_through() -> None:
-    gate = OpenGate()
+    gate = NoLimiter()
     for _ in range(1000):
         await gate.enter(Need())
         gate.leave(Need(), DONE, None)
@@ -225,7 +225,7 @@ async def test_a_cancelled_pause_gives_place_and_budget_back() -> None:
         await asyncio.Event().wait()
 
     budget = Budget(max_calls=1)
-    gate = AdaptiveGate(8, budget=budget, clock=Clock(), sleep=for_ever, requests_per_minute=1)
+    gate = AdaptiveLimiter(8, budget=budget, clock=Clock(), sleep=for_ever, requests_per_minute=1)
     gate._requests.add(1000.0, 1, Need())
     assert await waits(gate)
     assert (gate.on_wire, budget.idle, budget.fits(Need())) == (0, True, True)

@@ -9,7 +9,7 @@ import pytest
 
 from mmrare_judge import Judge
 from mmrare_judge.backends.base import JudgeSpec, Meter, Usage, structure
-from mmrare_judge.backends.limits import AdaptiveGate, Budget, Need, most_tokens
+from mmrare_judge.backends.limits import AdaptiveLimiter, Budget, Need, most_tokens
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import (
     BudgetError,
@@ -191,7 +191,7 @@ def test_a_run_ends_when_the_calls_it_may_make_are_made(server: ScriptedServer, 
         api_base=server.url,
         api_key=KEY,
         cache="off",
-        gate=AdaptiveGate(budget=budget),
+        gate=AdaptiveLimiter(budget=budget),
         backoff=Backoff(base=0),
     )
     with pytest.raises(BudgetError):

@@ -13,7 +13,7 @@ from mmrare_judge import Run, Usage
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cli import output as progress
-from mmrare_judge.cli.output import cost_line, describe, shown
+from mmrare_judge.cli.output import cost_line, describe, shown_progress
 from mmrare_judge.run.summary import Progress
 from support.chaos_runs import pairs
 from support.makers import keys_of, small_rubric
@@ -32,7 +32,7 @@ def test_without_a_terminal_there_are_plain_lines_now_and_then(
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     run = run_in(tmp_path)
-    with shown(run, 4):
+    with shown_progress(run, 4):
         run.grade(pairs(3))
     printed = capsys.readouterr()
     lines = printed.err.splitlines()
@@ -47,7 +47,7 @@ def test_a_short_run_without_a_terminal_says_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_in(tmp_path)
-    with shown(run, 3):
+    with shown_progress(run, 3):
         run.grade(pairs(3))
     assert capsys.readouterr().err == ""
 
@@ -57,7 +57,7 @@ def test_quiet_is_quiet(
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     run = run_in(tmp_path)
-    with shown(run, 3, quiet=True):
+    with shown_progress(run, 3, quiet=True):
         run.grade(pairs(3))
     assert capsys.readouterr().err == ""
 
@@ -71,7 +71,7 @@ def test_a_terminal_gets_a_bar_with_count_rate_and_cost(
     console = rich.console.Console
     monkeypatch.setattr(rich.console, "Console", terminal)
     run = run_in(tmp_path)
-    with shown(run, 3):
+    with shown_progress(run, 3):
         run.grade(pairs(3))
     seen = capsys.readouterr().err
     assert all(words in seen for words in ("3/3", "a second", "calls, $0.00"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.data.cells import absent, entries, identifier, plain, text
+from mmrare_judge.data.cells import absent, entries, identifier, plain_value, text
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import shortened
 
@@ -146,7 +146,7 @@ def test_metadata_is_json_whatever_it_was() -> None:
         3: [np.nan, np.inf, "\ud800"],
     }
     # JSON knows neither NaN nor infinity, and no file holds a lone surrogate.
-    assert plain(given) == {"n": 0.5, "when": "2026-01-02 00:00:00", "3": [None, None, "\ufffd"]}
+    assert plain_value(given) == {"n": 0.5, "when": "2026-01-02 00:00:00", "3": [None, None, "\ufffd"]}
 
 
 def test_a_megabyte_is_shown_by_its_beginning() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.level2.document import read
+from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import (
     ElementMatch,
     compile_element,
@@ -17,7 +17,7 @@ TERMS = Terms.default()
 
 
 def _match(element: str, text: str, question: str = "") -> ElementMatch:
-    return match_element(read(text, TERMS), compile_element(element, TERMS, question=question))
+    return match_element(read_document(text, TERMS), compile_element(element, TERMS, question=question))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_a_long_question_is_a_case_and_names_no_subject() -> None:
 
 def test_a_violation_needs_every_word_in_one_sentence() -> None:
     element = "Avoid platelet transfusion without bleeding"
-    spread = read("Count the platelet. Transfusion later.", TERMS)
+    spread = read_document("Count the platelet. Transfusion later.", TERMS)
     assert not match_prohibited(spread, element, TERMS).found
-    given = read("Give a platelet transfusion without bleeding.", TERMS)
+    given = read_document("Give a platelet transfusion without bleeding.", TERMS)
     match = match_prohibited(given, element, TERMS)
     assert match.found
     assert match.element == element

@@ -5,7 +5,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrare_judge.level2.document import read
+from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.negation import negated_items
 from mmrare_judge.level2.terms import Term, Terms
 from mmrare_judge.level2.tokens import (
@@ -94,14 +94,14 @@ def test_of_names_with_the_same_first_words_the_longest_is_found() -> None:
 
 def test_a_part_of_a_test_is_named_by_it_in_the_order_of_the_text() -> None:
     table = Terms([Term("x-ray", "test"), Term("chest x-ray", "test")])
-    document = read("X-ray, then a chest X-ray, then an X-ray.", table)
+    document = read_document("X-ray, then a chest X-ray, then an X-ray.", table)
     assert [mention.last for mention in document.mentions("=x-ray")] == [1, 6, 10]
     assert document.has("=chest x-ray")
     assert not document.has("=mri")
 
 
 def test_a_function_word_is_no_mention_and_an_abbreviation_stands_for_its_words() -> None:
-    document = read("The plasma exchange (PE) is on. Then PE.", Terms([]))
+    document = read_document("The plasma exchange (PE) is on. Then PE.", Terms([]))
     assert not document.has("the")
     assert [mention.first for mention in document.mentions("plasma")] == [1, 3, 7]
 

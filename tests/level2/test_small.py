@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmrare_judge.level2.document import read
-from mmrare_judge.level2.elements import clauses_of, labels_of
+from mmrare_judge.level2.document import read_document
+from mmrare_judge.level2.elements import clauses_of, list_labels
 from mmrare_judge.level2.rules import dosings
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import stated_relations, token_f1
@@ -40,7 +40,7 @@ def test_an_answer_is_cut_into_orders_and_not_within_a_list_of_things() -> None:
 
 def test_the_labels_of_a_work_up_are_its_tests() -> None:
     answer = "- **CT chest:** nodules.\n- **Sputum culture:** sterile: no growth"
-    assert labels_of(answer) == ("CT chest", "Sputum culture")
+    assert list_labels(answer) == ("CT chest", "Sputum culture")
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_the_labels_of_a_work_up_are_its_tests() -> None:
     ids=["one", "a dye", "in contrast", "two", "negated", "named as relation"],
 )
 def test_relations_are_words_and_not_dyes(text: str, relations: list[str]) -> None:
-    assert list(stated_relations(read(text, TERMS))) == relations
+    assert list(stated_relations(read_document(text, TERMS))) == relations
 
 
 def test_each_drug_has_its_own_dose_and_route() -> None:
     text = "IV acyclovir 350 mg with oral prednisolone (60 mg daily); avoid warfarin 5 mg."
-    found = dosings(read(text, TERMS))
+    found = dosings(read_document(text, TERMS))
     assert set(found) == {"=aciclovir", "prednisolon"}
     assert found["=aciclovir"].doses == {"#350mg"}
     assert found["=aciclovir"].routes == {"intravenous"}
@@ -80,5 +80,5 @@ def test_each_drug_has_its_own_dose_and_route() -> None:
     ],
 )
 def test_a_dose_that_differs_outweighs_a_route_that_agrees(given: str, agrees: bool) -> None:
-    expected = dosings(read("prednisone 40 mg by mouth", TERMS))["prednison"]
-    assert dosings(read(given, TERMS))["prednison"].agrees(expected) is agrees
+    expected = dosings(read_document("prednisone 40 mg by mouth", TERMS))["prednison"]
+    assert dosings(read_document(given, TERMS))["prednison"].agrees(expected) is agrees

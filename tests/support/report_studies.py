@@ -19,14 +19,14 @@ from mmrare_judge.calibration.analyses.confidence import (
 from mmrare_judge.calibration.analyses.correction import corrected_score
 from mmrare_judge.calibration.report.blocks import (
     BiasFindings,
-    Case,
+    CaseBlock,
     ConfidenceFindings,
     CriterionFindings,
     Findings,
     Key,
     Quote,
 )
-from mmrare_judge.calibration.report.plots import Limits
+from mmrare_judge.calibration.report.plots import AxisLimits
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.proportions import (
@@ -75,7 +75,7 @@ def criterion(name: str, ratings: Ratings) -> CriterionFindings:
     return CriterionFindings(
         name=name, judge=side.judge, clinicians=side.clinicians, statistics=found,
         ceiling=ceiling, confusion=confusion(pair), homogeneity=marginal_homogeneity(pair),
-        points=points, limits=Limits(*(end for end in ends if end is not None)),
+        points=points, limits=AxisLimits(*(end for end in ends if end is not None)),
         non_inferiority=non_inferiority(ratings, judge="judge", margin=0.1, resampling=FEW),
         alternative=alt_test(ratings, judge="judge", resampling=FEW),
     )  # fmt: skip
@@ -144,7 +144,7 @@ def full_findings() -> Findings:
             (("safe", "false alarm"), false_alarm(1 - judge, 1 - safe.numbers[:, 1])),
         ),
         cases=(
-            Case(
+            CaseBlock(
                 "Item 12, model A, safe",
                 (("judge", "YES"), ("clinicians", "NO, NO, NO")),
                 (

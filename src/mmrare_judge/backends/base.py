@@ -506,6 +506,6 @@ class Wire(Protocol):
         ...
 
 
-def plain(key: SecretStr | None) -> str | None:
+def plain_key(key: SecretStr | None) -> str | None:
     """A key as it goes over the wire."""
     return None if key is None else key.get_secret_value()

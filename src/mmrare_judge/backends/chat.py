@@ -22,12 +22,12 @@ from mmrare_judge.backends.base import (
     Wire,
     WireMode,
     is_self_hosted,
-    plain,
+    plain_key,
     structure,
 )
 from mmrare_judge.backends.faults import as_fault, hidden_in, presentable, response_headers
-from mmrare_judge.backends.limits import Gate, Need, OpenGate, need_of
-from mmrare_judge.backends.replies import checked, read, text_of, token_records
+from mmrare_judge.backends.limits import Gate, Need, NoLimiter, need_of
+from mmrare_judge.backends.replies import checked_completion, read_completion, text_of, token_records
 from mmrare_judge.backends.retry import Backoff, with_retries
 from mmrare_judge.errors import ConfigError, FormatError, MMRareJudgeError
 
@@ -161,7 +161,7 @@ class Exchange:
             self._tokens = token_records(response)
 
     def _need(self, payload: Payload) -> Need:
-        if isinstance(self.gate, OpenGate):
+        if isinstance(self.gate, NoLimiter):
             return _NO_NEED  # it does not look
         return need_of(payload, self.wire.price(self.request.model))
 
@@ -213,7 +213,7 @@ def fault_of(error: Exception, spec: JudgeSpec, model: str, wire: Wire) -> MMRar
 
 def secrets(spec: JudgeSpec) -> tuple[str, ...]:
     """What must not appear in a message."""
-    key = plain(spec.api_key)
+    key = plain_key(spec.api_key)
     return (*((key,) if key else ()), *hidden_in(spec.api_base or ""))
 
 
@@ -252,13 +252,13 @@ async def reask(
         return _one_call(waiting.pop() if waiting else await send(_spoken(messages)))
 
     # JSON_SCHEMA is the mode that leaves the messages as they are and parses the whole content;
-    # `checked` is what finds the object in it.
+    # `checked_completion` is what finds the object in it.
     how = instructor.Mode.TOOLS if mode == "tools" else instructor.Mode.JSON_SCHEMA
     client: Any = instructor.from_litellm(ask, mode=how, async_client=True)
     try:
         await client.create(
             messages=[dict(message) for message in request.messages],
-            response_model=checked(request.reply_model),
+            response_model=checked_completion(request.reply_model),
             max_retries=times,
         )
     except InstructorRetryException as error:
@@ -316,7 +316,7 @@ class ChatBackend:
     ) -> None:
         self._spec = spec
         self._wire = wire
-        self._gate = OpenGate() if gate is None else gate
+        self._gate = NoLimiter() if gate is None else gate
         self._backoff = Backoff() if backoff is None else backoff
         self._habits = Habits()
         self._auto: dict[tuple[str, str | None], WireMode] = {}
@@ -351,13 +351,13 @@ class ChatBackend:
         first = await exchange.send(list(request.messages))
         problem: Exception | None
         try:
-            return exchange.reply(read(text_of(first), request.reply_model))
+            return exchange.reply(read_completion(text_of(first), request.reply_model))
         except ValidationError as error:
             problem = error
         if times:
             problem = await reask(exchange.send, first, request, exchange.mode, times=times)
         if problem is None:
-            return exchange.reply(read(exchange.text, request.reply_model))
+            return exchange.reply(read_completion(exchange.text, request.reply_model))
         raise FormatError(_sentence(problem, 1 + times), raw=exchange.text) from problem
 
     async def aclose(self) -> None:

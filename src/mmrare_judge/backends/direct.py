@@ -26,7 +26,7 @@ from mmrare_judge.backends.base import (
     Price,
     Request,
     WireMode,
-    plain,
+    plain_key,
 )
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.limits import Gate
@@ -156,7 +156,7 @@ class DirectWire:
 
     def __init__(self, spec: JudgeSpec) -> None:
         self._headers = {"Content-Type": "application/json"}
-        key = plain(spec.api_key) or _key_in_environment(spec.model)
+        key = plain_key(spec.api_key) or _key_in_environment(spec.model)
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
 

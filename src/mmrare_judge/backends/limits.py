@@ -45,7 +45,7 @@ class Gate(Protocol):
         ...
 
 
-class OpenGate:
+class NoLimiter:
     """Lets everything through at once; for single grades."""
 
     async def enter(self, need: Need) -> None:
@@ -199,7 +199,7 @@ _NAP = 1.0
 """Seconds after which one who is held back looks whether the gate was closed."""
 
 
-class AdaptiveGate:
+class AdaptiveLimiter:
     """A limit by additive increase and multiplicative decrease.
 
     After Chiu and Jain (1989), "Analysis of the increase and decrease algorithms for congestion
@@ -386,9 +386,9 @@ class Limits:
         """A budget of which nothing is spent."""
         return Budget(self.max_cost, self.max_calls)
 
-    def gate(self, budget: Budget | None = None) -> AdaptiveGate:
+    def gate(self, budget: Budget | None = None) -> AdaptiveLimiter:
         """A gate for one judge; several share a budget."""
-        return AdaptiveGate(
+        return AdaptiveLimiter(
             self.concurrency,
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,

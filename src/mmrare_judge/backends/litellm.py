@@ -23,7 +23,7 @@ from mmrare_judge.backends.base import (
     Request,
     WireMode,
     is_self_hosted,
-    plain,
+    plain_key,
 )
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.direct import Sessions
@@ -57,7 +57,7 @@ class LiteLLMWire:
     """A way through litellm."""
 
     def __init__(self, spec: JudgeSpec) -> None:
-        self._key = plain(spec.api_key)
+        self._key = plain_key(spec.api_key)
 
     def auto_mode(self, request: Request) -> WireMode:
         """A schema where it will be heeded, else plain JSON."""

@@ -55,7 +55,7 @@ def text_of(response: Any) -> str:
     return text
 
 
-def read(text: str, model: type[BaseModel]) -> str:
+def read_completion(text: str, model: type[BaseModel]) -> str:
     """The JSON object in a reply, checked against the reply model.
 
     Tolerated around it: a leading block of thinking up to ``</think>``, a code fence, prose. Not
@@ -66,7 +66,7 @@ def read(text: str, model: type[BaseModel]) -> str:
 
     >>> class Verdict(BaseModel):
     ...     level: int
-    >>> read('Here it is: {"level": 1} Good luck!', Verdict)
+    >>> read_completion('Here it is: {"level": 1} Good luck!', Verdict)
     '{"level": 1}'
     """
     body = _only_object(text)
@@ -74,13 +74,13 @@ def read(text: str, model: type[BaseModel]) -> str:
     return body
 
 
-def checked(model: type[BaseModel]) -> type[BaseModel]:
-    """The reply model with `read` for its JSON parser, for instructor to validate with."""
+def checked_completion(model: type[BaseModel]) -> type[BaseModel]:
+    """The reply model with `read_completion` for its JSON parser, for instructor to validate with."""
 
     class Checked(model):  # type: ignore[misc, valid-type]  # a base class known at run time only
         @classmethod
         def model_validate_json(cls, json_data: str, **_: Any) -> Any:
-            return model.model_validate_json(read(json_data, model))
+            return model.model_validate_json(read_completion(json_data, model))
 
     Checked.__name__ = model.__name__
     return Checked
@@ -179,7 +179,7 @@ class ToolCall(_Part):
     function: Function
 
 
-class Message(_Part):
+class ReplyMessage(_Part):
     """What a model said."""
 
     role: str = "assistant"
@@ -191,7 +191,7 @@ class Message(_Part):
 class Choice(_Part):
     """One answer, and why it ended."""
 
-    message: Message
+    message: ReplyMessage
     finish_reason: str | None = None
     logprobs: Any = None
 

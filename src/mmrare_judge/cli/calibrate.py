@@ -12,7 +12,7 @@ import typer
 
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.calibration.gate import Thresholds, failures
-from mmrare_judge.certificate import Calibration, Certificate, checked, read_certificate
+from mmrare_judge.certificate import Calibration, Certificate, calibration_of, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
 
@@ -318,7 +318,7 @@ def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tupl
         )
         for one in tally.summaries()
     ]
-    return checked(certificate, tally.signatures(), today()), coverages
+    return calibration_of(certificate, tally.signatures(), today()), coverages
 
 
 # FOLDED plan_cli: ``mmrare-judge plan``: how many labels a calibration study needs, and which ones are next.

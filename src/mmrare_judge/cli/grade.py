@@ -15,7 +15,7 @@ import typer
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.backends.limits import Limits
 from mmrare_judge.cache.read_only import Replay
-from mmrare_judge.cli.output import Outcome, print_grades, print_report, shown
+from mmrare_judge.cli.output import Outcome, print_grades, print_report, shown_progress
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
 from mmrare_judge.data.tables import read_items
@@ -113,7 +113,7 @@ def run_grade(job: GradeJob) -> Outcome:
     """Grade what the job names, into its folder, and tell how far it is on the way."""
     run, pairs, pairing = prepare_grade(job)
     total = len(pairs) * len(run.judges) * run.repeats
-    with shown(run, total, quiet=job.quiet):
+    with shown_progress(run, total, quiet=job.quiet):
         report = run.grade(pairs, unmatched=_unmatched(pairing), canonical=job.canonical)
     return Outcome(report, pairing.problems() if pairing.predictions_without_item else ())
 

@@ -182,8 +182,8 @@ def _root(
     """Grade free-text treatment plans and work-ups with rubric-driven judges."""
 
 
-@app.command()
-def grade(
+@app.command("grade")
+def grade_command(
     items: Annotated[Path, typer.Option(help="Items: .jsonl, .json, .tsv, .csv or .xlsx.")],
     predictions: Annotated[Path, typer.Option(help="Predictions, joined by item id.")],
     track: Annotated[str | None, typer.Option(help=f"One of {', '.join(TRACKS)}.")] = None,

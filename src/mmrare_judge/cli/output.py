@@ -217,7 +217,7 @@ LINE_EVERY = 30.0
 
 
 @contextmanager
-def shown(run: Run, total: int, *, quiet: bool = False) -> Iterator[None]:
+def shown_progress(run: Run, total: int, *, quiet: bool = False) -> Iterator[None]:
     """Show a run's progress on stderr while it lasts, and let an interrupt end it well.
 
     The first interrupt (Ctrl-C or SIGTERM) lets the run finish what is in flight; the second ends

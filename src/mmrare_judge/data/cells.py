@@ -181,7 +181,7 @@ def metadata_of(
     for column, cell in values.items():
         if column in known or absent(cell) or (isinstance(cell, str) and not cell.strip()):
             continue
-        value = plain(json_or_text(cell) if column in JSON_COLUMNS else cell)
+        value = plain_value(json_or_text(cell) if column in JSON_COLUMNS else cell)
         if _size(value) > MAX_METADATA:
             notices.say(column, "cells of more than 64 KiB are left out")
         elif column not in JSON_COLUMNS or value:
@@ -203,10 +203,10 @@ def json_or_text(value: object) -> object:
     return value
 
 
-def plain(value: object) -> JsonValue:
+def plain_value(value: object) -> JsonValue:
     """The nearest JSON value; NaN and infinities, which JSON does not have, become null.
 
-    >>> plain({"n": (1, float("nan"))})
+    >>> plain_value({"n": (1, float("nan"))})
     {'n': [1, None]}
     """
     value = unboxed(value)
@@ -215,9 +215,9 @@ def plain(value: object) -> JsonValue:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {clean(str(key)): plain(part) for key, part in value.items()}
+        return {clean(str(key)): plain_value(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
+        return [plain_value(part) for part in value]
     if isinstance(value, (bool, int)):
         return value
     return None if absent(value) else str(value)

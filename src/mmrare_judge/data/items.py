@@ -15,7 +15,7 @@ from mmrare_judge.data.cells import (
     identifier,
     json_or_text,
     metadata_of,
-    plain,
+    plain_value,
     text,
 )
 from mmrare_judge.errors import InputError
@@ -202,7 +202,7 @@ _TRACK_WORDS: Mapping[str, Track] = {
 _IN_CODE = Notices()
 
 
-class Series(Protocol):
+class TableRow(Protocol):
     """A row that can say itself as a mapping, such as a pandas Series."""
 
     def to_dict(self) -> Mapping[Any, Any]:
@@ -227,7 +227,7 @@ def track_name(word: str) -> Track:
 
 
 def as_item(
-    row: Item | Mapping[str, Any] | Series, *, track: str | None = None, images: bool = False
+    row: Item | Mapping[str, Any] | TableRow, *, track: str | None = None, images: bool = False
 ) -> Item:
     """An `Item` from an item, a mapping or a pandas row.
 
@@ -298,5 +298,5 @@ def _from_fields(values: Mapping[str, Any], track: Track, images: bool) -> Item:
     if "id" in fields:
         fields["id"] = identifier(fields["id"], "id")
     if "metadata" in fields:
-        fields["metadata"] = plain(fields["metadata"])
+        fields["metadata"] = plain_value(fields["metadata"])
     return built(Item, {**fields, "track": track})

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
 from mmrare_judge.level2 import rules
-from mmrare_judge.level2.document import read
-from mmrare_judge.level2.rules import Case, Degree, Finding, quotes_of
+from mmrare_judge.level2.document import read_document
+from mmrare_judge.level2.rules import RuleInput, Degree, Finding, quotes_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
 
-Rule = Callable[[Case, Criterion], Finding]
+AnswerRule = Callable[[RuleInput, Criterion], Finding]
 
-RULES: Mapping[EmbeddedRule, Rule] = {
+RULES: Mapping[EmbeddedRule, AnswerRule] = {
     "coverage": rules.coverage,
     "doses_and_routes": rules.doses_and_routes,
     "violations": rules.violations,
@@ -61,11 +61,11 @@ class EmbeddedJudge:
 
     def judge(self, task: Task) -> dict[str, Draft]:
         """Answer the task's questions, by key."""
-        case = Case(read(task.prediction, self.terms), task.item, self.terms)
+        case = RuleInput(read_document(task.prediction, self.terms), task.item, self.terms)
         return {question.key: _draft(question, case) for question in task.questions}
 
 
-def _draft(question: Question, case: Case) -> Draft:
+def _draft(question: Question, case: RuleInput) -> Draft:
     rule = question.criterion.embedded
     if rule is None:
         return Draft(level=None, reasoning=NO_RULE)
@@ -80,7 +80,7 @@ def _draft(question: Question, case: Case) -> Draft:
     return draft
 
 
-def _element(element: str, criterion: Criterion, case: Case) -> Finding:
+def _element(element: str, criterion: Criterion, case: RuleInput) -> Finding:
     """One element on its own: stated or not; of ``must_not``, recommended or advised against."""
     if criterion.for_each != "must_not":
         match = case.match(element)

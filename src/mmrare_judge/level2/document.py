@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mmrare_judge.level2.negation import CUES, negated_items, negated_words
 from mmrare_judge.level2.terms import Found, Kind, Terms
-from mmrare_judge.level2.tokens import Bounds, Cut, Token, bounds_of, cut, cuts_of, lazy
+from mmrare_judge.level2.tokens import Bounds, Cut, TextToken, bounds_of, cut, cuts_of, lazy
 from mmrare_judge.level2.words import stem
 
 # FOLDED lexical.negated: Which tokens of a text are negated, sentence by sentence: `Negated`.
@@ -85,10 +85,10 @@ class Document:
     table: Terms
 
     @lazy
-    def tokens(self) -> tuple[Token, ...]:
+    def tokens(self) -> tuple[TextToken, ...]:
         """Its tokens, one by one."""
         parts = self.cut
-        return tuple(map(Token, parts.keys, parts.words, parts.starts, parts.ends))
+        return tuple(map(TextToken, parts.keys, parts.words, parts.starts, parts.ends))
 
     @lazy
     def bounds(self) -> Bounds:
@@ -225,10 +225,10 @@ class Document:
 
 
 @lru_cache(maxsize=32)
-def read(text: str, terms: Terms) -> Document:
+def read_document(text: str, terms: Terms) -> Document:
     """Read a text.
 
-    >>> document = read("No MRI. Give IVIG.", Terms.default())
+    >>> document = read_document("No MRI. Give IVIG.", Terms.default())
     >>> [(name, mention.negated) for _, name, mention in document.kinds]
     [('magnetic resonance imaging', True), ('intravenous immunoglobulin', False)]
     """

@@ -21,10 +21,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from mmrare_judge.level2.document import Document, Stretch, read
+from mmrare_judge.level2.document import Document, Stretch, read_document
 from mmrare_judge.level2.negation import carries_negation
 from mmrare_judge.level2.terms import Terms
-from mmrare_judge.level2.tokens import Token, lazy, sentence_starts, tokens_of
+from mmrare_judge.level2.tokens import TextToken, lazy, sentence_starts, tokens_of
 from mmrare_judge.level2.words import Weight, is_directive, looks_like_drug, makes_statement, weight
 from mmrare_judge.records import Record, Text
 
@@ -53,10 +53,10 @@ def clauses_of(answer: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def labels_of(answer: str) -> tuple[str, ...]:
+def list_labels(answer: str) -> tuple[str, ...]:
     r"""The tests of a reference work-up: the label of each line that has one, else its clauses.
 
-    >>> labels_of("- **Chest X-ray:** clear. No effusion.\n- Blood smear showed schistocytes")
+    >>> list_labels("- **Chest X-ray:** clear. No effusion.\n- Blood smear showed schistocytes")
     ('Chest X-ray', 'Blood smear showed schistocytes')
     """
     found: list[str] = []
@@ -252,7 +252,7 @@ def compile_element(
     >>> element.kind, [demand.key for demand in element.demands]
     ('name', ['prednison', '#10mg'])
     """
-    if strict or not any(map(makes_statement, read(text, terms).cut.words)):
+    if strict or not any(map(makes_statement, read_document(text, terms).cut.words)):
         content = _heaviest(list(_asked(_without_remarks(text, _is_name), terms)))
         return Element(text, "name" if strict or len(content) <= NAME_WORDS else "order", content)
     asked = list(_asked(_without_remarks(text, _is_remark), terms))
@@ -276,14 +276,14 @@ def compile_prohibited(text: str, terms: Terms) -> Element:
 
 
 @lru_cache(maxsize=64)  # the same few texts are looked at several times while one is compiled
-def _tokens(text: str) -> tuple[Token, ...]:
+def _tokens(text: str) -> tuple[TextToken, ...]:
     return tuple(tokens_of(text))
 
 
 def _subject(question: str, terms: Terms) -> frozenset[str]:
     if len(question.split()) > PLAIN_QUESTION:
         return frozenset()
-    document = read(question, terms)
+    document = read_document(question, terms)
     return frozenset((*document.words, *document.terms))
 
 
@@ -298,7 +298,7 @@ def _heaviest(asked: list[tuple[Demand, Weight]]) -> tuple[Demand, ...]:
 
 def _asked(text: str, terms: Terms) -> Iterator[tuple[Demand, Weight]]:
     """The demands of a text with what they weigh: its terms, and its words outside of terms."""
-    document = read(text, terms)
+    document = read_document(text, terms)
     asides = _asides(text)
     for position, key, value, drug in _keys(document):
         token = document.tokens[position]
@@ -373,9 +373,9 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     """Whether a document states an element, and where.
 
     >>> from mmrare_judge.level2.elements import compile_element
-    >>> from mmrare_judge.level2.document import read
+    >>> from mmrare_judge.level2.document import read_document
     >>> table = Terms.default()
-    >>> plan = read("Avoid NSAIDs. Brain MRI today.", table)
+    >>> plan = read_document("Avoid NSAIDs. Brain MRI today.", table)
     >>> match_element(plan, compile_element("magnetic resonance imaging of the brain", table)).found
     True
     >>> match_element(plan, compile_element("NSAIDs", table)).negated
@@ -397,9 +397,9 @@ def match_element(document: Document, element: Element) -> ElementMatch:
 def match_prohibited(document: Document, text: str, terms: Terms) -> ElementMatch:
     """Whether a document recommends what it must not: found is a violation.
 
-    >>> from mmrare_judge.level2.document import read
+    >>> from mmrare_judge.level2.document import read_document
     >>> table = Terms.default()
-    >>> match_prohibited(read("Give the live vaccine.", table), "Avoid live vaccines", table).found
+    >>> match_prohibited(read_document("Give the live vaccine.", table), "Avoid live vaccines", table).found
     True
     """
     return match_element(document, compile_prohibited(text, terms))

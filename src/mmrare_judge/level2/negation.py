@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress, pairwise
 from typing import NamedTuple
 
-from mmrare_judge.level2.tokens import Token
+from mmrare_judge.level2.tokens import TextToken
 from mmrare_judge.level2.words import is_directive
 
 # FOLDED lexical.negation_words: The words by which negation is known, and those at which it ends.
@@ -309,7 +309,7 @@ _SCOPE = 40
 """The most words a negation reaches: longer than any clause, so that no input takes long."""
 
 
-def negate(text: str, sentence: Sequence[Token]) -> set[int]:
+def negate(text: str, sentence: Sequence[TextToken]) -> set[int]:
     """Positions in the sentence that are negated; "do not stop" and the like negate nothing.
 
     >>> from mmrare_judge.level2.tokens import tokens_of

@@ -1,4 +1,4 @@
-"""What a rule of the embedded judge is given, and what it returns: `Case` and `Finding`."""
+"""What a rule of the embedded judge is given, and what it returns: `RuleInput` and `Finding`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from mmrare_judge.data.items import Item, Track
-from mmrare_judge.level2.document import Document, read
+from mmrare_judge.level2.document import Document, read_document
 from mmrare_judge.level2.elements import (
     ElementMatch,
     clauses_of,
     compile_element,
-    labels_of,
+    list_labels,
     match_element,
     match_prohibited,
 )
@@ -57,7 +57,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Case:
+class RuleInput:
     """One prediction before the rules.
 
     Attributes:
@@ -80,7 +80,7 @@ class Case:
         elements: tuple[str, ...] = () if field == "answer" else getattr(self.item.reference, field)
         if not elements:
             answer = self.item.reference.answer
-            elements = labels_of(answer) if field == "key_tests" else clauses_of(answer)
+            elements = list_labels(answer) if field == "key_tests" else clauses_of(answer)
             field = "answer"
         return field, tuple(self.match(element) for element in elements)
 
@@ -163,9 +163,9 @@ def dosings(document: Document) -> dict[str, Dosing]:
     A dose belongs to the last drug before it in its sentence, a route to the drug within three
     words behind it, else to the last drug before it.
 
-    >>> from mmrare_judge.level2.document import read
+    >>> from mmrare_judge.level2.document import read_document
     >>> from mmrare_judge.level2.terms import Terms
-    >>> plan = read("IV acyclovir 350 mg, oral prednisolone (60 mg daily)", Terms.default())
+    >>> plan = read_document("IV acyclovir 350 mg, oral prednisolone (60 mg daily)", Terms.default())
     >>> [(agent, *d.doses, *d.routes) for agent, d in dosings(plan).items()]
     [('=aciclovir', '#350mg', 'intravenous'), ('prednisolon', '#60mg', 'by mouth')]
     """
@@ -240,7 +240,7 @@ BRIEF_ANSWER = 60
 """An answer of at most so many words can be one diagnosis; a longer one discusses several."""
 
 
-def coverage(case: Case, criterion: Criterion) -> Finding:
+def coverage(case: RuleInput, criterion: Criterion) -> Finding:
     """Which elements of the criterion's list the prediction states."""
     field, matches = case.listed(criterion)
     if not matches:
@@ -274,7 +274,7 @@ def _missing(matches: tuple[ElementMatch, ...]) -> str:
     return f" Not found: {'; '.join(missing)}." if missing else ""
 
 
-def violations(case: Case, criterion: Criterion) -> Finding:
+def violations(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether something is recommended that must not be; that nothing is cannot be told."""
     elements = case.item.reference.must_not
     if not elements:
@@ -290,12 +290,12 @@ def violations(case: Case, criterion: Criterion) -> Finding:
     return Finding("none", f"Recommended, and must not be: {named}.", quotes_of(found))
 
 
-def doses_and_routes(case: Case, criterion: Criterion) -> Finding:
+def doses_and_routes(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether each drug that the reference gives a dose or a route has that in the prediction."""
     reference = "\n".join((*case.item.reference.must_include, case.item.reference.answer))
     expected = {
         agent: dosing
-        for agent, dosing in dosings(read(reference, case.terms)).items()
+        for agent, dosing in dosings(read_document(reference, case.terms)).items()
         if dosing.doses or dosing.routes
     }
     if not expected:
@@ -311,7 +311,7 @@ def doses_and_routes(case: Case, criterion: Criterion) -> Finding:
     )
 
 
-def exact_diagnosis(case: Case, criterion: Criterion) -> Finding:
+def exact_diagnosis(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether a brief answer names the reference diagnosis or an alias in all its words."""
     names = (case.item.reference.answer, *case.item.reference.aliases)
     matches = [
@@ -327,7 +327,7 @@ def exact_diagnosis(case: Case, criterion: Criterion) -> Finding:
     return Finding(None, "Not named in the words of the reference; it may go by another name.")
 
 
-def relation(case: Case, criterion: Criterion) -> Finding:
+def relation(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether the one relation that the prediction states is the expected one."""
     expected = case.item.reference.relation
     stated = stated_relations(case.document)
@@ -420,7 +420,7 @@ _NUMBERED = re.compile(r"^(?:step\s+)?\d{1,2}[.):] .*$", re.IGNORECASE | re.MULT
 _AROUND = 4
 
 
-def follow_up(case: Case, criterion: Criterion) -> Finding:
+def follow_up(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether follow-up has a time and a named parameter, in one sentence or the next."""
     document = case.document
     complete: list[str] = []
@@ -441,7 +441,7 @@ def follow_up(case: Case, criterion: Criterion) -> Finding:
     return finding
 
 
-def specific_tests(case: Case, criterion: Criterion) -> Finding:
+def specific_tests(case: RuleInput, criterion: Criterion) -> Finding:
     """Which of the key tests that the prediction states it gives with a parameter."""
     stated = [match for match in case.main[1] if match.found and match.span]
     if not stated:
@@ -457,7 +457,7 @@ def specific_tests(case: Case, criterion: Criterion) -> Finding:
     return Finding("partial" if some else "none", reasoning, quotes)
 
 
-def conditional_logic(case: Case, criterion: Criterion) -> Finding:
+def conditional_logic(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether the work-up has an order and branches."""
     branches = _matches(case.document, BRANCH)
     steps = [match[0] for match in _NUMBERED.finditer(case.document.text)]
@@ -472,7 +472,7 @@ def conditional_logic(case: Case, criterion: Criterion) -> Finding:
     return finding
 
 
-def quantitative_criteria(case: Case, criterion: Criterion) -> Finding:
+def quantitative_criteria(case: RuleInput, criterion: Criterion) -> Finding:
     """Whether the sentences that name tests have thresholds."""
     document = case.document
     thresholds = _matches(document, THRESHOLD)

@@ -197,7 +197,7 @@ _NUMBER = re.compile(rf"({_DIGITS})(?:[ \u00a0]?((?i:{UNIT})))?")
 _POINTS = frozenset(".,")  # between digits only where there is no number: the 8 of "8.8x7"
 
 
-class Token(NamedTuple):
+class TextToken(NamedTuple):
     """One word or number.
 
     Attributes:
@@ -307,14 +307,14 @@ def bounds_of(cuts: Sequence[int]) -> Bounds:
     return tuple(pairwise(cuts))
 
 
-def tokens_of(text: str) -> list[Token]:
+def tokens_of(text: str) -> list[TextToken]:
     """The tokens of a text, in order.
 
     >>> [token.key for token in tokens_of("Give 2-4 mg of Prednisones")]
     ['give', '#2mg', '#4mg', 'of', 'prednison']
     """
     parts = cut(text)
-    return list(map(Token, parts.keys, parts.words, parts.starts, parts.ends))
+    return list(map(TextToken, parts.keys, parts.words, parts.starts, parts.ends))
 
 
 def _is_range(low: str, between: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from mmrare_judge.data.items import Item, Relation, Track
-from mmrare_judge.level2.document import Document, read
+from mmrare_judge.level2.document import Document, read_document
 from mmrare_judge.level2.elements import (
     Element,
     ElementMatch,
@@ -87,10 +87,10 @@ def stated_relations(document: Document) -> dict[Relation, Span]:
     "Contrast" as in "contrast-enhanced" is a dye and no relation. Where some sentence speaks of a
     relation by that word, only such sentences are read.
 
-    >>> from mmrare_judge.level2.document import read
+    >>> from mmrare_judge.level2.document import read_document
     >>> from mmrare_judge.level2.terms import Terms
     >>> text = "The contrast-enhanced CT complements the smear and does not contradict it."
-    >>> list(stated_relations(read(text, Terms.default())))
+    >>> list(stated_relations(read_document(text, Terms.default())))
     ['complement']
     """
     named: dict[Relation, Span] = {}
@@ -188,7 +188,7 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
     1.0
     """
     table = terms if terms is not None else Terms.default()
-    document = read(prediction, table)
+    document = read_document(prediction, table)
     asked = [
         (field, *_compiled(field, getattr(item.reference, field), item.question, table))
         for field in LISTS[item.track]

@@ -69,7 +69,7 @@ class Level(Record):
     quote: bool = False
 
 
-class Threshold(Record):
+class CoverageThreshold(Record):
     """The least share of elements that gives a level; ``above`` excludes the share itself."""
 
     level: str
@@ -77,7 +77,7 @@ class Threshold(Record):
     above: Exact | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _one_bound(self) -> Threshold:
+    def _one_bound(self) -> CoverageThreshold:
         if (self.at_least is None) == (self.above is None):
             raise ValueError("give either at_least or above")
         return self
@@ -100,7 +100,7 @@ class PerElement(Record):
 
     question: str = Field(min_length=1)
     levels: Mapping[str, Level]
-    derive: tuple[Threshold, ...] = Field(min_length=1)
+    derive: tuple[CoverageThreshold, ...] = Field(min_length=1)
 
 
 class Criterion(Record):

@@ -419,7 +419,7 @@ def grade_of_line(line: bytes, number: int, path: Path) -> Grade:
 SUMMARY = "summary.json"
 LOCK = "run.lock"
 
-Place = tuple[str, str, str]
+PredictionPlace = tuple[str, str, str]
 """System, track and item: where one prediction belongs."""
 
 
@@ -546,7 +546,7 @@ class Standing:
 
     def __init__(self) -> None:
         self._done: set[str] = set()
-        self._keys_by_place: dict[Place, list[str]] = {}
+        self._keys_by_place: dict[PredictionPlace, list[str]] = {}
         self.overtaken: set[str] = set()
 
     def keep(self, grade: Grade) -> bool:
@@ -558,7 +558,7 @@ class Standing:
         self._keys_by_place.setdefault(place, []).append(grade.key)
         return True
 
-    def to_do(self, place: Place, keys: Sequence[str]) -> list[bool]:
+    def to_do(self, place: PredictionPlace, keys: Sequence[str]) -> list[bool]:
         """For all gradings of one prediction, by their keys: whether each has to be made."""
         self.overtaken.update(self._keys_by_place.pop(place, ()))
         self.overtaken.difference_update(keys)

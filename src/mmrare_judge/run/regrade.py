@@ -16,7 +16,7 @@ from pydantic import JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Reply, Request, Usage
-from mmrare_judge.backends.replies import read
+from mmrare_judge.backends.replies import read_completion
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import ReplyCache, in_short
 from mmrare_judge.data.items import Item
@@ -149,7 +149,7 @@ def _drafts(reply: Reply, request_hash: str, task: Task, replay: Replay) -> dict
 def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Draft]:
     model = reply_model(shape(asked))
     request = Request(model="", messages=(), sampling={}, schema={}, reply_model=model)
-    return drafts_of(request, reply.model_copy(update={"text": read(reply.text, model)}))
+    return drafts_of(request, reply.model_copy(update={"text": read_completion(reply.text, model)}))
 
 
 def _rescue(grade: Grade, task: Task, found: Answers) -> None:

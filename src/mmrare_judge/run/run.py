@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrare_judge.backends.limits import AdaptiveGate, Limits, Piece, piece_of_work
-from mmrare_judge.certificate import Calibration, checked
+from mmrare_judge.backends.limits import AdaptiveLimiter, Limits, Piece, piece_of_work
+from mmrare_judge.certificate import Calibration, calibration_of
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import BudgetError, InputError, OutputError
@@ -103,7 +103,7 @@ class Run:
         self._cache: CacheChoice = options.get("cache", "default")
         self.progress = Progress()
         self._budget = self.limits.budget()
-        self._gates: list[AdaptiveGate] = []
+        self._gates: list[AdaptiveLimiter] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         several = judge if isinstance(judge, list | tuple) else (judge,)
         self.judges = tuple(Judge(one, gate=self._gate(), **options) for one in several)
@@ -222,7 +222,7 @@ class Run:
         self._folder.write_summary(ledger, tally, self.progress.lost, **more, **unmatched)
 
     def _calibration(self, tally: Tally) -> Calibration:
-        return checked(self.judges[0].certificate, tally.signatures(), today())
+        return calibration_of(self.judges[0].certificate, tally.signatures(), today())
 
     @property
     def _is_panel(self) -> bool:
@@ -240,7 +240,7 @@ class Run:
             return None, {"panel": {"problem": str(error)}}
         return figures, {"panel": figures.model_dump(mode="json")}
 
-    def _gate(self) -> AdaptiveGate:
+    def _gate(self) -> AdaptiveLimiter:
         gate = self.limits.gate(self._budget)
         self._gates.append(gate)
         return gate

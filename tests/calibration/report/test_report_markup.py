@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from mmrare_judge.calibration.report.blocks import (
     Block,
     Bullets,
-    Case,
+    CaseBlock,
     Figure,
     Gallery,
     Key,
@@ -23,7 +23,7 @@ from mmrare_judge.calibration.report.blocks import (
     Table,
 )
 from mmrare_judge.calibration.report.render import escaped, html_of, markdown_of, policy
-from mmrare_judge.calibration.report.text import shown
+from mmrare_judge.calibration.report.text import shown_value
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -66,7 +66,7 @@ def report_of(text: str) -> Report:
         table,
         figure,
         Gallery((figure,)),
-        Case(text, ((text, text),), (Quote(text, text),)),
+        CaseBlock(text, ((text, text),), (Quote(text, text),)),
     )
     return Report(
         text, ((text, text),), "open", (text,), (Key(text, text, text),),
@@ -109,7 +109,7 @@ def test_in_html_no_text_becomes_markup(hostile: str) -> None:
     harmless, found = Page(html_of(report_of("a"))), Page(page)
     assert found.tags <= HTML_TAGS
     assert found.attributes == harmless.attributes
-    assert shown(hostile) in found.text
+    assert shown_value(hostile) in found.text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
@@ -124,7 +124,7 @@ def test_in_markdown_no_text_becomes_markup(hostile: str) -> None:
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_in_markdown_every_text_can_be_read_back(hostile: str) -> None:
     words = "".join(t.content for t in tokens(escaped(hostile)) if t.type == "text")
-    assert words.replace(" ", "") == "".join(shown(hostile).split())
+    assert words.replace(" ", "") == "".join(shown_value(hostile).split())
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
@@ -188,4 +188,4 @@ def test_a_table_refuses_a_row_that_does_not_fit() -> None:
     ],
 )
 def test_text_shows_what_it_holds(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert shown_value(text) == expected

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import pytest
 
 from mmrare_judge.calibration.report.plots import (
-    Limits,
+    AxisLimits,
     Mark,
     Operating,
     ReliabilityPoint,
@@ -41,7 +41,7 @@ PLOTS: dict[str, Callable[[str], str]] = {
         (name, "b"), ((3, 1), (0, 2)), name="c", criterion="d"
     ),
     "differences": lambda name: bland_altman_plot(
-        [(1, 0), (1, 0), (0.5, 1)], Limits(0.25, -1, 1.5), name="d", criterion=name
+        [(1, 0), (1, 0), (0.5, 1)], AxisLimits(0.25, -1, 1.5), name="d", criterion=name
     ),
     "reliability": lambda _: reliability_plot([ReliabilityPoint(0.5, 1, 4, 0.8, 0.75, 0.3, 0.95)]),
     "risk": lambda _: risk_coverage_plot([0.5, 1], [0, 0.25], chosen=Operating(0.5, 0.125)),
@@ -175,7 +175,7 @@ def test_what_was_never_asked_has_no_words_and_what_failed_has() -> None:
 def test_names_of_lines_on_one_spot_do_not_overlap() -> None:
     """Where judge and clinicians never differ, all three lines lie at zero."""
     root = Tree.fromstring(
-        bland_altman_plot([(0, 0), (1, 0)], Limits(0, 0, 0), name="d", criterion="c")
+        bland_altman_plot([(0, 0), (1, 0)], AxisLimits(0, 0, 0), name="d", criterion="c")
     )
     named = [
         e for e in root.iter("text") if (e.text or "").startswith(("upper", "mean 0", "lower"))

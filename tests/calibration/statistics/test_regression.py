@@ -6,7 +6,7 @@ import pytest
 from mmrare_judge.calibration.statistics.regression import (
     clustered_mean,
     clustered_slope,
-    cut,
+    without_column,
     dummies,
     first_coefficient,
 )
@@ -138,7 +138,7 @@ def test_where_there_is_no_interval_it_says_why(
     assert found.estimate.interval is None
     assert found.estimate.reason == reason
     assert found.p_value is None
-    assert cut(found.estimate, low=0) == found.estimate
+    assert without_column(found.estimate, low=0) == found.estimate
 
 
 def test_lengths_have_to_fit() -> None:

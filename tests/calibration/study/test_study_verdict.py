@@ -13,12 +13,12 @@ from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.calibration.study.verdict import Decision, Terms, decision, lacking
+from mmrare_judge.calibration.study.verdict import Decision, Conditions, decision, lacking
 from mmrare_judge.records import Signature
 from support.study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)
-TERMS = Terms(margin=0.15, max_missed_harm=0.2)
+TERMS = Conditions(margin=0.15, max_missed_harm=0.2)
 
 
 def studied(world: World, **options: Any) -> Study:

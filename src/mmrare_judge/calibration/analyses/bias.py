@@ -20,7 +20,7 @@ from mmrare_judge.calibration.statistics.regression import (
     Slope,
     clustered_mean,
     clustered_slope,
-    cut,
+    without_column,
     dummies,
 )
 from mmrare_judge.errors import InputError
@@ -290,7 +290,7 @@ def retest(repeats: ArrayLike, *, clusters: ArrayLike | None = None, level: floa
 
     def mean(name: str, values: Floats, high: float = 1.0) -> Estimate:
         estimate = clustered_mean(name, values, codes[used], level=level).estimate
-        return cut(estimate, low=0, high=high).model_copy(update={"missing": missing})
+        return without_column(estimate, low=0, high=high).model_copy(update={"missing": missing})
 
     return Retest(
         agreement=mean("test_retest", _pair_agreement(rows)),
@@ -331,10 +331,10 @@ def compare_judges(
 
     gain = mean("accuracy_gain", right_one.astype(float) - right_two.astype(float))
     return JudgeComparison(
-        same=cut(mean("same", (one == two)[used].astype(float)).estimate, low=0, high=1),
+        same=without_column(mean("same", (one == two)[used].astype(float)).estimate, low=0, high=1),
         only_first=int((right_one & ~right_two).sum()),
         only_second=int((right_two & ~right_one).sum()),
-        accuracy_gain=cut(gain.estimate, low=-1, high=1),
+        accuracy_gain=without_column(gain.estimate, low=-1, high=1),
         error_gain=mean("error_gain", errors).estimate,
         p_value=gain.p_value,
     )

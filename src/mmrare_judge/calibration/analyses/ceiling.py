@@ -167,7 +167,7 @@ TIES: Mapping[str, Ties] = {
 
 
 @dataclass(frozen=True)
-class Study:
+class CeilingStudy:
     """Ratings with the judge in column 0 and clinicians behind, and what is asked of them."""
 
     ratings: Ratings
@@ -215,7 +215,7 @@ class Study:
         return [found for c in self.clinicians.values() for found in self.judged(versus, c)]
 
 
-def study_of(ratings: Ratings, judge: str, name: str) -> Study:
+def study_of(ratings: Ratings, judge: str, name: str) -> CeilingStudy:
     """Check and order what a comparison with clinicians needs.
 
     Raises:
@@ -232,7 +232,7 @@ def study_of(ratings: Ratings, judge: str, name: str) -> Study:
         why = "it has no better and worse"
     if why:
         raise InputError(f"{name} cannot be compared with clinicians: {why}")
-    return Study(ordered, row)
+    return CeilingStudy(ordered, row)
 
 
 def human_ceiling(
@@ -282,7 +282,7 @@ def mean_value(row: Statistic, comparisons: Sequence[Comparison]) -> Functional:
     return functional
 
 
-def _side(study: Study, versus: Versus, resampling: Resampling | None) -> Side:
+def _side(study: CeilingStudy, versus: Versus, resampling: Resampling | None) -> Side:
     row = study.row
     judge, human = study.all_judged(versus), study.all_human(versus)
     parts: dict[str, list[Comparison]] = {"judge": judge, "clinicians": human}
@@ -308,7 +308,7 @@ def difference(row: Statistic, judge: Functional, clinicians: Functional) -> Fun
 
 
 def _estimates(
-    study: Study,
+    study: CeilingStudy,
     functionals: Mapping[str, Functional],
     parts: Mapping[str, Sequence[Comparison]],
     resampling: Resampling | None,

@@ -20,7 +20,7 @@ from mmrare_judge.calibration.statistics.estimate import (
     two_sided,
 )
 from mmrare_judge.calibration.statistics.proportions import design_share, wilson
-from mmrare_judge.calibration.statistics.regression import clustered_mean, cut
+from mmrare_judge.calibration.statistics.regression import clustered_mean, without_column
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 
@@ -331,7 +331,7 @@ def brier_score(
     (0.21, 0.1875)
     """
     p, y, codes, missing = stated(confidence, correct, clusters)
-    score = cut(clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1)
+    score = without_column(clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1)
     score = score.model_copy(update={"missing": missing})
     if score.value is None:
         return BrierScore(score=score)
@@ -375,4 +375,4 @@ def log_loss(
             name="log_loss", value=None, n=len(p), clusters=groups, missing=missing, reason=reason
         )
     loss = clustered_mean("log_loss", -np.log(given), codes, level=level).estimate
-    return cut(loss, low=0).model_copy(update={"missing": missing})
+    return without_column(loss, low=0).model_copy(update={"missing": missing})

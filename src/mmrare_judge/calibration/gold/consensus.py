@@ -214,7 +214,7 @@ def _expect(counts: Cube, prevalence: Floats, errors: Floats) -> tuple[Floats, f
     return weights / sums, float((top + np.log(sums))[rated].sum())
 
 
-Rule = Literal["majority", "dawid_skene", "mean"]
+ConsensusRule = Literal["majority", "dawid_skene", "mean"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +239,7 @@ class Consensus:
 
 
 def consensus(
-    ratings: Ratings, *, rule: Rule = "majority", adjudicator: str | None = None
+    ratings: Ratings, *, rule: ConsensusRule = "majority", adjudicator: str | None = None
 ) -> Consensus:
     """Take clinicians' labels together.
 

@@ -151,13 +151,13 @@ def _confidence(verdict: Verdict, grade: Grade) -> float | None:
     return DOUBTFUL if contradicted else verdict.confidence
 
 
-def doubts(candidates: Sequence[Candidate]) -> Floats:
+def judge_doubts(candidates: Sequence[Candidate]) -> Floats:
     """The variance of whether the judge is right, ``c (1 - c)`` with its confidence c.
 
     Below one half, and where it did not decide, it is that of one half.
 
     >>> unit = ("1", "m", "safe")
-    >>> doubts([Candidate(unit, "1", "YES", 0.9), Candidate(unit, "1", None)]).round(2).tolist()
+    >>> judge_doubts([Candidate(unit, "1", "YES", 0.9), Candidate(unit, "1", None)]).round(2).tolist()
     [0.09, 0.25]
     """
     stated = [UNSTATED if one.confidence is None else one.confidence for one in candidates]
@@ -325,7 +325,7 @@ def _draws(candidates: Sequence[Candidate], by: By) -> list[list[int]]:
 
 
 def _worth(candidates: Sequence[Candidate], draws: Sequence[list[int]]) -> Floats:
-    squares = doubts(candidates) / commonness(candidates)
+    squares = judge_doubts(candidates) / commonness(candidates)
     return np.array([float(np.sqrt(squares[rows].mean())) for rows in draws])
 
 

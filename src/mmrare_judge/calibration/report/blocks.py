@@ -17,7 +17,7 @@ from mmrare_judge.calibration.analyses.ceiling import Ceiling, NonInferiority
 from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.recalibration import Recalibration
-from mmrare_judge.calibration.report.plots import Limits
+from mmrare_judge.calibration.report.plots import AxisLimits
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.proportions import HomogeneityTest
@@ -128,7 +128,7 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseBlock:
     """One unit, told in full: what was said of it, and in which words."""
 
     kind: ClassVar[str] = "case"
@@ -137,7 +137,7 @@ class Case:
     quotes: tuple[Quote, ...]
 
 
-Block = Paragraph | Bullets | Table | Figure | Gallery | Case
+Block = Paragraph | Bullets | Table | Figure | Gallery | CaseBlock
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class CriterionFindings:
     confusion: Confusion | None = None
     homogeneity: HomogeneityTest | None = None
     points: tuple[tuple[float, float], ...] = ()
-    limits: Limits | None = None
+    limits: AxisLimits | None = None
     non_inferiority: NonInferiority | None = None
     alternative: AltTest | None = None
     human: Mapping[str, Estimate] = field(default_factory=dict)
@@ -290,7 +290,7 @@ class Findings:
     not_corrected: str = NOT_STUDIED
     harm: tuple[tuple[tuple[str, str], Estimate], ...] = ()
     others: tuple[tuple[str, Estimate], ...] = ()
-    cases: tuple[Case, ...] = ()
+    cases: tuple[CaseBlock, ...] = ()
     no_cases: str = "judge and clinicians never disagree"
     design: tuple[tuple[str, str], ...] = ()
     caveats: tuple[str, ...] = ()

@@ -163,7 +163,7 @@ JUDGE = Look(BLUE, "o")
 CLINICIANS = Look(VERMILLION, "D", filled=False, line="--", ink=RUST)
 
 
-def drawn(
+def drawing(
     paint: Callable[[Figure], None],
     *,
     name: str,
@@ -267,7 +267,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Series:
+class MarkSeries:
     """Marks of one kind, one a row; without a name it needs no legend."""
 
     name: str
@@ -295,7 +295,7 @@ class Chart:
     description: str
     axis: str
     rows: tuple[str, ...]
-    series: tuple[Series, ...]
+    series: tuple[MarkSeries, ...]
     line: float | None = 0.0
     within: tuple[float, float] | None = None
 
@@ -303,7 +303,7 @@ class Chart:
 def interval_chart(chart: Chart) -> str:
     """Draw the chart as an inline ``<svg>``."""
     step = max(0.46, 0.24 * len(chart.series) + 0.12)
-    return drawn(
+    return drawing(
         lambda figure: _paint(figure, chart),
         name=chart.name,
         title=chart.title,
@@ -334,7 +334,7 @@ def _offset(place: int, count: int) -> float:
     return (place - (count - 1) / 2) * 0.72 / max(count, 2)
 
 
-def _paint_series(axes: Axes, series: Series, offset: float) -> None:
+def _paint_series(axes: Axes, series: MarkSeries, offset: float) -> None:
     look, beside = series.look, axes.get_yaxis_transform()
     places = [row + offset for row in range(len(series.marks))]
     known = [(m.value, y) for m, y in zip(series.marks, places, strict=True) if m.value is not None]
@@ -362,11 +362,11 @@ def _limits(chart: Chart) -> tuple[float, float]:
     return low - room, high + room
 
 
-def anything(series: Sequence[Series]) -> bool:
+def anything(series: Sequence[MarkSeries]) -> bool:
     """Whether there is a value to draw.
 
     >>> from mmrare_judge.calibration.report.plots import JUDGE
-    >>> anything([Series("judge", JUDGE, (Mark(None),))])
+    >>> anything([MarkSeries("judge", JUDGE, (Mark(None),))])
     False
     """
     return any(mark.value is not None for one in series for mark in one.marks)
@@ -376,7 +376,7 @@ def anything(series: Sequence[Series]) -> bool:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AxisLimits:
     """The mean difference and the limits between which 95 % of differences lie."""
 
     mean: float
@@ -386,7 +386,7 @@ class Limits:
 
 def bland_altman_plot(
     points: Sequence[tuple[float, float]],
-    limits: Limits | None,
+    limits: AxisLimits | None,
     *,
     name: str,
     criterion: str,
@@ -400,7 +400,7 @@ def bland_altman_plot(
     """
     if not points:
         return ""
-    return drawn(
+    return drawing(
         lambda figure: _bland_altman_paint(figure, points, limits),
         name=name,
         title=f"Bland-Altman plot of {criterion}",
@@ -412,7 +412,7 @@ def bland_altman_plot(
 
 
 def _bland_altman_paint(
-    figure: Figure, points: Sequence[tuple[float, float]], limits: Limits | None
+    figure: Figure, points: Sequence[tuple[float, float]], limits: AxisLimits | None
 ) -> None:
     axes = figure.add_subplot()
     spots = Counter((round(x, 9), round(y, 9)) for x, y in points)
@@ -439,7 +439,7 @@ def _bland_altman_paint(
     axes.set_ylabel("judge minus clinicians")
 
 
-def _lines(limits: Limits | None) -> list[tuple[float, str, str]]:
+def _lines(limits: AxisLimits | None) -> list[tuple[float, str, str]]:
     if limits is None:
         return []
     return [
@@ -496,7 +496,7 @@ def confusion_plot(categories: Sequence[str], counts: Counts, *, name: str, crit
     if not any(cell for row in counts for cell in row):
         return ""
     side = 1.6 + 0.62 * len(categories)
-    return drawn(
+    return drawing(
         lambda figure: _confusion_paint(figure, categories, counts),
         name=name,
         title=f"Confusion matrix of {criterion}",
@@ -583,7 +583,7 @@ def reliability_plot(points: Sequence[ReliabilityPoint], *, name: str = "reliabi
     """
     if not points:
         return ""
-    return drawn(
+    return drawing(
         lambda figure: _reliability_paint(figure, points),
         name=name,
         title="Reliability diagram",
@@ -659,7 +659,7 @@ def risk_coverage_plot(
     """
     if not coverage:
         return ""
-    return drawn(
+    return drawing(
         lambda figure: _risk_coverage_paint(figure, coverage, risk, chosen),
         name=name,
         title="Risk-coverage curve",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mmrare_judge.calibration.report.blocks import (
     Block,
     Bullets,
-    Case,
+    CaseBlock,
     Figure,
     Findings,
     Gallery,
@@ -26,7 +26,7 @@ from mmrare_judge.calibration.report.blocks import (
     Table,
 )
 from mmrare_judge.calibration.report.sections import report_of
-from mmrare_judge.calibration.report.text import shown
+from mmrare_judge.calibration.report.text import shown_value
 from mmrare_judge.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def policy(style: str) -> str:
 
 
 def visible(value: Any) -> Any:
-    r"""The value with all its texts `shown`, but for the drawings.
+    r"""The value with all its texts `shown_value`, but for the drawings.
 
     >>> visible(("a\x00", 1))
     ('a[U+0000]', 1)
     """
     if isinstance(value, str):
-        return shown(value)
+        return shown_value(value)
     if isinstance(value, tuple):
         return tuple(visible(part) for part in value)
     if not is_dataclass(value) or isinstance(value, type):
@@ -116,7 +116,7 @@ def markdown_of(report: Report) -> str:
     >>> print(markdown_of(empty).splitlines()[0])
     # a\|b
     """
-    lines: list[str] = [f"# {inline(report.title)}"]
+    lines: list[str] = [f"# {inline_markdown(report.title)}"]
     lines.append(_facts(report.facts))
     lines.append("## Verdict")
     lines += [escaped(sentence) for sentence in report.verdict]
@@ -132,20 +132,20 @@ def escaped(text: str) -> str:
     >>> print(escaped("# <b>$5$ | [a](http://x)"))
     &#35; &lt;b&gt;\$5\$ \| \[a\](http&#58;//x)
     """
-    text = _INDENT.sub("", shown(text))
+    text = _INDENT.sub("", shown_value(text))
     text = re.sub("[&<>@]", lambda found: _ENTITIES[found[0]], text)
     text = _LINKS.sub(lambda found: _without_link(found), text)
     text = _LINE_START.sub(lambda found: found[1] + _entity_or_dot(found), text)
     return _MARKS.sub(r"\\\g<0>", text)
 
 
-def inline(text: str) -> str:
+def inline_markdown(text: str) -> str:
     r"""The text `escaped`, on one line: for headings and cells of tables.
 
-    >>> inline("two\nlines")
+    >>> inline_markdown("two\nlines")
     'two lines'
     """
-    return escaped(" ".join(shown(text).split()))
+    return escaped(" ".join(shown_value(text).split()))
 
 
 def _without_link(found: re.Match[str]) -> str:
@@ -159,7 +159,7 @@ def _entity_or_dot(found: re.Match[str]) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f"## {inline(section.title)}"
+    yield f"## {inline_markdown(section.title)}"
     yield from chain.from_iterable(_block(block) for block in section.blocks)
 
 
@@ -168,22 +168,22 @@ def _block(block: Block) -> Iterable[str]:
         case Paragraph():
             return [escaped(block.text)]
         case Bullets():
-            return ["\n".join(f"- {inline(item)}" for item in block.items)]
+            return ["\n".join(f"- {inline_markdown(item)}" for item in block.items)]
         case Table():
             return _table(block)
         case Figure():
             return _figure(block)
         case Gallery():
             return list(chain.from_iterable(_figure(one) for one in block.figures))
-        case Case():
+        case CaseBlock():
             return _case(block)
 
 
 def _table(table: Table) -> list[str]:
     rule = ["---:" if numeric else "---" for numeric in table.numeric]
-    rows = [[inline(cell) for cell in row] for row in (table.head, *table.rows)]
+    rows = [[inline_markdown(cell) for cell in row] for row in (table.head, *table.rows)]
     lines = [_row(rows[0]), _row(rule), *map(_row, rows[1:])]
-    return [f"*{inline(table.caption)}*", "\n".join(lines)]
+    return [f"*{inline_markdown(table.caption)}*", "\n".join(lines)]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -193,24 +193,24 @@ def _row(cells: Sequence[str]) -> str:
 def _figure(figure: Figure) -> list[str]:
     where = "The plot is in the HTML report." if figure.svg else f"No plot: {figure.missing}"
     caption = figure.caption if figure.svg or figure.table else ""
-    parts = [f"### {inline(figure.title)}", escaped(caption), escaped(where)]
+    parts = [f"### {inline_markdown(figure.title)}", escaped(caption), escaped(where)]
     return [*filter(None, parts), *(_table(figure.table) if figure.table else ())]
 
 
-def _case(case: Case) -> list[str]:
-    parts = [f"### {inline(case.title)}", _facts(case.facts)]
+def _case(case: CaseBlock) -> list[str]:
+    parts = [f"### {inline_markdown(case.title)}", _facts(case.facts)]
     for quote in case.quotes:
         lines = escaped(quote.text).split("\n")
-        parts += [f"{inline(quote.who)}:", "\n".join(f"> {line}".rstrip() for line in lines)]
+        parts += [f"{inline_markdown(quote.who)}:", "\n".join(f"> {line}".rstrip() for line in lines)]
     return parts
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"- {inline(name)}: {inline(text)}" for name, text in facts)
+    return "\n".join(f"- {inline_markdown(name)}: {inline_markdown(text)}" for name, text in facts)
 
 
 def _key(title: str, value: str, note: str) -> str:
-    return f"{inline(title)}: {inline(value)} ({inline(note)})"
+    return f"{inline_markdown(title)}: {inline_markdown(value)} ({inline_markdown(note)})"
 
 
 # FOLDED calibration.report.files: The report of a calibration study: one HTML file, and the same as Markdown.

@@ -44,12 +44,12 @@ from mmrare_judge.calibration.report.plots import (
     Mark,
     Operating,
     ReliabilityPoint,
-    Series,
+    MarkSeries,
     anything,
     bland_altman_plot,
     column_shares,
     confusion_plot,
-    drawn,
+    drawing,
     interval_chart,
     legend,
     reliability_plot,
@@ -240,7 +240,7 @@ def bias_plot(rows: Sequence[tuple[str, Mark]], *, name: str = "bias", axis: str
     >>> bias_plot([("dose", Mark(None))])
     ''
     """
-    series = (Series("", JUDGE, tuple(mark for _, mark in rows)),)
+    series = (MarkSeries("", JUDGE, tuple(mark for _, mark in rows)),)
     if not anything(series):
         return ""
     chart = Chart(
@@ -285,7 +285,7 @@ def corrected_plot(rows: Sequence[CorrectedRow], *, name: str = "corrected") -> 
     ''
     """
     series = tuple(
-        Series(title, look, tuple(getattr(row, field) for row in rows))
+        MarkSeries(title, look, tuple(getattr(row, field) for row in rows))
         for field, title, look in LOOKS
     )
     series = tuple(one for one in series if anything([one]))
@@ -331,8 +331,8 @@ def forest_plot(
     ''
     """
     series = (
-        Series("judge and clinicians", JUDGE, tuple(row.judge for row in rows)),
-        Series("clinicians among themselves", CLINICIANS, tuple(row.clinicians for row in rows)),
+        MarkSeries("judge and clinicians", JUDGE, tuple(row.judge for row in rows)),
+        MarkSeries("clinicians among themselves", CLINICIANS, tuple(row.clinicians for row in rows)),
     )
     if not anything(series):
         return ""
@@ -365,7 +365,7 @@ def epsilon_plot(grid: Sequence[tuple[float, float | None]], *, name: str = "eps
     known = [(epsilon, rate) for epsilon, rate in grid if rate is not None]
     if not known:
         return ""
-    return drawn(
+    return drawing(
         lambda figure: _paint(figure, known),
         name=name,
         title="Alternative annotator test at every epsilon",

@@ -17,24 +17,24 @@ NONE = "–"
 """What stands where there is no number; the reason stands beside it."""
 
 
-def shown(text: str) -> str:
+def shown_value(text: str) -> str:
     r"""The text with every character that acts instead of showing replaced by its name.
 
     A mark that turns the reading direction round could make a prediction read as its opposite.
 
-    >>> shown("dose\x00 \u202eup")
+    >>> shown_value("dose\x00 \u202eup")
     'dose[U+0000] [U+202E]up'
     """
     return _HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", _NEWLINES.sub("\n", text))
 
 
 def one_line(text: str, width: int | None = None) -> str:
-    """The text `shown` on one line, cut with an ellipsis where it is longer than ``width``.
+    """The text `shown_value` on one line, cut with an ellipsis where it is longer than ``width``.
 
     >>> one_line("one two  three", 8)
     'one two…'
     """
-    folded = " ".join(shown(text).split())
+    folded = " ".join(shown_value(text).split())
     if width is None or len(folded) <= width:
         return folded
     return folded[: width - 1].rstrip() + "…"

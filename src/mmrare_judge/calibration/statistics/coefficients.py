@@ -291,7 +291,7 @@ def mean_absolute_error(patterns: Patterns, weights: Floats) -> Floats:
     return ratio(weights @ np.abs(_differences(patterns)), weights @ patterns.complete)
 
 
-def leniency(patterns: Patterns, weights: Floats) -> Floats:
+def mean_difference(patterns: Patterns, weights: Floats) -> Floats:
     """``mean (first - second)``: above zero, the first rater gives more than the second."""
     return ratio(weights @ _differences(patterns), weights @ patterns.complete)
 

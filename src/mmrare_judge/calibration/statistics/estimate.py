@@ -188,10 +188,10 @@ def two_sided(level: float) -> float:
     return (1 + level) / 2
 
 
-def one_sided(level: float) -> float:
+def one_sided_level(level: float) -> float:
     """The probability below the end of a one-sided interval: the level itself, once checked.
 
-    >>> one_sided(0.95)
+    >>> one_sided_level(0.95)
     0.95
     """
     _check(level)

@@ -20,7 +20,7 @@ from mmrare_judge.calibration.statistics.estimate import (
     count_clusters,
     group_sums,
     normal_quantile,
-    one_sided,
+    one_sided_level,
     sampling_weights,
     t_quantile,
     two_sided,
@@ -58,7 +58,7 @@ def upper_limit(events: float, n: float, *, level: float = 0.95) -> float:
     0.095
     """
     _check(events, n)
-    probability = one_sided(level)
+    probability = one_sided_level(level)
     return beta_quantile(probability, events + 1, n - events) if events < n else 1.0
 
 
@@ -90,7 +90,7 @@ def rule_of_three(n: float, *, level: float = 0.95) -> float:
     0.0295
     """
     _check(0, n)
-    return float(1 - (1 - one_sided(level)) ** (1 / n))
+    return float(1 - (1 - one_sided_level(level)) ** (1 / n))
 
 
 class Share(NamedTuple):

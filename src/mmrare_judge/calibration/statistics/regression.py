@@ -171,11 +171,11 @@ def clustered_mean(name: str, values: Floats, codes: Codes, *, level: float = 0.
     return slope._replace(estimate=slope.estimate.model_copy(update=exact))
 
 
-def cut(estimate: Estimate, *, low: float = -np.inf, high: float = np.inf) -> Estimate:
+def without_column(estimate: Estimate, *, low: float = -np.inf, high: float = np.inf) -> Estimate:
     """The estimate with its interval cut at what the statistic can be.
 
     >>> share = clustered_mean("share", np.array([1.0, 1, 1, 0]), np.arange(4)).estimate
-    >>> share.interval.high > 1, cut(share, low=0, high=1).interval.high
+    >>> share.interval.high > 1, without_column(share, low=0, high=1).interval.high
     (True, 1.0)
     """
     if estimate.interval is None:

@@ -30,7 +30,7 @@ from mmrare_judge.calibration.statistics.coefficients import (
     gwet_ac,
     icc,
     kendall_tau_b,
-    leniency,
+    mean_difference,
     limit_of_agreement,
     mean_absolute_error,
     percent_agreement,
@@ -248,7 +248,7 @@ _ROWS = (
     _rank("spearman", "Spearman's rho", spearman, "spearmanr"),
     _rank("kendall_tau_b", "Kendall's tau-b", kendall_tau_b, "kendalltau"),
     _number("mae", "Mean absolute error", mean_absolute_error, low=0.0),
-    _number("leniency", "Leniency (mean signed difference)", leniency),
+    _number("leniency", "Leniency (mean signed difference)", mean_difference),
     _number(
         "agreement_limit_low", "Lower limit of agreement", partial(limit_of_agreement, side=-1)
     ),

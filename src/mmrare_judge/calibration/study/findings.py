@@ -45,7 +45,7 @@ from mmrare_judge.calibration.report.blocks import (
     CriterionFindings,
     Kind,
 )
-from mmrare_judge.calibration.report.plots import Limits
+from mmrare_judge.calibration.report.plots import AxisLimits
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.proportions import (
@@ -56,7 +56,7 @@ from mmrare_judge.calibration.statistics.proportions import (
 from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
-from mmrare_judge.calibration.study.inputs import JudgeGrades, Place, Sources, StudyOptions, Table
+from mmrare_judge.calibration.study.inputs import JudgeGrades, UnitPlace, StudyInputs, StudyOptions, UnitTable
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.verdicts import score_shares
@@ -68,14 +68,14 @@ POOLED = "all criteria"
 Result = TypeVar("Result")
 
 
-def criterion_findings(table: Table, options: StudyOptions) -> CriterionFindings:
+def criterion_findings(table: UnitTable, options: StudyOptions) -> CriterionFindings:
     """Everything a study finds about one criterion."""
     name, kind = table.criterion.id, table.criterion.kind
     found = _findings(name, kind, table.ratings, table.pair, options.statistic, options)
     return replace(found, coverage=table.coverage)
 
 
-def pooled_findings(tables: Sequence[Table], options: StudyOptions) -> CriterionFindings | None:
+def pooled_findings(tables: Sequence[UnitTable], options: StudyOptions) -> CriterionFindings | None:
     """The same over all criteria together; ``None`` for one criterion or different levels.
 
     A unit is then a prediction and a criterion; all units of a case are still one cluster.
@@ -157,14 +157,14 @@ def _points(pair: Ratings) -> tuple[tuple[float, float], ...]:
     return tuple((float(a + b) / 2, float(a - b)) for a, b in numbers)
 
 
-def _limits(found: dict[str, Estimate]) -> Limits | None:
+def _limits(found: dict[str, Estimate]) -> AxisLimits | None:
     names = ("leniency", "agreement_limit_low", "agreement_limit_high")
     values = [found[name].value for name in names if name in found]
     known = [value for value in values if value is not None]
-    return Limits(*known) if len(known) == len(names) else None
+    return AxisLimits(*known) if len(known) == len(names) else None
 
 
-def _in_common(tables: Sequence[Table]) -> tuple[str, ...]:
+def _in_common(tables: Sequence[UnitTable]) -> tuple[str, ...]:
     """The raters that every criterion has, the judge first."""
     shared = set.intersection(*(set(table.ratings.raters) for table in tables))
     return tuple(rater for rater in tables[0].ratings.raters if rater in shared)
@@ -201,7 +201,7 @@ class Cascade:
     inclusion: Floats | None
 
 
-def cascade_points(sources: Sources, tables: Sequence[Table]) -> Cascade:
+def cascade_points(sources: StudyInputs, tables: Sequence[UnitTable]) -> Cascade:
     """What every prediction scores by the judge, and by the clinicians taken together.
 
     A prediction whose criteria were chosen for gold one by one has no known probability of having
@@ -217,7 +217,7 @@ def cascade_points(sources: Sources, tables: Sequence[Table]) -> Cascade:
     )
 
 
-def _gold(rubric: Rubric, tables: Sequence[Table], row: int) -> float | None:
+def _gold(rubric: Rubric, tables: Sequence[UnitTable], row: int) -> float | None:
     """What a prediction scores by the clinicians taken together.
 
     Where they are split on a gate of two levels, its share of points s is the chance that it is
@@ -238,7 +238,7 @@ def _gold(rubric: Rubric, tables: Sequence[Table], row: int) -> float | None:
     return met * (with_gate or 0.0) + (1 - met) * (without or 0.0)
 
 
-def _joint_inclusion(tables: Sequence[Table]) -> Floats | None:
+def _joint_inclusion(tables: Sequence[UnitTable]) -> Floats | None:
     """With which probability a prediction got labels on all criteria; NaN where it is not known."""
     chances = [table.inclusion for table in tables if table.inclusion is not None]
     if not chances:
@@ -265,7 +265,7 @@ NUMBERS = Scale(level="continuous")
 EVERYONE, UNNAMED = "all systems", "not stated"
 
 
-def score_ratings(sources: Sources) -> tuple[Ratings, Ratings] | None:
+def score_ratings(sources: StudyInputs) -> tuple[Ratings, Ratings] | None:
     """The scores that judge and clinicians give whole predictions, from 0 to 1.
 
     A rater's score exists where they labelled every criterion of the rubric. Predictions weigh by
@@ -296,7 +296,7 @@ def score_ratings(sources: Sources) -> tuple[Ratings, Ratings] | None:
     )
 
 
-def _chance(sources: Sources, place: Place) -> float | None:
+def _chance(sources: StudyInputs, place: UnitPlace) -> float | None:
     """With which probability a prediction was chosen as a whole; ``None`` where it was not."""
     inclusion = sources.gold.inclusion
     if not inclusion:
@@ -305,12 +305,12 @@ def _chance(sources: Sources, place: Place) -> float | None:
     return found.pop() if len(found) == 1 else None
 
 
-def corrected_criteria(tables: Sequence[Table], level: float) -> dict[str, CorrectedScore]:
+def corrected_criteria(tables: Sequence[UnitTable], level: float) -> dict[str, CorrectedScore]:
     """The mean share of points on each criterion over all graded predictions, corrected."""
     return {table.criterion.id: _corrected_criterion(table, level) for table in tables}
 
 
-def _corrected_criterion(table: Table, level: float) -> CorrectedScore:
+def _corrected_criterion(table: UnitTable, level: float) -> CorrectedScore:
     score = corrected_score(
         table.scored, table.gold, clusters=list(table.clusters), inclusion=table.inclusion,
         level=level,
@@ -320,7 +320,7 @@ def _corrected_criterion(table: Table, level: float) -> CorrectedScore:
     return score.model_copy(update={"rogan_gladen": _by_rates(table, level)})
 
 
-def _by_rates(table: Table, level: float) -> Estimate:
+def _by_rates(table: UnitTable, level: float) -> Estimate:
     """Rogan and Gladen's correction, which needs levels: a unit that is split is left out.
 
     It must not stay as one without gold either: the judge's rate is taken from those.
@@ -333,7 +333,7 @@ def _by_rates(table: Table, level: float) -> Estimate:
 
 
 def corrected_systems(
-    sources: Sources, tables: Sequence[Table], level: float
+    sources: StudyInputs, tables: Sequence[UnitTable], level: float
 ) -> dict[str, CorrectedScore]:
     """The rubric score of each system over all its graded predictions, corrected.
 
@@ -353,7 +353,7 @@ def corrected_systems(
 
 
 def _corrected(
-    tables: Sequence[Table], cascade: Cascade | None, chosen: Bools, level: float
+    tables: Sequence[UnitTable], cascade: Cascade | None, chosen: Bools, level: float
 ) -> CorrectedScore:
     clusters = [case for case, mine in zip(tables[0].clusters, chosen, strict=True) if mine]
     if cascade is not None:
@@ -369,15 +369,15 @@ def _corrected(
     )  # fmt: skip
 
 
-def _inclusions(tables: Sequence[Table], chosen: np.ndarray) -> dict[str, Floats] | None:
+def _inclusions(tables: Sequence[UnitTable], chosen: np.ndarray) -> dict[str, Floats] | None:
     known = {t.criterion.id: t.inclusion[chosen] for t in tables if t.inclusion is not None}
     return known or None
 
 
-def _clinicians_scores(sources: Sources) -> dict[Place, dict[str, float | None]]:
+def _clinicians_scores(sources: StudyInputs) -> dict[UnitPlace, dict[str, float | None]]:
     """By prediction and clinician the rubric score; ``None`` where a criterion has no label."""
     rubric = sources.grades.rubric
-    shares: dict[Place, dict[str, dict[str, Fraction]]] = {}
+    shares: dict[UnitPlace, dict[str, dict[str, Fraction]]] = {}
     for label in sources.gold.labels:
         if label.label is None or label.rater not in sources.raters:
             continue
@@ -404,7 +404,7 @@ MISSED, ALARM = "missed harm", "false alarm"
 
 
 def harm_findings(
-    tables: Sequence[Table], level: float
+    tables: Sequence[UnitTable], level: float
 ) -> Iterator[tuple[tuple[str, str], Estimate]]:
     """By safety criterion, what the judge let pass and what it flagged in vain.
 
@@ -431,7 +431,7 @@ def _below_best(shares: Floats) -> Floats:
 
 
 def other_findings(
-    grades: JudgeGrades, tables: Sequence[Table], level: float
+    grades: JudgeGrades, tables: Sequence[UnitTable], level: float
 ) -> Iterator[tuple[str, Estimate]]:
     """Test-retest from repeats, and this judge beside every other."""
     clusters = [case for table in tables for case in table.clusters]
@@ -447,8 +447,8 @@ def other_findings(
 
 def _beside(
     name: str,
-    grades: Mapping[Place, Grade],
-    tables: Sequence[Table],
+    grades: Mapping[UnitPlace, Grade],
+    tables: Sequence[UnitTable],
     clusters: Sequence[str],
     level: float,
 ) -> Iterator[tuple[str, Estimate]]:
@@ -465,7 +465,7 @@ def _beside(
     yield f"absolute error of {name} minus its own", soft.error_gain
 
 
-def _repeats(grades: JudgeGrades, tables: Sequence[Table]) -> Floats:
+def _repeats(grades: JudgeGrades, tables: Sequence[UnitTable]) -> Floats:
     width = max(len(samples) for samples in grades.repeats.values())
     rows = [
         [_share(one, table) for one in grades.repeats[place]] for table in tables
@@ -474,13 +474,13 @@ def _repeats(grades: JudgeGrades, tables: Sequence[Table]) -> Floats:
     return np.array([row + [np.nan] * (width - len(row)) for row in rows])
 
 
-def _other(grades: Mapping[Place, Grade], table: Table) -> Floats:
+def _other(grades: Mapping[UnitPlace, Grade], table: UnitTable) -> Floats:
     return np.array([
         _share(grades[place], table) if place in grades else np.nan for place in table.places
     ])  # fmt: skip
 
 
-def _share(grade: Grade, table: Table) -> float:
+def _share(grade: Grade, table: UnitTable) -> float:
     """The judge's points; NaN where it gave none, or was not asked about a blank prediction."""
     points = grade.verdict(table.criterion.id).points
     if points is None or grade.empty:
@@ -493,7 +493,7 @@ def _share(grade: Grade, table: Table) -> float:
 BINS = 10
 
 
-def confidence_findings(tables: Sequence[Table], options: StudyOptions) -> ConfidenceFindings:
+def confidence_findings(tables: Sequence[UnitTable], options: StudyOptions) -> ConfidenceFindings:
     """Reliability, risk against coverage and a threshold, over all criteria together."""
     stated = np.concatenate([table.confidence for table in tables])
     judge = np.concatenate([table.judge_codes for table in tables])
@@ -536,7 +536,7 @@ POINTS = "Judge minus clinicians, as a share of the points; above 0 the judge is
 UNKNOWN = "not stated"
 
 
-def bias_findings(sources: Sources, tables: Sequence[Table]) -> tuple[BiasFindings, ...]:
+def bias_findings(sources: StudyInputs, tables: Sequence[UnitTable]) -> tuple[BiasFindings, ...]:
     """All comparisons of judge and clinicians that the sources allow, criteria taken together."""
     _check_names(sources)
     rows = _Rows(sources, tables)
@@ -549,7 +549,7 @@ def bias_findings(sources: Sources, tables: Sequence[Table]) -> tuple[BiasFindin
     )
 
 
-def _check_names(sources: Sources) -> None:
+def _check_names(sources: StudyInputs) -> None:
     """Refuse a system or a field that exists nowhere: a typing error would look like a finding."""
     systems = sources.grades.systems
     for name in sources.options.family:
@@ -568,7 +568,7 @@ def _check_names(sources: Sources) -> None:
 class _Rows:
     """All criteria below each other: a row is a prediction and a criterion."""
 
-    def __init__(self, sources: Sources, tables: Sequence[Table]) -> None:
+    def __init__(self, sources: StudyInputs, tables: Sequence[UnitTable]) -> None:
         self.sources = sources
         self.judge = np.concatenate([table.judge for table in tables])
         self.gold = np.concatenate([table.gold for table in tables])

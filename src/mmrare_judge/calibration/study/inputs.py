@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from mmrare_judge.calibration.analyses.alt_test import Scoring
-from mmrare_judge.calibration.gold.consensus import Consensus, Rule, consensus
+from mmrare_judge.calibration.gold.consensus import Consensus, ConsensusRule, consensus
 from mmrare_judge.calibration.gold.labels import Gold, labels_of
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.statistics.estimate import Floats
@@ -29,7 +29,7 @@ from mmrare_judge.rubric.model import Criterion, Rubric
 
 # FOLDED calibration.study.grades: The grades of one judge, chosen and checked for a calibration study.
 
-Place = tuple[str, str]
+UnitPlace = tuple[str, str]
 """Item and system: one prediction."""
 
 
@@ -47,9 +47,9 @@ class JudgeGrades:
 
     judge: str
     rubric: Rubric
-    first: Mapping[Place, Grade]
-    repeats: Mapping[Place, tuple[Grade, ...]]
-    others: Mapping[str, Mapping[Place, Grade]]
+    first: Mapping[UnitPlace, Grade]
+    repeats: Mapping[UnitPlace, tuple[Grade, ...]]
+    others: Mapping[str, Mapping[UnitPlace, Grade]]
 
     @cached_property
     def signatures(self) -> tuple[Signature, ...]:
@@ -87,7 +87,7 @@ def grades_of_judge(
             graded twice under one sample.
         RubricError: The rubric is not the one that the grades were made by.
     """
-    by_judge: dict[str, dict[Place, dict[int, Grade]]] = {}
+    by_judge: dict[str, dict[UnitPlace, dict[int, Grade]]] = {}
     for grade in _by(rubric, grades):
         places = by_judge.setdefault(grade.signature.judge, {})
         samples = places.setdefault((grade.item_id, grade.system), {})
@@ -112,7 +112,7 @@ def grades_of_judge(
     )  # fmt: skip
 
 
-def _first_by(rubric: Rubric, given: Mapping[Place, Mapping[int, Grade]]) -> dict[Place, Grade]:
+def _first_by(rubric: Rubric, given: Mapping[UnitPlace, Mapping[int, Grade]]) -> dict[UnitPlace, Grade]:
     """The grades of the first sample, of those made by this rubric."""
     first = {place: samples[min(samples)] for place, samples in given.items()}
     return {
@@ -209,7 +209,7 @@ class StudyOptions(Record):
     margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_missed_harm: float | None = Field(default=None, gt=0, lt=1)
     min_coverage: float = Field(default=0.9, ge=0, le=1)
-    consensus: Rule = "majority"
+    consensus: ConsensusRule = "majority"
     adjudicator: str | None = None
     scoring: Scoring = "accuracy"
     min_units: int = Field(default=30, ge=2)
@@ -231,7 +231,7 @@ class StudyOptions(Record):
 
 
 @dataclass(frozen=True)
-class Sources:
+class StudyInputs:
     """What a study is made from.
 
     Attributes:
@@ -246,7 +246,7 @@ class Sources:
     gold: Gold
     options: StudyOptions
     items: Mapping[str, Item] = field(default_factory=dict)
-    texts: Mapping[Place, str] = field(default_factory=dict)
+    texts: Mapping[UnitPlace, str] = field(default_factory=dict)
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:
@@ -259,12 +259,12 @@ class Sources:
         return tuple(rater for rater in self.gold.raters if rater != self.options.adjudicator)
 
 
-def texts_of(predictions: Iterable[Prediction]) -> dict[Place, str]:
+def texts_of(predictions: Iterable[Prediction]) -> dict[UnitPlace, str]:
     """Predictions by item and system."""
     return {(one.item_id, one.system): one.text for one in predictions}
 
 
-def labelled_criteria(sources: Sources) -> set[str]:
+def labelled_criteria(sources: StudyInputs) -> set[str]:
     """The criteria on which a clinician labelled a graded prediction."""
     scales, graded = sources.gold.scales, sources.grades.first.keys()
     return {
@@ -293,7 +293,7 @@ def check_cases(gold: Gold) -> None:
             )
 
 
-def check_adjudicator(sources: Sources) -> None:
+def check_adjudicator(sources: StudyInputs) -> None:
     """Check that the adjudicator is among the raters, and not alone.
 
     Raises:
@@ -311,7 +311,7 @@ def check_adjudicator(sources: Sources) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class UnitTable:
     """One criterion over all graded predictions, gold or not.
 
     Attributes:
@@ -332,7 +332,7 @@ class Table:
     """
 
     criterion: Criterion
-    places: tuple[Place, ...]
+    places: tuple[UnitPlace, ...]
     clusters: tuple[str, ...]
     scored: Floats
     judge: Floats
@@ -389,7 +389,7 @@ class Table:
         )
 
 
-def tables_of(sources: Sources) -> tuple[Table, ...]:
+def tables_of(sources: StudyInputs) -> tuple[UnitTable, ...]:
     """A table for every criterion of the rubric of which a graded prediction has gold.
 
     Raises:
@@ -415,7 +415,7 @@ def tables_of(sources: Sources) -> tuple[Table, ...]:
     return tuple(_table(sources, criterion) for criterion in criteria)
 
 
-def _table(sources: Sources, criterion: Criterion) -> Table:
+def _table(sources: StudyInputs, criterion: Criterion) -> UnitTable:
     grades, gold = sources.grades, sources.gold.about(criterion=criterion.id)
     ratings = _ratings(grades, gold)
     clinicians = ratings.only(*ratings.raters[1:])
@@ -430,7 +430,7 @@ def _table(sources: Sources, criterion: Criterion) -> Table:
     scored = np.array([_points(verdict) / best for verdict in verdicts])
     levels = {label: code for code, label in enumerate(ratings.scale.categories)}
     codes = np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64)
-    return Table(
+    return UnitTable(
         criterion=criterion,
         places=places,
         clusters=tuple(sources.clusters.get(item, item) for item, _ in places),
@@ -467,7 +467,7 @@ def _together(clinicians: Ratings, options: StudyOptions) -> Consensus:
     )
 
 
-def _inclusion(gold: Gold, places: Sequence[Place], criterion: str) -> Floats | None:
+def _inclusion(gold: Gold, places: Sequence[UnitPlace], criterion: str) -> Floats | None:
     if not gold.inclusion:
         return None
     return np.array([gold.inclusion.get((*place, criterion), np.nan) for place in places])

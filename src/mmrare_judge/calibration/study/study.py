@@ -27,9 +27,9 @@ from mmrare_judge.calibration.study.findings import (
     score_ratings,
 )
 from mmrare_judge.calibration.study.inputs import (
-    Sources,
+    StudyInputs,
     StudyOptions,
-    Table,
+    UnitTable,
     grades_of_judge,
     tables_of,
     texts_of,
@@ -119,7 +119,7 @@ def calibrate(
     chosen = grades_of_judge(grades, judge=options.judge, rubric=rubric)
     _check_scales(gold, chosen.rubric)
     known = {item.id: item for item in items}
-    sources = Sources(chosen, gold, options, known, texts_of(predictions))
+    sources = StudyInputs(chosen, gold, options, known, texts_of(predictions))
     tables = tables_of(sources)
     _check_statistic(options.statistic, tables)
     return Study(
@@ -136,7 +136,7 @@ def calibrate(
     )
 
 
-def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
+def findings_of(sources: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
     """Everything that is found, with the verdict on it."""
     options, level = sources.options, sources.options.resampling.level
     criteria = tuple(_criteria(sources, tables))
@@ -162,7 +162,7 @@ def findings_of(sources: Sources, tables: Sequence[Table]) -> Findings:
     return replace(bare, tone=found.tone, verdict=found.sentences, keys=keys(bare))
 
 
-def _criteria(sources: Sources, tables: Sequence[Table]) -> Iterator[CriterionFindings]:
+def _criteria(sources: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
     yield from (criterion_findings(table, sources.options) for table in tables)
     pooled = pooled_findings(tables, sources.options)
     if pooled is not None:
@@ -173,14 +173,14 @@ def _criteria(sources: Sources, tables: Sequence[Table]) -> Iterator[CriterionFi
 
 
 def _corrected(
-    sources: Sources, tables: Sequence[Table], level: float
+    sources: StudyInputs, tables: Sequence[UnitTable], level: float
 ) -> dict[str, CorrectedScore]:
     """Whole scores first; with one criterion that is the criterion's own."""
     systems, criteria = corrected_systems(sources, tables, level), corrected_criteria(tables, level)
     return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
 
 
-def _rubric(sources: Sources) -> str:
+def _rubric(sources: StudyInputs) -> str:
     rubric = sources.grades.rubric
     return f"{rubric.id} {rubric.version}"
 
@@ -200,7 +200,7 @@ def _check_scales(gold: Gold, rubric: Rubric) -> None:
             )
 
 
-def _check_statistic(name: str, tables: Sequence[Table]) -> None:
+def _check_statistic(name: str, tables: Sequence[UnitTable]) -> None:
     why = {unsuited(statistic(name), table.pair) for table in tables}
     if "" not in why:
         raise InputError(
@@ -209,21 +209,21 @@ def _check_statistic(name: str, tables: Sequence[Table]) -> None:
         )
 
 
-def _coverage(tables: Sequence[Table]) -> float:
+def _coverage(tables: Sequence[UnitTable]) -> float:
     """Over all criteria; units on which the judge was not asked count on neither side."""
     asked = [int((~np.isnan(t.gold) & t.asked).sum()) for t in tables]
     given = [(t.coverage or 0.0) * units for t, units in zip(tables, asked, strict=True)]
     return sum(given) / sum(asked) if sum(asked) else 0.0
 
 
-def _no_ceiling(sources: Sources) -> str:
+def _no_ceiling(sources: StudyInputs) -> str:
     if len(sources.raters) > 1:
         return ""
     return f"a human ceiling needs two clinicians, and there is {len(sources.raters)}"
 
 
 def _remarks(
-    sources: Sources, tables: Sequence[Table], criteria: Sequence[CriterionFindings]
+    sources: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
 ) -> tuple[str, ...]:
     kappas = {one.name: one.statistics.get("cohen_kappa") for one in criteria}
     found: list[str] = []

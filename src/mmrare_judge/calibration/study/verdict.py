@@ -12,7 +12,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.report.blocks import (
-    Case,
+    CaseBlock,
     CriterionFindings,
     Findings,
     Key,
@@ -23,7 +23,7 @@ from mmrare_judge.calibration.report.text import ends, number, percent, signed, 
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
-from mmrare_judge.calibration.study.inputs import Sources, Table
+from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
 from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.rubric.model import Criterion
 
@@ -31,7 +31,7 @@ from mmrare_judge.rubric.model import Criterion
 
 
 @dataclass(frozen=True)
-class Terms:
+class Conditions:
     """What was declared beforehand, and what was there to be studied.
 
     Attributes:
@@ -53,10 +53,10 @@ class Terms:
     level: float = 0.95
 
 
-def terms_of(sources: Sources, tables: Sequence[Table]) -> Terms:
+def terms_of(sources: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
     """The terms of a study."""
     options, studied = sources.options, {table.criterion.id for table in tables}
-    return Terms(
+    return Conditions(
         margin=options.margin,
         max_missed_harm=options.max_missed_harm,
         min_coverage=options.min_coverage,
@@ -69,7 +69,7 @@ def terms_of(sources: Sources, tables: Sequence[Table]) -> Terms:
     )  # fmt: skip
 
 
-def proven_harm(findings: Findings, terms: Terms) -> Iterator[str]:
+def proven_harm(findings: Findings, terms: Conditions) -> Iterator[str]:
     """Safety criteria on which more harm was missed than was declared to be tolerable, surely."""
     limit = terms.max_missed_harm
     for (name, what), harm in findings.harm:
@@ -80,7 +80,7 @@ def proven_harm(findings: Findings, terms: Terms) -> Iterator[str]:
             )
 
 
-def lacking(findings: Findings, terms: Terms) -> tuple[str, ...]:
+def lacking(findings: Findings, terms: Conditions) -> tuple[str, ...]:
     """What is missing for a yes, however well the judge agrees; empty if nothing is."""
     tested = [one for one in findings.criteria if one.kind != "overall"]
     found = (_whole(terms), _cases(tested), _covered(tested, terms), *_harmless(findings, terms),
@@ -88,7 +88,7 @@ def lacking(findings: Findings, terms: Terms) -> tuple[str, ...]:
     return tuple(filter(None, found))
 
 
-def _whole(terms: Terms) -> str:
+def _whole(terms: Conditions) -> str:
     if terms.unlabelled:
         return f"gold labels on {', '.join(terms.unlabelled)}"
     return "" if terms.ways == 1 else "grades that were made in one way"
@@ -100,14 +100,14 @@ def _cases(tested: Sequence[CriterionFindings]) -> str:
     return f"{FEW_CLUSTERS} independent cases ({', '.join(few)})" if few else ""
 
 
-def _covered(tested: Sequence[CriterionFindings], terms: Terms) -> str:
+def _covered(tested: Sequence[CriterionFindings], terms: Conditions) -> str:
     low = [f"{one.name} {percent(one.coverage)}" for one in tested
            if one.coverage is None or one.coverage < terms.min_coverage]  # fmt: skip
     wanted = percent(terms.min_coverage, 0)
     return f"verdicts on {wanted} of the units ({', '.join(low)})" if low else ""
 
 
-def _harmless(findings: Findings, terms: Terms) -> Iterator[str]:
+def _harmless(findings: Findings, terms: Conditions) -> Iterator[str]:
     limit = terms.max_missed_harm
     missed = [(name, harm) for (name, what), harm in findings.harm if what == MISSED]
     if limit is None:
@@ -133,7 +133,7 @@ def _by_more_than_chance(tested: Sequence[CriterionFindings]) -> str:
     return f"agreement shown to be better than chance on {', '.join(unproven)}" if unproven else ""
 
 
-def _not_too_sure(tested: Sequence[CriterionFindings], terms: Terms) -> str:
+def _not_too_sure(tested: Sequence[CriterionFindings], terms: Conditions) -> str:
     """Where no resample differs, the interval has no width, and the rule of three takes its place.
 
     Up to ``3 / G`` of G cases may differ unseen, which costs a coefficient corrected for chance up
@@ -162,7 +162,7 @@ class Decision:
     sentences: tuple[str, ...]
 
 
-def decision(findings: Findings, terms: Terms) -> Decision:
+def decision(findings: Findings, terms: Conditions) -> Decision:
     """Decide from everything that was found.
 
     ``bad``: on some criterion the judge is inferior, misses surely more harm than was declared to
@@ -202,13 +202,13 @@ _WORDS = {
 }
 
 
-def _inferior(by: Mapping[str, Sequence[str]], name: str, terms: Terms) -> Iterator[str]:
+def _inferior(by: Mapping[str, Sequence[str]], name: str, terms: Conditions) -> Iterator[str]:
     if "inferior" in by:
         yield f"with {_margin(name, terms)} it is {_listed(by)}"
 
 
 def _answer(
-    tone: Tone, reasons: Sequence[str], by: Mapping[str, Sequence[str]], name: str, terms: Terms
+    tone: Tone, reasons: Sequence[str], by: Mapping[str, Sequence[str]], name: str, terms: Conditions
 ) -> str:
     if tone == "bad":
         return f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."
@@ -234,7 +234,7 @@ def _answer(
     )
 
 
-def _margin(name: str, terms: Terms) -> str:
+def _margin(name: str, terms: Conditions) -> str:
     by = statistic(name).title
     if terms.level != 0.95:
         by += f", {percent(terms.level, 0)} intervals"
@@ -329,7 +329,7 @@ def _gold(score: CorrectedScore) -> str:
 Facts = tuple[tuple[str, str], ...]
 
 
-def facts(sources: Sources) -> Facts:
+def facts(sources: StudyInputs) -> Facts:
     """What the study is about, for the head of its report."""
     grades, options, count = sources.grades, sources.options, len(sources.raters)
     return (
@@ -340,7 +340,7 @@ def facts(sources: Sources) -> Facts:
     )  # fmt: skip
 
 
-def design(sources: Sources, tables: Sequence[Table]) -> Facts:
+def design(sources: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
     """How the study was made."""
     gold, grades, options = sources.gold, sources.grades, sources.options
     resampling = options.resampling
@@ -364,12 +364,12 @@ def design(sources: Sources, tables: Sequence[Table]) -> Facts:
     )  # fmt: skip
 
 
-def caveats(sources: Sources, tables: Sequence[Table]) -> tuple[str, ...]:
+def caveats(sources: StudyInputs, tables: Sequence[UnitTable]) -> tuple[str, ...]:
     """What to beware of, as far as it can be read off the data."""
     return tuple(_caveats(sources, tables))
 
 
-def _ties(sources: Sources, tables: Sequence[Table]) -> str:
+def _ties(sources: StudyInputs, tables: Sequence[UnitTable]) -> str:
     by_note: dict[str, list[str]] = {}
     for table in tables:
         by_note.setdefault(table.together.note, []).append(table.criterion.id)
@@ -378,12 +378,12 @@ def _ties(sources: Sources, tables: Sequence[Table]) -> str:
     return ". ".join(f"{', '.join(names)}: {note}" for note, names in by_note.items())
 
 
-def _design_margin(sources: Sources) -> str:
+def _design_margin(sources: StudyInputs) -> str:
     margin = sources.options.margin
     return "none was declared" if margin is None else f"{margin:g}, declared beforehand"
 
 
-def _caveats(sources: Sources, tables: Sequence[Table]) -> Iterator[str]:
+def _caveats(sources: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
     grades, gold = sources.grades, sources.gold
     ungraded = {unit[:2] for unit in gold.units} - grades.first.keys()
     if ungraded:
@@ -424,7 +424,7 @@ def _caveats(sources: Sources, tables: Sequence[Table]) -> Iterator[str]:
         )
 
 
-def _split(tables: Sequence[Table]) -> Iterator[str]:
+def _split(tables: Sequence[UnitTable]) -> Iterator[str]:
     """Where clinicians have points but no level, what needs a level keeps the easy units."""
     found = []
     for table in tables:
@@ -479,24 +479,24 @@ LONGEST = 1500
 
 class _Gap(NamedTuple):
     size: float
-    table: Table
+    table: UnitTable
     row: int
 
 
-def worst_cases(sources: Sources, tables: Sequence[Table]) -> tuple[Case, ...]:
+def worst_cases(sources: StudyInputs, tables: Sequence[UnitTable]) -> tuple[CaseBlock, ...]:
     """The largest differences between judge and clinicians, in points as a share of the best."""
     gaps = sorted(_gaps(tables), key=lambda gap: (-gap.size, gap.table.places[gap.row]))
     return tuple(_case(sources, gap) for gap in gaps[: sources.options.cases])
 
 
-def _gaps(tables: Sequence[Table]) -> Iterator[_Gap]:
+def _gaps(tables: Sequence[UnitTable]) -> Iterator[_Gap]:
     for table in tables:
         apart = np.abs(table.judge - table.gold)
         for row in np.flatnonzero(np.nan_to_num(apart) > 0):
             yield _Gap(float(apart[row]), table, int(row))
 
 
-def _case(sources: Sources, gap: _Gap) -> Case:
+def _case(sources: StudyInputs, gap: _Gap) -> CaseBlock:
     table, place = gap.table, gap.table.places[gap.row]
     item, system = place
     verdict = sources.grades.first[place].verdict(table.criterion.id)
@@ -508,7 +508,7 @@ def _case(sources: Sources, gap: _Gap) -> Case:
     ]
     facts = (("judge", verdict.level or "–"), ("clinicians", ", ".join(labels)))
     asked = Quote("What was judged", _asked(table.criterion, verdict))
-    return Case(title, facts, (asked, *_quotes(sources, place, verdict)))
+    return CaseBlock(title, facts, (asked, *_quotes(sources, place, verdict)))
 
 
 def _asked(criterion: Criterion, verdict: Verdict) -> str:
@@ -517,7 +517,7 @@ def _asked(criterion: Criterion, verdict: Verdict) -> str:
     return _cut("\n".join([criterion.question, *elements]))
 
 
-def _quotes(sources: Sources, place: tuple[str, str], verdict: Verdict) -> Iterator[Quote]:
+def _quotes(sources: StudyInputs, place: tuple[str, str], verdict: Verdict) -> Iterator[Quote]:
     item = sources.items.get(place[0])
     if item is not None and item.question:
         yield Quote("The question", _cut(item.question))
