@@ -55,9 +55,11 @@ def fill(cache: Path, length: int, number: int) -> None:
     judge, replies = Judge(MODEL, cache=cache, **SETTINGS), ReplyCache(cache)
     bought = Usage(calls=1, prompt_tokens=1500, completion_tokens=300)
     for count, (prediction, item) in enumerate(predictions(length, number)):
-        task = judge.prepare(prediction, item).task
+        questions = judge.prepare(prediction, item).questions
         text = answer().replace(NUMBER.decode(), f"No. {count}")
-        replies.put(make_request(judge.spec, task, task.questions), Reply(text=text, usage=bought))
+        replies.put(
+            make_request(judge.spec, questions, questions.all), Reply(text=text, usage=bought)
+        )
 
 
 def run(folder: Path, length: int, number: int) -> dict[str, Any]:

@@ -48,7 +48,7 @@ from mmrare_judge import Item, Judge, Limits
 from mmrare_judge.backends.base import JudgeSpec, Meter, Request
 from mmrare_judge.backends.direct import DirectBackend
 from mmrare_judge.judging.prompt import make_request
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.rubric.load import load_rubric
 
 WARM_UP = 40
@@ -83,8 +83,8 @@ def jobs() -> Iterator[Job]:
 
 
 def _job(plan: str, item: Item) -> Job:
-    task = Task(load_rubric("treatment"), item, plan)
-    request = make_request(JudgeSpec(model=MODEL), task, task.questions)
+    questions = Questions(load_rubric("treatment"), item, plan)
+    request = make_request(JudgeSpec(model=MODEL), questions, questions.all)
     schema = {"name": "grading", "schema": request.schema, "strict": True}
     body = {
         "messages": [dict(message) for message in request.messages],
@@ -156,7 +156,7 @@ def _litellm() -> Any:
 async def backend_alone(url: str) -> Call:
     """Our backend, without prompt, hash, evidence, level 2 and score."""
     spec = JudgeSpec(model=MODEL, api_base=url, api_key=SecretStr("x"))
-    backend = DirectBackend(spec, gate=Limits(concurrency=1024).gate())
+    backend = DirectBackend(spec, limiter=Limits(concurrency=1024).limiter())
 
     async def call(job: Job) -> object:
         return await backend.complete(replace(job.request, endpoint=url), Meter())

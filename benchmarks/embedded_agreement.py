@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from mmrare_judge.data.items import Item, Reference, Track
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import compile_element, match_element
 from mmrare_judge.level2.terms import Terms
@@ -100,12 +100,12 @@ def judged_by(rubric: Rubric) -> Score:
     judge = EmbeddedJudge()
 
     def score(item: Item, prediction: str) -> Fraction | None:
-        task = Task(rubric, item, prediction)
-        drafts = judge.judge(task)
+        questions = Questions(rubric, item, prediction)
+        answers = judge.judge(questions)
         points = [
             question.levels[level].points / max(one.points for one in question.levels.values())
-            for question in task.questions
-            if (level := drafts[question.key].level) is not None
+            for question in questions.all
+            if (level := answers[question.key].level) is not None
         ]
         return sum(points, Fraction(0)) / len(points) if points else None
 

@@ -21,7 +21,7 @@ from itertools import count
 
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
 
@@ -96,7 +96,7 @@ def main() -> int:
     judge, rubric = EmbeddedJudge(), load_rubric("treatment")
 
     def both(plan: str, asked: Item) -> object:
-        return verify(plan, asked), judge.judge(Task(rubric, asked, plan))
+        return verify(plan, asked), judge.judge(Questions(rubric, asked, plan))
 
     works: dict[str, Callable[[str, Item], object]] = {
         "level 2": verify,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmrare_judge.backends.base import JudgeSpec, Request
 from mmrare_judge.judging.prompt import make_request
 from mmrare_judge.records import Signature, canonical_json, content_hash
-from support.makers import make_task
+from support.makers import make_questions
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -48,8 +48,8 @@ def test_nan_has_no_canonical_form() -> None:
 
 
 def request(text: str = "plan", **options: Any) -> Request:
-    task = make_task(text)
-    return make_request(JudgeSpec(model="openai/x", **options), task, task.questions)
+    task = make_questions(text)
+    return make_request(JudgeSpec(model="openai/x", **options), task, task.all)
 
 
 BASE = request()

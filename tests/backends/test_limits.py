@@ -16,8 +16,8 @@ def test_gates_of_one_budget_share_it() -> None:
     limits = Limits(concurrency=3, max_calls=5)
     budget = limits.budget()
     assert budget == Budget(max_calls=5)
-    assert {id(limits.gate(budget).budget) for _ in range(2)} == {id(budget)}
-    assert limits.gate().ceiling == 3
+    assert {id(limits.limiter(budget).budget) for _ in range(2)} == {id(budget)}
+    assert limits.limiter().ceiling == 3
 
 
 def test_many_grades_stay_within_their_budget(server: ScriptedServer) -> None:

@@ -146,7 +146,11 @@ def test_metadata_is_json_whatever_it_was() -> None:
         3: [np.nan, np.inf, "\ud800"],
     }
     # JSON knows neither NaN nor infinity, and no file holds a lone surrogate.
-    assert plain_value(given) == {"n": 0.5, "when": "2026-01-02 00:00:00", "3": [None, None, "\ufffd"]}
+    assert plain_value(given) == {
+        "n": 0.5,
+        "when": "2026-01-02 00:00:00",
+        "3": [None, None, "\ufffd"],
+    }
 
 
 def test_a_megabyte_is_shown_by_its_beginning() -> None:

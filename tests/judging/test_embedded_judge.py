@@ -9,7 +9,7 @@ import pytest
 
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.embedded_judge import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
-from mmrare_judge.judging.questions import Draft, Task
+from mmrare_judge.judging.questions import Answer, Questions
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from mmrare_judge.rubric.model import Rubric
 from support.makers import make_item
@@ -17,8 +17,8 @@ from support.makers import make_item
 JUDGE = EmbeddedJudge()
 
 
-def _judge(prediction: str, item: Item, rubric: str | None = None) -> dict[str, Draft]:
-    return JUDGE.judge(Task(load_rubric(rubric or item.track), item, prediction))
+def _judge(prediction: str, item: Item, rubric: str | None = None) -> dict[str, Answer]:
+    return JUDGE.judge(Questions(load_rubric(rubric or item.track), item, prediction))
 
 
 def _level(key: str, prediction: str, track: str, **reference: Any) -> str | None:
@@ -178,10 +178,10 @@ def test_a_relation_is_judged_where_one_is_stated(prediction: str, level: str | 
 @pytest.mark.parametrize("track", ["treatment", "examination", "diagnosis", "cross_image"])
 def test_every_criterion_without_a_rule_is_abstained_from(track: str) -> None:
     item = make_item(track)
-    drafts = _judge(item.reference.answer, item)
+    answers = _judge(item.reference.answer, item)
     for criterion in load_rubric(track).criteria:
         if criterion.embedded is None:
-            assert drafts[criterion.id] == Draft(level=None, reasoning=NO_RULE)
+            assert answers[criterion.id] == Answer(level=None, reasoning=NO_RULE)
         else:
             assert criterion.embedded in RULES
 
@@ -192,8 +192,8 @@ def test_elements_are_judged_one_by_one(rubric: str) -> None:
     item = make_item(track)
     criterion = next(one for one in load_rubric(rubric).criteria if one.for_each)
     elements = criterion.elements(item)
-    drafts = _judge(elements[0], item, rubric)
-    assert [drafts[f"{criterion.id}__{n}"].level for n in (1, 2)] == ["YES", "NO"]
+    answers = _judge(elements[0], item, rubric)
+    assert [answers[f"{criterion.id}__{n}"].level for n in (1, 2)] == ["YES", "NO"]
 
 
 RULES_OF_ONES_OWN = """
@@ -233,7 +233,7 @@ def test_an_element_that_must_not_be_is_decided_where_it_is_mentioned(
     prediction: str, level: str | None
 ) -> None:
     rubric: Rubric = parse_rubric(RULES_OF_ONES_OWN)
-    draft = JUDGE.judge(Task(rubric, make_item("treatment"), prediction))["harm__1"]
+    draft = JUDGE.judge(Questions(rubric, make_item("treatment"), prediction))["harm__1"]
     assert draft.level == level
 
 
@@ -241,20 +241,20 @@ def test_an_element_that_must_not_be_is_decided_where_it_is_mentioned(
 def test_a_level_that_needs_a_quote_has_one_that_stands_in_the_prediction(track: str) -> None:
     item = make_item(track)
     prediction = f"First, **{item.reference.answer}** Follow up in 2 weeks with a CBC."
-    task = Task(load_rubric(track), item, prediction)
-    for question in task.questions:
-        draft = JUDGE.judge(task)[question.key]
+    questions = Questions(load_rubric(track), item, prediction)
+    for question in questions.all:
+        draft = JUDGE.judge(questions)[question.key]
         assert all(quote in prediction for quote in draft.quotes)
         if draft.level is not None and question.levels[draft.level].quote:
             assert draft.quotes
 
 
 async def test_a_second_look_answers_only_what_was_doubted() -> None:
-    task = Task(load_rubric("treatment"), make_item("treatment"), "Rest.")
-    first = await JUDGE.assess(task)
-    second = await JUDGE.assess(task, doubts={"safety": "no quote"})
-    assert set(first.drafts) == {question.key for question in task.questions}
-    assert dict(second.drafts) == {"safety": first.drafts["safety"]}
+    questions = Questions(load_rubric("treatment"), make_item("treatment"), "Rest.")
+    first = await JUDGE.answer(questions)
+    second = await JUDGE.answer(questions, open_questions={"safety": "no quote"})
+    assert set(first.answers) == {question.key for question in questions.all}
+    assert dict(second.answers) == {"safety": first.answers["safety"]}
     assert first.usage.calls == 0
     assert first.failure is None
 
@@ -263,11 +263,11 @@ PRINT_DRAFTS = """
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 reference = Reference(answer="Start IVIG 2 g/kg.", must_include=("IVIG 2 g/kg", "taper steroids"))
 item = Item(id="1", track="treatment", question="Plan?", reference=reference)
 plan = "IVIG 2 g/kg, oral prednisone. Follow up in 2 weeks with CBC."
-print(EmbeddedJudge().judge(Task(load_rubric("treatment"), item, plan)))
+print(EmbeddedJudge().judge(Questions(load_rubric("treatment"), item, plan)))
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.level2.verify import verify
 from mmrare_judge.rubric.load import load_rubric
 from support.paths import ROOT
@@ -82,8 +82,8 @@ def test_every_real_plan_is_verified_and_judged_with_quotes_that_stand_in_it() -
         item, plan = items[row["index"]], row["prediction"]
         spans = [match.span for match in verify(plan, item).lists[0].elements if match.span]
         assert all(plan[span.start : span.end] == span.text for span in spans)
-        drafts = judge.judge(Task(rubric, item, plan))
-        assert all(quote in plan for draft in drafts.values() for quote in draft.quotes)
+        answers = judge.judge(Questions(rubric, item, plan))
+        assert all(quote in plan for draft in answers.values() for quote in draft.quotes)
     assert len(plans) == 120
 
 

@@ -14,7 +14,7 @@ from mmrare_judge.judging.evidence import (
     look_up,
 )
 from mmrare_judge.judging.grade import Evidence
-from support.makers import make_task
+from support.makers import make_questions
 
 PLAN = (
     "Start **prednisone** 40\u00a0mg daily by mouth for 4 weeks, then taper. Do not give live "
@@ -28,8 +28,8 @@ def find(quote: str, prediction: str = PLAN, **changes: Any) -> Evidence:
 
 
 def find_all(quote: str, prediction: str, **changes: Any) -> list[Evidence]:
-    task = make_task(prediction, **changes)
-    found = look_up((quote,), task.questions[0], Sources(task))
+    questions = make_questions(prediction, **changes)
+    found = look_up((quote,), questions.all[0], Sources(questions))
     return [Evidence.model_validate(fields) for fields in found]
 
 
@@ -153,10 +153,10 @@ def test_a_word_with_one_slip_is_not_refused_at_a_glance(slip: str) -> None:
 def test_a_question_of_another_item_is_no_source_of_its_neighbour() -> None:
     """What is remembered of a question belongs to it alone."""
     for element, other in [("oral zinc", "serum copper"), ("serum copper", "oral zinc")]:
-        task = make_task(
+        questions = make_questions(
             "Rest.", rubric="treatment_elements", reference={"must_include": [element]}
         )
-        question = task.questions[0]
+        question = questions.all[0]
         asked = "as specifically as it is written here: "
-        here, there = look_up((asked + element, asked + other), question, Sources(task))
+        here, there = look_up((asked + element, asked + other), question, Sources(questions))
         assert (here["source"], there["source"]) == ("criterion", None)

@@ -57,7 +57,7 @@ def judge_at(server: ScriptedServer, backend: Backend, **settings: Any) -> Judge
 
 
 def keys_in(request: Received) -> list[str]:
-    """The keys that a request asks for, as the last line of its task names them."""
+    """The keys that a request asks for, as the last line of its questions names them."""
     return str(request.messages[1]["content"]).rpartition("Keys: ")[2].split(", ")
 
 

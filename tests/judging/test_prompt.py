@@ -6,38 +6,41 @@ from hypothesis import strategies as st
 
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.judging.prompt import SECTIONS, messages, neutralise
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.rubric.load import load_rubric
-from support.makers import REFERENCES, make_item, make_task
+from support.makers import REFERENCES, make_item, make_questions
 
 TAG = re.compile(rf"<\s*/?\s*({'|'.join(SECTIONS)})\b", re.IGNORECASE)
 
 
 def test_fixed_text_stands_first_and_the_prediction_last() -> None:
-    system, user = messages(make_task("My plan."))
+    system, user = messages(make_questions("My plan."))
     assert "My plan." not in system["content"]
     assert user["content"].index("A woman of 40.") < user["content"].index("My plan.")
     assert user["content"].index("live vaccine") < user["content"].index("My plan.")
 
 
 def test_the_system_message_depends_on_the_rubric_alone() -> None:
-    first, second = make_task("a"), make_task("b", id="2", question="Another?", context="Else.")
+    first, second = (
+        make_questions("a"),
+        make_questions("b", id="2", question="Another?", context="Else."),
+    )
     assert messages(first)[0] == messages(second)[0]
 
 
 @pytest.mark.parametrize("track", TRACKS)
 def test_the_judge_sees_everything_the_rubric_needs(track: str) -> None:
-    task = Task(load_rubric(track), make_item(track), "answer")
-    user = messages(task)[1]["content"]
+    questions = Questions(load_rubric(track), make_item(track), "answer")
+    user = messages(questions)[1]["content"]
     for value in REFERENCES[track].values():
         for text in [value] if isinstance(value, str) else value:
             assert text in user
 
 
 def test_the_judge_reads_question_meaning_and_key_of_every_criterion() -> None:
-    task = make_task("a")
-    system = messages(task)[0]["content"]
-    for criterion in task.rubric.criteria:
+    questions = make_questions("a")
+    system = messages(questions)[0]["content"]
+    for criterion in questions.rubric.criteria:
         assert f"Key {criterion.id}: {criterion.question}" in system
         assert all(level.meaning in system for level in criterion.levels.values())
 
@@ -56,8 +59,8 @@ def test_no_field_of_data_can_close_its_own_fence(text: str) -> None:
         question=text, context=text, reference={"answer": text, "must_include": [text]}
     )
     for rubric in ("treatment", "treatment_elements"):
-        user = messages(Task(load_rubric(rubric), item, text))[1]["content"]
-        clean = messages(make_task("x", rubric=rubric))[1]["content"]
+        user = messages(Questions(load_rubric(rubric), item, text))[1]["content"]
+        clean = messages(make_questions("x", rubric=rubric))[1]["content"]
         assert sorted(TAG.findall(user)) == sorted(TAG.findall(clean))
 
 
@@ -74,24 +77,24 @@ def test_text_without_a_tag_stays_as_it_is() -> None:
 
 
 def test_a_second_look_asks_only_for_the_doubted_keys_and_says_why() -> None:
-    task = make_task("a")
-    asked = tuple(q for q in task.questions if q.key == "follow_up")
-    user = messages(task, asked, {"follow_up": '"in 2 weeks" does not stand there'})[1]
+    questions = make_questions("a")
+    asked = tuple(q for q in questions.all if q.key == "follow_up")
+    user = messages(questions, asked, {"follow_up": '"in 2 weeks" does not stand there'})[1]
     assert user["content"].endswith("Keys: follow_up")
     assert '"in 2 weeks" does not stand there' in user["content"]
 
 
 def test_an_empty_list_is_said_to_be_empty() -> None:
-    user = messages(make_task("a", reference={"must_not": []}))[1]["content"]
+    user = messages(make_questions("a", reference={"must_not": []}))[1]["content"]
     assert "<must_not>\n(none listed)\n</must_not>" in user
 
 
 def test_elements_are_listed_with_their_keys() -> None:
-    user = messages(make_task("a", rubric="treatment_elements"))[1]["content"]
+    user = messages(make_questions("a", rubric="treatment_elements"))[1]["content"]
     assert "specific_treatments__2: taper over six weeks" in user
 
 
 def test_a_criterion_whose_list_is_empty_is_judged_as_a_whole() -> None:
-    task = make_task("a", rubric="treatment_elements", reference={"must_include": []})
-    assert task.questions[0].key == "specific_treatments"
-    assert "Key specific_treatments:" in messages(task)[0]["content"]
+    questions = make_questions("a", rubric="treatment_elements", reference={"must_include": []})
+    assert questions.all[0].key == "specific_treatments"
+    assert "Key specific_treatments:" in messages(questions)[0]["content"]

@@ -60,7 +60,7 @@ def test_the_benchmarks_arithmetic(rubric: str, marks: str, score: Fraction) -> 
         ("treatment", "YNN???", Fraction(1, 3), Fraction(1, 2), Fraction(1, 6), Fraction(4, 6)),
         ("examination", "2???????", Fraction(1), Fraction(1, 8), Fraction(2, 16), Fraction(1)),
         ("treatment", "??????", None, Fraction(0), Fraction(0), Fraction(1)),
-        # Without the gate the cascade cannot be entered: 1/10 if it fails, 4/5 or 5/5 if not.
+        # Without the limiter the cascade cannot be entered: 1/10 if it fails, 4/5 or 5/5 if not.
         ("diagnosis", "?Y?", None, Fraction(1, 5), Fraction(1, 10), Fraction(1)),
         ("diagnosis", "Y??", Fraction(1), Fraction(3, 5), Fraction(3, 5), Fraction(1)),
         # Gate failed, category met, the third open: half of 1 / 4; between 1/10 and 2/10.

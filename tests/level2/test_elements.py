@@ -17,7 +17,9 @@ TERMS = Terms.default()
 
 
 def _match(element: str, text: str, question: str = "") -> ElementMatch:
-    return match_element(read_document(text, TERMS), compile_element(element, TERMS, question=question))
+    return match_element(
+        read_document(text, TERMS), compile_element(element, TERMS, question=question)
+    )
 
 
 @pytest.mark.parametrize(

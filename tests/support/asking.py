@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmrare_judge.backends.base import JudgeSpec, Meter, Mode, Reply, Request
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.direct import DirectBackend
-from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.limits import Limiter
 from mmrare_judge.backends.litellm import LLMBackend
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import MMRareJudgeError
@@ -101,7 +101,7 @@ def ask(
     server: ScriptedServer,
     *steps: Step,
     using: ChatBackend | None = None,
-    gate: Gate | None = None,
+    limiter: Limiter | None = None,
     **settings: Any,
 ) -> Asked:
     """Ask the server once, following a script; check that every request it saw was counted."""
@@ -110,7 +110,7 @@ def ask(
     before = len(server.requests)
     asked = Asked(None, None, Meter(), [])
     spec = spec_for(server, **settings)
-    backend = using or BACKENDS[spec.backend](spec, gate=gate, backoff=noting(asked.waits))
+    backend = using or BACKENDS[spec.backend](spec, limiter=limiter, backoff=noting(asked.waits))
     try:
         asked.reply = asyncio.run(backend.complete(request_for(spec), asked.meter))
     except MMRareJudgeError as fault:

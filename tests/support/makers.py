@@ -6,7 +6,7 @@ from typing import Any
 
 from mmrare_judge.backends.base import Request
 from mmrare_judge.data.items import Item
-from mmrare_judge.judging.questions import Draft, Task
+from mmrare_judge.judging.questions import Answer, Questions
 from mmrare_judge.rubric.load import load_rubric, parse_rubric
 from mmrare_judge.rubric.model import Rubric
 
@@ -69,16 +69,18 @@ def small_rubric(text: str = RUBRIC) -> Rubric:
     return parse_rubric(text, file="small.yaml")
 
 
-def make_task(prediction: str, *, rubric: Rubric | str | None = None, **changes: Any) -> Task:
-    """A task on an item made by `make_item`."""
+def make_questions(
+    prediction: str, *, rubric: Rubric | str | None = None, **changes: Any
+) -> Questions:
+    """A questions on an item made by `make_item`."""
     item = make_item(**changes)
     chosen = rubric if isinstance(rubric, Rubric) else load_rubric(rubric or item.track)
-    return Task(chosen, item, prediction)
+    return Questions(chosen, item, prediction)
 
 
-def drafts_for(task: Task, level: str | None, *quotes: str) -> dict[str, Draft]:
+def drafts_for(questions: Questions, level: str | None, *quotes: str) -> dict[str, Answer]:
     """The same draft for every question."""
-    return {q.key: Draft(level=level, reasoning="r", quotes=quotes) for q in task.questions}
+    return {q.key: Answer(level=level, reasoning="r", quotes=quotes) for q in questions.all}
 
 
 def keys_of(request: Request) -> list[str]:

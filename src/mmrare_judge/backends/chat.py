@@ -26,8 +26,13 @@ from mmrare_judge.backends.base import (
     structure,
 )
 from mmrare_judge.backends.faults import as_fault, hidden_in, presentable, response_headers
-from mmrare_judge.backends.limits import Gate, Need, NoLimiter, need_of
-from mmrare_judge.backends.replies import checked_completion, read_completion, text_of, token_records
+from mmrare_judge.backends.limits import Limiter, Need, NoLimiter, need_of
+from mmrare_judge.backends.replies import (
+    checked_completion,
+    read_completion,
+    text_of,
+    token_records,
+)
 from mmrare_judge.backends.retry import Backoff, with_retries
 from mmrare_judge.errors import ConfigError, FormatError, MMRareJudgeError
 
@@ -61,7 +66,7 @@ class Exchange:
     Attributes:
         spec: The judge's settings.
         wire: Where attempts are sent.
-        gate: What each of them has to pass.
+        limiter: What each of them has to pass.
         request: What is asked.
         mode: How structure is asked for.
         meter: Where every attempt is counted.
@@ -71,7 +76,7 @@ class Exchange:
 
     spec: JudgeSpec
     wire: Wire
-    gate: Gate
+    limiter: Limiter
     request: Request
     mode: WireMode
     meter: Meter
@@ -125,7 +130,7 @@ class Exchange:
         self.write_off()
         payload = self._payload(messages)
         need = self._need(payload)
-        await self.gate.enter(need)
+        await self.limiter.enter(need)
         spent: Usage = share
         fault: BaseException | None = None
         try:
@@ -151,7 +156,7 @@ class Exchange:
             raise
         finally:
             self.meter.add(spent)
-            self.gate.leave(need, spent, fault)
+            self.limiter.leave(need, spent, fault)
 
     def _note(self, response: Any) -> None:
         self._model = response.model
@@ -161,7 +166,7 @@ class Exchange:
             self._tokens = token_records(response)
 
     def _need(self, payload: Payload) -> Need:
-        if isinstance(self.gate, NoLimiter):
+        if isinstance(self.limiter, NoLimiter):
             return _NO_NEED  # it does not look
         return need_of(payload, self.wire.price(self.request.model))
 
@@ -302,7 +307,7 @@ class ChatBackend:
     Args:
         spec: The judge's model and settings.
         wire: The way to it.
-        gate: What every attempt has to pass; by default nothing.
+        limiter: What every attempt has to pass; by default nothing.
         backoff: How to wait between repeats.
     """
 
@@ -311,12 +316,12 @@ class ChatBackend:
         spec: JudgeSpec,
         wire: Wire,
         *,
-        gate: Gate | None = None,
+        limiter: Limiter | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._spec = spec
         self._wire = wire
-        self._gate = NoLimiter() if gate is None else gate
+        self._limiter = NoLimiter() if limiter is None else limiter
         self._backoff = Backoff() if backoff is None else backoff
         self._habits = Habits()
         self._auto: dict[tuple[str, str | None], WireMode] = {}
@@ -328,12 +333,12 @@ class ChatBackend:
         every one.
 
         Raises:
-            BudgetError: The gate's budget is used up.
+            BudgetError: The limiter's budget is used up.
         """
         exchange = Exchange(
             spec=self._spec,
             wire=self._wire,
-            gate=self._gate,
+            limiter=self._limiter,
             request=request,
             mode=self._mode(request),
             meter=meter,

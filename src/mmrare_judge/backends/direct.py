@@ -29,7 +29,7 @@ from mmrare_judge.backends.base import (
     plain_key,
 )
 from mmrare_judge.backends.chat import ChatBackend
-from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.limits import Limiter
 from mmrare_judge.backends.replies import Completion, completion
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import ConfigError
@@ -137,7 +137,7 @@ class DirectBackend(ChatBackend):
 
     Args:
         spec: The judge's model and settings; ``api_base`` must be set.
-        gate: What every attempt has to pass; by default nothing.
+        limiter: What every attempt has to pass; by default nothing.
         backoff: How to wait between repeats.
 
     Raises:
@@ -145,10 +145,10 @@ class DirectBackend(ChatBackend):
     """
 
     def __init__(
-        self, spec: JudgeSpec, *, gate: Gate | None = None, backoff: Backoff | None = None
+        self, spec: JudgeSpec, *, limiter: Limiter | None = None, backoff: Backoff | None = None
     ) -> None:
         _check_address(spec.api_base)
-        super().__init__(spec, DirectWire(spec), gate=gate, backoff=backoff)
+        super().__init__(spec, DirectWire(spec), limiter=limiter, backoff=backoff)
 
 
 class DirectWire:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from mmrare_judge.backends.base import Meter, Reply, Request, Usage
 from mmrare_judge.errors import FormatError
 
-Answer = str | Mapping[str, Any] | BaseModel | Reply | Exception
+ScriptedReply = str | Mapping[str, Any] | BaseModel | Reply | Exception
 """A reply as JSON text, as a value to be dumped, or ready-made; an exception is raised."""
 
 
@@ -38,7 +38,9 @@ class FakeBackend:
     1
     """
 
-    def __init__(self, replies: Iterable[Answer] | Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, replies: Iterable[ScriptedReply] | Callable[[Request], ScriptedReply]
+    ) -> None:
         self.requests: list[Request] = []
         self._answer = replies if callable(replies) else _in_order(replies)
 
@@ -62,10 +64,10 @@ class FakeBackend:
         return reply
 
 
-def _in_order(replies: Iterable[Answer]) -> Callable[[Request], Answer]:
+def _in_order(replies: Iterable[ScriptedReply]) -> Callable[[Request], ScriptedReply]:
     waiting = iter(tuple(replies))
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedReply:
         for reply in waiting:
             return reply
         raise AssertionError("the fake backend has no reply left; give it one for each request")

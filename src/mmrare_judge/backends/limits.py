@@ -13,7 +13,7 @@ from typing import Protocol
 from mmrare_judge.backends.base import Payload, Price, Usage
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 
-# FOLDED gate: What every attempt passes on its way out and on its way back: `Gate`.
+# FOLDED limiter: What every attempt passes on its way out and on its way back: `Limiter`.
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Need:
     cost: float | None = 0.0
 
 
-class Gate(Protocol):
+class Limiter(Protocol):
     """What every attempt passes on its way out and on its way back."""
 
     async def enter(self, need: Need) -> None:
@@ -81,7 +81,7 @@ class Budget:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is on the wire, through whichever gate."""
+        """Whether nothing is on the wire, through whichever limiter."""
         return self._reserved_calls == 0
 
     def fits(self, need: Need) -> bool:
@@ -109,7 +109,7 @@ class Budget:
         self._reserved_calls += 1
         self._reserved_cost += need.cost or 0.0
 
-    def settle(self, need: Need, spent: Usage) -> None:
+    def verdicts_of(self, need: Need, spent: Usage) -> None:
         """Give the reservation back and count what was spent."""
         self._reserved_calls -= 1
         self._reserved_cost -= need.cost or 0.0
@@ -118,7 +118,7 @@ class Budget:
             tell()
 
     def beyond(self, usage: Usage) -> Usage:
-        """What was spent over and above ``usage``; nothing by a backend that passes no gate."""
+        """What was spent over and above ``usage``; nothing by a backend that passes no limiter."""
         spent = self.spent
         if spent.calls <= usage.calls:
             return Usage()
@@ -187,7 +187,7 @@ piece_of_work: ContextVar[Piece | None] = ContextVar("piece_of_work", default=No
 """The piece that requests are sent for; also for those sent by tasks that its own task starts."""
 
 
-# FOLDED adaptive_gate: How many requests may be on the wire: a limit that adapts, pauses, ceilings and a budget.
+# FOLDED adaptive_limiter: How many requests may be on the wire: a limit that adapts, pauses, ceilings and a budget.
 
 LONGEST_PAUSE = 900.0
 """Seconds a provider may ask everything to be held back; with more, it cannot be worked with now.
@@ -196,7 +196,7 @@ It lies below the 30 minutes that a prediction may take in all.
 """
 
 _NAP = 1.0
-"""Seconds after which one who is held back looks whether the gate was closed."""
+"""Seconds after which one who is held back looks whether the limiter was closed."""
 
 
 class AdaptiveLimiter:
@@ -253,7 +253,7 @@ class AdaptiveLimiter:
         """Wait for a place, the pause and the windows, in that order; see `Gate.enter`.
 
         Raises:
-            BudgetError: It would pass the budget, or the gate is closed.
+            BudgetError: It would pass the budget, or the limiter is closed.
             ConfigError: The cost is not known, or the provider asks for too long a pause.
         """
         while not self._place_for(need):
@@ -321,7 +321,7 @@ class AdaptiveLimiter:
         elif error is None and spent.calls:
             self._speed_up()
         self._ahead_of_cut = max(0, self._ahead_of_cut - 1)
-        self.budget.settle(need, spent)  # which wakes who waits, here and at other gates
+        self.budget.verdicts_of(need, spent)  # which wakes who waits, here and at other limiters
 
     def _slow_down(self, retry_after: float | None) -> None:
         if retry_after:
@@ -386,8 +386,8 @@ class Limits:
         """A budget of which nothing is spent."""
         return Budget(self.max_cost, self.max_calls)
 
-    def gate(self, budget: Budget | None = None) -> AdaptiveLimiter:
-        """A gate for one judge; several share a budget."""
+    def limiter(self, budget: Budget | None = None) -> AdaptiveLimiter:
+        """A limiter for one judge; several share a budget."""
         return AdaptiveLimiter(
             self.concurrency,
             requests_per_minute=self.requests_per_minute,

@@ -27,7 +27,7 @@ from mmrare_judge.backends.base import (
 )
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.direct import Sessions
-from mmrare_judge.backends.limits import Gate
+from mmrare_judge.backends.limits import Limiter
 from mmrare_judge.backends.retry import Backoff
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class LLMBackend(ChatBackend):
 
     Args:
         spec: The judge's model and settings.
-        gate: What every attempt has to pass; by default nothing.
+        limiter: What every attempt has to pass; by default nothing.
         backoff: How to wait between repeats.
     """
 
     def __init__(
-        self, spec: JudgeSpec, *, gate: Gate | None = None, backoff: Backoff | None = None
+        self, spec: JudgeSpec, *, limiter: Limiter | None = None, backoff: Backoff | None = None
     ) -> None:
-        super().__init__(spec, LiteLLMWire(spec), gate=gate, backoff=backoff)
+        super().__init__(spec, LiteLLMWire(spec), limiter=limiter, backoff=backoff)
 
 
 class LiteLLMWire:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mmrare_judge.backends.base import EMBEDDED
-from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
+from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
 from mmrare_judge.level2 import rules
 from mmrare_judge.level2.document import read_document
-from mmrare_judge.level2.rules import RuleInput, Degree, Finding, quotes_of
+from mmrare_judge.level2.rules import Degree, Finding, RuleInput, quotes_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
 
@@ -46,37 +46,39 @@ class EmbeddedJudge:
     def __init__(self, terms: Terms | None = None) -> None:
         self.terms = terms if terms is not None else Terms.default()
 
-    async def assess(
+    async def answer(
         self,
-        task: Task,
+        questions: Questions,
         *,
-        doubts: Mapping[str, str] | None = None,
+        open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
-    ) -> Assessment:
-        """Answer the task's questions; a second look sees the same as the first."""
-        drafts = self.judge(task)
-        if doubts is not None:
-            drafts = {key: draft for key, draft in drafts.items() if key in doubts}
-        return Assessment(drafts=drafts, made_by={"judge": EMBEDDED, "terms": self.terms.hash})
+    ) -> Answers:
+        """Answer the questions; a second look sees the same as the first."""
+        answers = self.judge(questions)
+        if open_questions is not None:
+            answers = {key: draft for key, draft in answers.items() if key in open_questions}
+        return Answers(answers=answers, made_by={"judge": EMBEDDED, "terms": self.terms.hash})
 
-    def judge(self, task: Task) -> dict[str, Draft]:
-        """Answer the task's questions, by key."""
-        case = RuleInput(read_document(task.prediction, self.terms), task.item, self.terms)
-        return {question.key: _draft(question, case) for question in task.questions}
+    def judge(self, questions: Questions) -> dict[str, Answer]:
+        """Answer the questions, by key."""
+        case = RuleInput(
+            read_document(questions.prediction, self.terms), questions.item, self.terms
+        )
+        return {question.key: _answer_to(question, case) for question in questions.all}
 
 
-def _draft(question: Question, case: RuleInput) -> Draft:
+def _answer_to(question: Question, case: RuleInput) -> Answer:
     rule = question.criterion.embedded
     if rule is None:
-        return Draft(level=None, reasoning=NO_RULE)
+        return Answer(level=None, reasoning=NO_RULE)
     if question.element is not None:
         finding = _element(question.element, question.criterion, case)
     else:
         finding = RULES[rule](case, question.criterion)
-    draft = _as_draft(finding, question.levels)
+    draft = _as_answer(finding, question.levels)
     credited = draft.level not in (None, next(iter(question.levels)))
     if rule in FORM_RULES and credited and not case.on_topic:
-        return Draft(level=None, reasoning=f"{draft.reasoning} {OFF_TOPIC}", quotes=draft.quotes)
+        return Answer(level=None, reasoning=f"{draft.reasoning} {OFF_TOPIC}", quotes=draft.quotes)
     return draft
 
 
@@ -96,13 +98,15 @@ def _element(element: str, criterion: Criterion, case: RuleInput) -> Finding:
     return Finding(None, "Not mentioned in so many words; it may be meant by others.")
 
 
-def _as_draft(finding: Finding, levels: Mapping[str, Level]) -> Draft:
+def _as_answer(finding: Finding, levels: Mapping[str, Level]) -> Answer:
     if finding.degree is None:
-        return Draft(level=None, reasoning=finding.reasoning, quotes=finding.quotes)
+        return Answer(level=None, reasoning=finding.reasoning, quotes=finding.quotes)
     label = _label(finding.degree, levels)
     if levels[label].quote and not finding.quotes:
-        return Draft(level=None, reasoning=f"{finding.reasoning} There is nothing to quote for it.")
-    return Draft(level=label, reasoning=finding.reasoning, quotes=finding.quotes)
+        return Answer(
+            level=None, reasoning=f"{finding.reasoning} There is nothing to quote for it."
+        )
+    return Answer(level=label, reasoning=finding.reasoning, quotes=finding.quotes)
 
 
 def _label(degree: Degree, levels: Mapping[str, Level]) -> str:

@@ -17,7 +17,7 @@ from typing import NotRequired, TypedDict
 
 from mmrare_judge.data.items import Reference
 from mmrare_judge.judging.grade import Match, Source
-from mmrare_judge.judging.questions import Question, Task
+from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.records import ByIdentity
 
 # FOLDED near_match: A quote sought approximately: slips of copying are forgiven, paraphrase is not; uses rapidfuzz. A quote is near a window of a text if it is at least `APPROXIMATE` of 1 similar (rapidfuzz ``ratio``, 1 less the normalised InDel distance, to the best window that ``partial_ratio_alignment`` finds, trimmed to whole words), with the same numbers, the same negations, and no word changed by more than a letter, because another drug can be two letters away.
@@ -349,24 +349,24 @@ class LookedUp(TypedDict):
 
 @dataclass(frozen=True)
 class Sources:
-    """The texts a quote may come from, folded once per task."""
+    """The texts a quote may come from, folded once per prediction."""
 
-    task: Task
+    questions: Questions
 
     @cached_property
     def prediction(self) -> Folded:
         """The prediction, where a quote belongs."""
-        return fold(self.task.prediction)
+        return fold(self.questions.prediction)
 
     @cached_property
     def reference(self) -> str:
         """Everything the reference says, folded."""
-        return _said(self.task.item.reference)
+        return _said(self.questions.item.reference)
 
     @cached_property
     def item(self) -> str:
         """Question and context, folded."""
-        return _fixed(f"{self.task.item.question}\n{self.task.item.context}")
+        return _fixed(f"{self.questions.item.question}\n{self.questions.item.context}")
 
 
 @lru_cache(maxsize=64)
@@ -407,7 +407,7 @@ def _find(quote: str, question: Question, sources: Sources) -> LookedUp:
     needle = folded(quote).strip()
     if _SAYS_SOMETHING.search(needle) is None:
         return {"quote": quote, "match": "not_found"}
-    exact = _word_bounded(quote, sources.task.prediction)
+    exact = _word_bounded(quote, sources.questions.prediction)
     if exact is not None:
         return _in_prediction(quote, "exact", exact)
     normalised = _word_bounded(needle, sources.prediction.text)

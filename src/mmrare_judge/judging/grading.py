@@ -18,7 +18,7 @@ from mmrare_judge.data.items import LIST_FIELDS, Item
 from mmrare_judge.judging.evidence import APPROXIMATE
 from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Unscored, Verdict
 from mmrare_judge.judging.prompt import PROMPT_HASH
-from mmrare_judge.judging.questions import Assessment, Task
+from mmrare_judge.judging.questions import Answers, Questions
 from mmrare_judge.judging.verdicts import by_criterion, empty_verdicts, score_verdicts
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import Level2, verify
@@ -108,10 +108,10 @@ _CHECKS: dict[EmbeddedRule | None, Check] = {
 
 @dataclass(frozen=True)
 class Grading:
-    """A task on its way to a grade.
+    """A prediction on its way to a grade.
 
     Attributes:
-        task: What is judged.
+        questions: What is judged.
         spec: The judge.
         terms: The tables level 2 reads.
         settings: `settings_hash` of judge, rubric and terms.
@@ -120,7 +120,7 @@ class Grading:
         certificate: What is known of the judge's agreement with clinicians.
     """
 
-    task: Task
+    questions: Questions
     spec: JudgeSpec
     terms: Terms
     settings: str
@@ -131,9 +131,9 @@ class Grading:
     @cached_property
     def key(self) -> str:
         """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
-        task = self.task
-        digest = hashlib.sha256(_measured(self.settings) + _judged_part(task.item))
-        for part in (task.prediction, self.system, str(task.sample)):
+        questions = self.questions
+        digest = hashlib.sha256(_measured(self.settings) + _judged_part(questions.item))
+        for part in (questions.prediction, self.system, str(questions.sample)):
             digest.update(_measured(part))
         return f"{_KEY_TAG}:{digest.hexdigest()}"
 
@@ -159,30 +159,30 @@ def settings_hash(spec: JudgeSpec, rubric: Rubric, terms: Terms) -> str:
     return content_hash([spec.decisive(), rubric.hash, terms.hash, fixed])
 
 
-def finish(grading: Grading, looks: Sequence[Assessment], verdicts: Mapping[str, Verdict]) -> Grade:
-    """The grade of an assessed task.
+def finish(grading: Grading, attempts: Sequence[Answers], verdicts: Mapping[str, Verdict]) -> Grade:
+    """The grade of answered questions.
 
     Args:
         grading: What was graded.
         looks: What the judge answered: first to everything, then to what was asked again.
         verdicts: The verdict on every question.
     """
-    first, *again = looks
-    level2 = verify(grading.task.prediction, grading.task.item, terms=grading.terms)
+    first, *again = attempts
+    level2 = verify(grading.questions.prediction, grading.questions.item, terms=grading.terms)
     return _grade(
         grading,
-        by_criterion(grading.task, verdicts),
+        by_criterion(grading.questions, verdicts),
         level2,
         unscored=first.failure,
         usage=sum((_second_look(look.usage) for look in again), first.usage),
         saved=sum((look.saved for look in again), first.saved),
-        cached=all(look.cached for look in looks),
-        requests=tuple(request for look in looks for request in look.requests),
+        cached=all(look.cached for look in attempts),
+        requests=tuple(request for look in attempts for request in look.requests),
         **_made(grading, first),
     )
 
 
-def _made(grading: Grading, look: Assessment) -> dict[str, Any]:
+def _made(grading: Grading, look: Answers) -> dict[str, Any]:
     """How the grade was made, and whether that was studied against clinicians."""
     signature, certificate = signature_of(grading, look.made_by), grading.certificate
     if certificate is None or look.failure is not None:
@@ -208,38 +208,38 @@ def _second_look(usage: Usage) -> Usage:
 
 def blank_grade(grading: Grading) -> Grade:
     """The grade of a blank prediction: 0 by rule, without a call."""
-    level2 = verify("", grading.task.item, terms=grading.terms)
-    return _grade(grading, empty_verdicts(grading.task), level2, empty=True)
+    level2 = verify("", grading.questions.item, terms=grading.terms)
+    return _grade(grading, empty_verdicts(grading.questions), level2, empty=True)
 
 
 def unscored_grade(grading: Grading, reason: Unscored) -> Grade:
     """The grade of a prediction that is not judged at all; level 2 is left out as well."""
     verdicts = tuple(
         Verdict(criterion=criterion.id, status="unscored")
-        for criterion in grading.task.rubric.criteria
+        for criterion in grading.questions.rubric.criteria
     )
     return _grade(grading, verdicts, Level2(), unscored=reason)
 
 
 def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **more: Any) -> Grade:
-    task = grading.task
-    scored = score_verdicts(task.rubric, verdicts)
+    questions = grading.questions
+    scored = score_verdicts(questions.rubric, verdicts)
     if "signature" not in more:
         more["signature"] = signature_of(grading, {})
     return Grade(
         **{"calibration": _not_asked(grading), **more},
-        item_id=task.item.id,
+        item_id=questions.item.id,
         key=grading.key,
-        sample=task.sample,
+        sample=questions.sample,
         system=grading.system,
-        track=task.item.track,
+        track=questions.item.track,
         score=None if scored.score is None else float(scored.score),
         partial_score=None if scored.partial_score is None else float(scored.partial_score),
         coverage=float(scored.coverage),
         bounds=Bounds(worst=float(scored.worst), best=float(scored.best)),
         verdicts=verdicts,
         level2=level2,
-        disagreements=disagreements(task.rubric, verdicts, level2),
+        disagreements=disagreements(questions.rubric, verdicts, level2),
         notes=grading.notes,
     )
 
@@ -251,7 +251,7 @@ def signature_of(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signatur
         grading: The grading.
         made_by: What only the judge's answer can tell: reported model, mode, sampling.
     """
-    rubric, spec = grading.task.rubric, grading.spec
+    rubric, spec = grading.questions.rubric, grading.spec
     policy: dict[str, JsonValue] = {
         "terms": grading.terms.hash,
         "max_prediction_chars": spec.max_prediction_chars,

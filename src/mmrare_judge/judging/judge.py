@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec, judge_spec
-from mmrare_judge.backends.limits import Gate, Limits
+from mmrare_judge.backends.limits import Limiter, Limits
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache.read_only import Peek, Replay
 from mmrare_judge.cache.store import ReplyCache, default_cache_dir
@@ -25,15 +25,15 @@ from mmrare_judge.judging.evidence import Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Unscored, Verdict
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade
 from mmrare_judge.judging.kept_grades import kept_grades
-from mmrare_judge.judging.model_judge import LanguageModelJudge
-from mmrare_judge.judging.questions import Assessor, Task
-from mmrare_judge.judging.verdicts import doubts, settle
+from mmrare_judge.judging.model_judge import ModelJudge
+from mmrare_judge.judging.questions import Answerer, Questions
+from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import ByIdentity
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 
-# FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `assess`.
+# FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `answer`.
 
 JUDGE_VARIABLE = "MMRARE_JUDGE"
 """The environment variable that names the default judge."""
@@ -94,15 +94,15 @@ def _say_once() -> None:
     )
 
 
-def make_assessor(
+def make_answerer(
     spec: JudgeSpec,
     terms: Terms,
     cache: CacheChoice,
     *,
     backend: Backend | None = None,
-    gate: Gate | None = None,
+    limiter: Limiter | None = None,
     backoff: Backoff | None = None,
-) -> Assessor:
+) -> Answerer:
     """The assessor of a spec.
 
     Raises:
@@ -111,12 +111,12 @@ def make_assessor(
     if spec.model == EMBEDDED:
         _refuse_model_settings(spec)
         return EmbeddedJudge(terms)
-    chosen = make_backend(spec, gate, backoff) if backend is None else backend
-    return LanguageModelJudge(spec, chosen, open_cache(cache))
+    chosen = make_backend(spec, limiter, backoff) if backend is None else backend
+    return ModelJudge(spec, chosen, open_cache(cache))
 
 
 def make_backend(
-    spec: JudgeSpec, gate: Gate | None = None, backoff: Backoff | None = None
+    spec: JudgeSpec, limiter: Limiter | None = None, backoff: Backoff | None = None
 ) -> Backend:
     """The backend a spec names.
 
@@ -126,10 +126,10 @@ def make_backend(
     if spec.backend == "direct":
         from mmrare_judge.backends.direct import DirectBackend
 
-        return DirectBackend(spec, gate=gate, backoff=backoff)
+        return DirectBackend(spec, limiter=limiter, backoff=backoff)
     from mmrare_judge.backends.litellm import LLMBackend
 
-    return LLMBackend(spec, gate=gate, backoff=backoff)
+    return LLMBackend(spec, limiter=limiter, backoff=backoff)
 
 
 def _refuse_model_settings(spec: JudgeSpec) -> None:
@@ -222,7 +222,7 @@ class Judge:
             your own, or a `Backend`.
         limits: Adaptive concurrency, ceilings a minute and a budget, over all this judge does; by
             default none.
-        gate: What every attempt on the wire has to pass, in the place of ``limits``; a run hands
+        limiter: What every attempt on the wire has to pass, in the place of ``limits``; a run hands
             one to each of its judges.
         backoff: How to wait between repeats after transport faults.
         terms: Abbreviations and other names for level 2 and the embedded judge.
@@ -243,7 +243,7 @@ class Judge:
         cache: CacheChoice = "default",
         backend: Backend | Literal["litellm", "direct"] | None = None,
         limits: Limits | None = None,
-        gate: Gate | None = None,
+        limiter: Limiter | None = None,
         backoff: Backoff | None = None,
         terms: Terms | None = None,
         certificate: CertificateLike | None = None,
@@ -256,12 +256,12 @@ class Judge:
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self.certificate = None if certificate is None else read_certificate(certificate)
-        if gate is None and limits is not None:
-            gate = limits.gate()
-        self._assessor = make_assessor(
-            self.spec, self.terms, cache, backend=backend, gate=gate, backoff=backoff
+        if limiter is None and limits is not None:
+            limiter = limits.limiter()
+        self._answerer = make_answerer(
+            self.spec, self.terms, cache, backend=backend, limiter=limiter, backoff=backoff
         )
-        self._kept = kept_grades(self.spec, self._assessor)
+        self._kept = kept_grades(self.spec, self._answerer)
 
     def rubric_for(self, item: Item) -> Rubric:
         """The rubric this judge applies to an item.
@@ -306,7 +306,7 @@ class Judge:
         given = _as_prediction(prediction, item, system)
         rubric = self.rubric_for(item)
         return Grading(
-            task=Task(rubric, item, given.text, sample),
+            questions=Questions(rubric, item, given.text, sample),
             spec=self.spec,
             terms=self.terms,
             settings=_settings_hash(self.spec, rubric, self.terms),
@@ -317,7 +317,7 @@ class Judge:
 
     async def complete(self, grading: Grading) -> Grade:
         """Grade what `prepare` made."""
-        text, limit = grading.task.prediction, self.spec.max_prediction_chars
+        text, limit = grading.questions.prediction, self.spec.max_prediction_chars
         if is_blank(text):
             return blank_grade(grading)
         if len(text) > limit:
@@ -326,23 +326,25 @@ class Judge:
         return await self._judge(grading)
 
     async def _judge(self, grading: Grading) -> Grade:
-        task, sources = grading.task, Sources(grading.task)
+        questions, sources = grading.questions, Sources(grading.questions)
         deadline = asyncio.get_running_loop().time() + self.spec.item_timeout
         kept = self._kept.find(grading) if self._kept is not None else None
         if kept is not None:
             return kept
-        looks = [await self._assessor.assess(task, deadline=deadline)]
-        verdicts = settle(task, looks[0].drafts, sources)
-        while len(looks) <= self.spec.verify_reask:
-            open_questions = doubts(task, verdicts)
-            if not open_questions:
+        attempts = [await self._answerer.answer(questions, deadline=deadline)]
+        verdicts = verdicts_of(questions, attempts[0].answers, sources)
+        while len(attempts) <= self.spec.verify_reask:
+            still_open = open_questions(questions, verdicts)
+            if not still_open:
                 break
-            look = await self._assessor.assess(task, doubts=open_questions, deadline=deadline)
-            verdicts |= _settled(task, look.drafts, sources)
-            looks.append(look)
-        grade = finish(grading, looks, verdicts)
+            again = await self._answerer.answer(
+                questions, open_questions=still_open, deadline=deadline
+            )
+            verdicts |= _settled(questions, again.answers, sources)
+            attempts.append(again)
+        grade = finish(grading, attempts, verdicts)
         if self._kept is not None:
-            await self._kept.keep(grading, looks, grade)
+            await self._kept.keep(grading, attempts, grade)
         return grade
 
     def write_kept(self) -> None:
@@ -405,9 +407,11 @@ async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grad
     return done
 
 
-def _settled(task: Task, drafts: Mapping[str, Any], sources: Sources) -> dict[str, Verdict]:
-    verdicts = settle(task, drafts, sources)
-    return {key: verdict for key, verdict in verdicts.items() if key in drafts}
+def _settled(
+    questions: Questions, answers: Mapping[str, Any], sources: Sources
+) -> dict[str, Verdict]:
+    verdicts = verdicts_of(questions, answers, sources)
+    return {key: verdict for key, verdict in verdicts.items() if key in answers}
 
 
 def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Prediction:

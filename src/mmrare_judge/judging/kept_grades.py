@@ -22,9 +22,9 @@ from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.errors import OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading, calibrated_now, signature_of
-from mmrare_judge.judging.model_judge import LanguageModelJudge
+from mmrare_judge.judging.model_judge import ModelJudge
 from mmrare_judge.judging.prompt import requests_for
-from mmrare_judge.judging.questions import Assessment, Assessor
+from mmrare_judge.judging.questions import Answerer, Answers
 from mmrare_judge.records import Record, canonical_json, content_hash
 
 # FOLDED shelf: Bytes on disk that may be lost: `Shelf`, whose faults reach nobody.
@@ -196,14 +196,14 @@ class KeptGrades:
             return None
         return calibrated_now(grading, kept.grade)
 
-    async def keep(self, grading: Grading, looks: Sequence[Assessment], grade: Grade) -> None:
+    async def keep(self, grading: Grading, attempts: Sequence[Answers], grade: Grade) -> None:
         """Keep a grade, if every request of it was answered."""
-        failed = any(look.failure is not None for look in looks)
+        failed = any(look.failure is not None for look in attempts)
         if failed or grade.unscored is not None or OWN_SOURCE is None:
             return
-        replies = (reply for look in looks for reply in look.replies)
+        replies = (reply for look in attempts for reply in look.replies)
         digests = dict(zip(grade.requests, map(_digest, replies), strict=True))
-        kept = _Kept(source=OWN_SOURCE, replies=digests, grade=_from_cache(looks, grade))
+        kept = _Kept(source=OWN_SOURCE, replies=digests, grade=_from_cache(attempts, grade))
         try:
             text = kept.model_dump_json()
         except ValueError:  # a lone surrogate, which UTF-8 cannot hold
@@ -220,7 +220,7 @@ class KeptGrades:
 
     def _asks(self, grading: Grading, kept: _Kept) -> bool:
         """Whether the requests would be the same."""
-        asked = tuple(request.hash for request in requests_for(self._spec, grading.task))
+        asked = tuple(request.hash for request in requests_for(self._spec, grading.questions))
         return kept.grade.requests[: len(asked)] == asked
 
     def _holds(self, kept: _Kept) -> bool:
@@ -252,21 +252,21 @@ def _digest(reply: Reply) -> str:
     return digest.hexdigest()
 
 
-def _from_cache(looks: Sequence[Assessment], grade: Grade) -> Grade:
+def _from_cache(attempts: Sequence[Answers], grade: Grade) -> Grade:
     """A grade as it is when all its replies come from the cache, and without a certificate."""
-    saved = grade.saved if grade.cached else _bought(looks)
+    saved = grade.saved if grade.cached else _bought(attempts)
     update = {"usage": Usage(), "saved": saved, "cached": True, "calibration": UNCALIBRATED}
     return grade.model_copy(update=update)
 
 
-def _bought(looks: Sequence[Assessment]) -> Usage:
-    first, *again = [sum((reply.usage for reply in look.replies), Usage()) for look in looks]
+def _bought(attempts: Sequence[Answers]) -> Usage:
+    first, *again = [sum((reply.usage for reply in look.replies), Usage()) for look in attempts]
     return sum(again, first)
 
 
-def kept_grades(spec: JudgeSpec, assessor: Assessor) -> KeptGrades | None:
+def kept_grades(spec: JudgeSpec, assessor: Answerer) -> KeptGrades | None:
     """Where a judge's grades are kept; ``None`` for one without replies that are cached."""
-    if not isinstance(assessor, LanguageModelJudge):
+    if not isinstance(assessor, ModelJudge):
         return None
     replies = assessor.cache
     if not isinstance(replies, ReplyCache) or not replies.keep_grades:

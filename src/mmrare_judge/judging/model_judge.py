@@ -21,7 +21,7 @@ from mmrare_judge.cache.store import ReplyCache
 from mmrare_judge.errors import BackendError, OutputError
 from mmrare_judge.judging.grade import Unscored
 from mmrare_judge.judging.prompt import requests_for
-from mmrare_judge.judging.questions import Assessment, Task
+from mmrare_judge.judging.questions import Answers, Questions
 from mmrare_judge.judging.reply import assessment, failure_of, merged, reply_fault
 
 # FOLDED flights: Identical requests on the wire at the same time are sent once. `Flights` sees to it within a process, `Claims` between processes that share a cache.
@@ -33,11 +33,9 @@ class Flights:
     """Requests on the wire, by their hash; each event loop has its own."""
 
     def __init__(self) -> None:
-        self._flying: dict[_Key, asyncio.Future[Assessment]] = {}
+        self._flying: dict[_Key, asyncio.Future[Answers]] = {}
 
-    async def share(
-        self, request_hash: str, buy: Callable[[], Awaitable[Assessment]]
-    ) -> Assessment:
+    async def share(self, request_hash: str, buy: Callable[[], Awaitable[Answers]]) -> Answers:
         """Await ``buy()``, or what an identical request that is under way brings.
 
         Who waits for another's request is charged nothing. If that one is cancelled or raises, the
@@ -52,7 +50,7 @@ class Flights:
                 answer = other.result()
                 saved = answer.usage + answer.saved
                 return replace(answer, usage=Usage(), saved=saved, cached=True)
-        landing: asyncio.Future[Assessment] = loop.create_future()
+        landing: asyncio.Future[Answers] = loop.create_future()
         self._flying[key] = landing
         try:
             answer = await buy()
@@ -133,8 +131,8 @@ def _claims_file(directory: Path) -> int | None:
 log = logging.getLogger("mmrare_judge")
 
 
-class LanguageModelJudge:
-    """Judges a task by asking a language model.
+class ModelJudge:
+    """Judges the questions by asking a language model.
 
     Args:
         spec: Which model, and how it is asked.
@@ -156,14 +154,14 @@ class LanguageModelJudge:
         self._claims = Claims(cache.directory if isinstance(cache, ReplyCache) else None)
         self._cache_fault: OutputError | None = None
 
-    async def assess(
+    async def answer(
         self,
-        task: Task,
+        questions: Questions,
         *,
-        doubts: Mapping[str, str] | None = None,
+        open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
-    ) -> Assessment:
-        """Answer the task's questions, all in one request or so many a request as the spec says.
+    ) -> Answers:
+        """Answer the questions, all in one request or so many a request as the spec says.
 
         A reply that cannot be had is a ``failure``, and its questions have no draft.
 
@@ -173,23 +171,23 @@ class LanguageModelJudge:
             CacheMissError: The cache is a `Replay`, and does not hold a reply.
             OutputError: The reply before could not be kept in the cache.
         """
-        if doubts is None:  # a second look belongs to a first one that is paid for
+        if open_questions is None:  # a second look belongs to a first one that is paid for
             self._tell_cache_fault()
-        requests = requests_for(self.spec, task, doubts)
+        requests = requests_for(self.spec, questions, open_questions)
         if len(requests) == 1:
-            return await self._answer(requests[0], task.item.id, deadline)
+            return await self._answer(requests[0], questions.item.id, deadline)
         # All of them are awaited, also when one raises: the others are being paid for.
-        answers = (self._answer(request, task.item.id, deadline) for request in requests)
+        answers = (self._answer(request, questions.item.id, deadline) for request in requests)
         return merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
 
-    async def _answer(self, request: Request, item_id: str, deadline: float | None) -> Assessment:
+    async def _answer(self, request: Request, item_id: str, deadline: float | None) -> Answers:
         known = self._look_up(request, item_id)
         if known is not None:
             return known
         end = _now() + self.spec.item_timeout if deadline is None else deadline
         return await self._flights.share(request.hash, lambda: self._claim(request, item_id, end))
 
-    async def _claim(self, request: Request, item_id: str, deadline: float) -> Assessment:
+    async def _claim(self, request: Request, item_id: str, deadline: float) -> Answers:
         """Buy the reply, unless another process is doing so and it comes through the cache."""
         if not isinstance(self.cache, ReplyCache):
             return await self._buy(request, deadline)
@@ -198,7 +196,7 @@ class LanguageModelJudge:
             known = self._look_up(request, item_id) if waited else None
             return await self._buy(request, deadline) if known is None else known
 
-    async def _buy(self, request: Request, deadline: float) -> Assessment:
+    async def _buy(self, request: Request, deadline: float) -> Answers:
         meter = Meter()
         try:
             async with asyncio.timeout_at(deadline):
@@ -206,16 +204,14 @@ class LanguageModelJudge:
         except TimeoutError:
             message = f"no reply within item_timeout, {self.spec.item_timeout} seconds"
             failure = Unscored(kind="timeout", message=message)
-            return Assessment(failure=failure, usage=meter.usage, requests=(request.hash,))
+            return Answers(failure=failure, usage=meter.usage, requests=(request.hash,))
         except BackendError as error:
             await self._keep_fault(request, error)
-            return Assessment(
-                failure=failure_of(error), usage=meter.usage, requests=(request.hash,)
-            )
+            return Answers(failure=failure_of(error), usage=meter.usage, requests=(request.hash,))
         await self._keep(request, reply)
         return assessment(self.spec, request, reply, usage=meter.usage)
 
-    def _look_up(self, request: Request, item_id: str) -> Assessment | None:
+    def _look_up(self, request: Request, item_id: str) -> Answers | None:
         if isinstance(self.cache, Replay):
             return _replayed(self.spec, request, item_id, self.cache)
         reply = None if self.cache is None else self.cache.get(request.hash)
@@ -255,7 +251,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _replayed(spec: JudgeSpec, request: Request, item_id: str, cache: Replay) -> Assessment:
+def _replayed(spec: JudgeSpec, request: Request, item_id: str, cache: Replay) -> Answers:
     """The assessment of a kept reply; a refused or cut one, where kept, is replayed as well.
 
     Raises:
@@ -270,8 +266,8 @@ def _replayed(spec: JudgeSpec, request: Request, item_id: str, cache: Replay) ->
         raise cache_miss(request, item_id, cache, "no grading in the reply to") from error
 
 
-def _all(ended: list[Assessment | BaseException]) -> list[Assessment]:
+def _all(ended: list[Answers | BaseException]) -> list[Answers]:
     for outcome in ended:
         if isinstance(outcome, BaseException):
             raise outcome
-    return [outcome for outcome in ended if isinstance(outcome, Assessment)]
+    return [outcome for outcome in ended if isinstance(outcome, Answers)]

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from mmrare_judge.backends.base import JudgeSpec, Message, Request
 from mmrare_judge.data.items import Item, field_value
-from mmrare_judge.judging.questions import Question, Task
+from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.judging.reply_model import (
     CANNOT_DETERMINE,
     MAX_QUOTE,
@@ -86,36 +86,38 @@ def neutralise(text: str) -> str:
 
 
 def messages(
-    task: Task,
+    questions: Questions,
     asked: tuple[Question, ...] | None = None,
-    doubts: Mapping[str, str] | None = None,
+    open_questions: Mapping[str, str] | None = None,
 ) -> tuple[Message, ...]:
-    """The chat for a task.
+    """The chat for the questions.
 
     Args:
-        task: What to judge.
+        questions: What to judge.
         asked: The questions to answer; by default all of them.
         doubts: For a second look: the keys to judge again, and why.
 
     Returns:
         A system message that depends on the rubric alone, and a user message.
     """
-    whole = tuple(sorted(q.key for q in task.questions if q.element is None))
-    system = _system(task.rubric, whole)
-    user = "\n\n".join(_user(task, asked or task.questions, doubts))
+    whole = tuple(sorted(q.key for q in questions.all if q.element is None))
+    system = _system(questions.rubric, whole)
+    user = "\n\n".join(_user(questions, asked or questions.all, open_questions))
     return ({"role": "system", "content": system}, {"role": "user", "content": user})
 
 
 def _user(
-    task: Task, asked: tuple[Question, ...], doubts: Mapping[str, str] | None
+    questions: Questions, asked: tuple[Question, ...], open_questions: Mapping[str, str] | None
 ) -> Iterator[str]:
-    yield from _item_sections(task.item, task.rubric)
-    elements = [f"{q.key}: {neutralise(q.element)}" for q in task.questions if q.element]
+    yield from _item_sections(questions.item, questions.rubric)
+    elements = [f"{q.key}: {neutralise(q.element)}" for q in questions.all if q.element]
     if elements:
         yield _fence("elements", "\n".join(elements))
-    yield _fence("prediction", neutralise(task.prediction))
-    if doubts is not None:
-        yield SECOND_LOOK + "\n".join(f"- {key}: {neutralise(why)}" for key, why in doubts.items())
+    yield _fence("prediction", neutralise(questions.prediction))
+    if open_questions is not None:
+        yield SECOND_LOOK + "\n".join(
+            f"- {key}: {neutralise(why)}" for key, why in open_questions.items()
+        )
     yield "Keys: " + ", ".join(question.key for question in asked)
 
 
@@ -170,7 +172,7 @@ def _levels(levels: Mapping[str, Level]) -> Iterator[str]:
         yield f'  "{label}"{mark}: {level.meaning}'
 
 
-# FOLDED asking: What a language model is asked about a task: the requests, complete and ready to be hashed.
+# FOLDED asking: What a language model is asked about the questions: the requests, complete and ready to be hashed.
 
 _MIN_MAX_TOKENS = 8192
 _TOP_LOGPROBS = 20  # the most that OpenAI and vLLM give
@@ -179,39 +181,40 @@ _CHARS_PER_TOKEN = 2  # on the safe side for English, where a token is about fou
 
 def make_request(
     spec: JudgeSpec,
-    task: Task,
+    questions: Questions,
     asked: tuple[Question, ...],
-    doubts: Mapping[str, str] | None = None,
+    open_questions: Mapping[str, str] | None = None,
 ) -> Request:
-    """The request for some questions of a task, complete and ready to be hashed."""
+    """The request for some of the questions, complete and ready to be hashed."""
     wanted = shape(asked)
     return Request(
         model=spec.model,
-        messages=messages(task, asked, doubts),
+        messages=messages(questions, asked, open_questions),
         sampling=_sampling(spec, longest_reply(wanted)),
         schema=reply_schema(wanted),
         mode=spec.mode,
         endpoint=spec.api_base,
-        sample=task.sample,
+        sample=questions.sample,
         reply_model=reply_model(wanted),
     )
 
 
 def requests_for(
-    spec: JudgeSpec, task: Task, doubts: Mapping[str, str] | None = None
+    spec: JudgeSpec, questions: Questions, open_questions: Mapping[str, str] | None = None
 ) -> tuple[Request, ...]:
-    """The requests for a task's questions, all in one or so many in each as the spec says.
+    """The requests for the questions, all in one or so many in each as the spec says.
 
     Args:
         spec: The judge.
-        task: What to judge.
+        questions: What to judge.
         doubts: For a second look: the keys to judge again, and why.
     """
-    asked = task.questions
-    if doubts is not None:
-        asked = tuple(question for question in asked if question.key in doubts)
+    asked = questions.all
+    if open_questions is not None:
+        asked = tuple(question for question in asked if question.key in open_questions)
     return tuple(
-        make_request(spec, task, part, doubts) for part in _parts(asked, spec.criteria_per_call)
+        make_request(spec, questions, part, open_questions)
+        for part in _parts(asked, spec.criteria_per_call)
     )
 
 

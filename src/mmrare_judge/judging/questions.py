@@ -1,4 +1,4 @@
-"""What is judged in one go: `Task`, its `Question` list, and the `Assessment` that answers it."""
+"""What is judged in one go: `Questions`, its `Question` list, and the `Answers` that answers it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Task:
+class Questions:
     """A prediction to be judged by a rubric against an item.
 
     Attributes:
@@ -52,7 +52,7 @@ class Task:
     sample: int = 0
 
     @cached_property
-    def questions(self) -> tuple[Question, ...]:
+    def all(self) -> tuple[Question, ...]:
         """Everything there is to decide, in the rubric's order."""
         whole = _whole(self.rubric)
         if whole is not None:
@@ -87,7 +87,7 @@ def _questions(criterion: Criterion, elements: tuple[str, ...]) -> tuple[Questio
     )
 
 
-class Draft(NamedTuple):
+class Answer(NamedTuple):
     """A judge's answer to one question, its quotes not yet looked up.
 
     Attributes:
@@ -104,8 +104,8 @@ class Draft(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Assessment:
-    """What a judge answered to a task.
+class Answers:
+    """What a judge answered to the questions.
 
     Attributes:
         drafts: One a question, by its key; empty when there is a ``failure``.
@@ -118,7 +118,7 @@ class Assessment:
         made_by: What the signature has to say of this very answer: reported model, mode, sampling.
     """
 
-    drafts: Mapping[str, Draft] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     failure: Unscored | None = None
     usage: Usage = field(default_factory=Usage)
     saved: Usage = field(default_factory=Usage)
@@ -128,20 +128,20 @@ class Assessment:
     made_by: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-class Assessor(Protocol):
-    """Something that can judge a task: a language model, or the embedded judge."""
+class Answerer(Protocol):
+    """Something that can judge the questions: a language model, or the embedded judge."""
 
-    async def assess(
+    async def answer(
         self,
-        task: Task,
+        questions: Questions,
         *,
-        doubts: Mapping[str, str] | None = None,
+        open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
-    ) -> Assessment:
-        """Answer the task's questions.
+    ) -> Answers:
+        """Answer the questions.
 
         Args:
-            task: What to judge.
+            questions: What to judge.
             doubts: For a second look: keys of questions with what was wrong with the first
                 answer. Only these are answered then.
             deadline: Time of the event loop's clock at which the prediction is given up.

@@ -1,4 +1,4 @@
-"""What a language model's reply says of a task, or why there is none, as an `Assessment`."""
+"""What a language model's reply says of the questions, or why there is none, as an `Answers`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from mmrare_judge.errors import (
 )
 from mmrare_judge.judging.confidence import Token, label_confidences
 from mmrare_judge.judging.grade import Unscored, UnscoredKind
-from mmrare_judge.judging.questions import Assessment, Draft
-from mmrare_judge.judging.reply_model import drafts, shape_of
+from mmrare_judge.judging.questions import Answer, Answers
+from mmrare_judge.judging.reply_model import answers_in, shape_of
 
 # FOLDED drafting: A reply made into drafts, with how sure the model was where its log probabilities tell.
 
 
-def drafts_of(request: Request, reply: Reply) -> dict[str, Draft]:
+def answers_of(request: Request, reply: Reply) -> dict[str, Answer]:
     """The answers of a reply, by question key.
 
     Raises:
         ValidationError: The reply does not satisfy the request's reply model.
     """
-    answers = drafts(request.reply_model.model_validate_json(reply.text))
+    answers = answers_in(request.reply_model.model_validate_json(reply.text))
     if reply.logprobs is None:
         return answers
     tokens = list(_tokens(reply.logprobs))
@@ -59,7 +59,7 @@ def assessment(
     *,
     usage: Usage | None = None,
     cached: bool = False,
-) -> Assessment:
+) -> Answers:
     """What a reply says, or why it says nothing.
 
     Args:
@@ -72,13 +72,13 @@ def assessment(
     Raises:
         ValidationError: It is no grading.
     """
-    failure, drafts = None, {}
+    failure, answers = None, {}
     if reply.finish == "complete":
-        drafts = drafts_of(request, reply)
+        answers = answers_of(request, reply)
     else:
         failure = Unscored(kind=reply.finish, message="kept from an earlier call", raw=reply.text)
-    return Assessment(
-        drafts=drafts,
+    return Answers(
+        answers=answers,
         failure=failure,
         usage=usage or Usage(),
         saved=reply.usage if cached else Usage(),
@@ -93,12 +93,12 @@ def assessment(
     )
 
 
-def merged(parts: list[Assessment]) -> Assessment:
-    """The answers to several requests about one task, as one."""
+def merged(parts: list[Answers]) -> Answers:
+    """The answers to several requests about one questions, as one."""
     failure = next((part.failure for part in parts if part.failure), None)
     answered = next((part for part in parts if part.failure is None), parts[0])
-    return Assessment(
-        drafts={key: draft for part in parts for key, draft in part.drafts.items()},
+    return Answers(
+        answers={key: draft for part in parts for key, draft in part.answers.items()},
         failure=failure,
         usage=sum((part.usage for part in parts), Usage()),
         saved=sum((part.saved for part in parts), Usage()),

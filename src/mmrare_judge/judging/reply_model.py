@@ -1,4 +1,4 @@
-"""The reply a judge has to give, as a pydantic model made from the questions of a task."""
+"""The reply a judge has to give, as a pydantic model made from the questions of the questions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
-from mmrare_judge.judging.questions import Draft, Question
+from mmrare_judge.judging.questions import Answer, Question
 
 CANNOT_DETERMINE = "cannot_determine"
 """What a judge answers where the material does not allow a decision."""
@@ -166,12 +166,12 @@ def longest_reply(wanted: Shape) -> int:
     return len("{}") + sum(fixed + len(key) for key, _ in wanted)
 
 
-def drafts(reply: BaseModel) -> dict[str, Draft]:
+def answers_in(reply: BaseModel) -> dict[str, Answer]:
     """The answers of a validated reply, by question key."""
     # Not `vars(reply)`: instructor hangs the raw response on it.
-    return {key: _draft(getattr(reply, key)) for key in type(reply).model_fields}
+    return {key: _answer_to(getattr(reply, key)) for key in type(reply).model_fields}
 
 
-def _draft(answer: Any) -> Draft:
+def _answer_to(answer: Any) -> Answer:
     level = None if answer.level == CANNOT_DETERMINE else answer.level
-    return Draft(level, answer.reasoning, tuple(answer.quotes))
+    return Answer(level, answer.reasoning, tuple(answer.quotes))

@@ -12,25 +12,27 @@ from pydantic import TypeAdapter
 
 from mmrare_judge.judging.evidence import LookedUp, Sources, look_up
 from mmrare_judge.judging.grade import FOUND, Status, Verdict
-from mmrare_judge.judging.questions import Draft, Question, Task
+from mmrare_judge.judging.questions import Answer, Question, Questions
 from mmrare_judge.rubric.model import Criterion, Level, PerElement, Rubric
 
 _VERDICTS = TypeAdapter(dict[str, Verdict])  # one after another take half as long again
 _GRAVEST_FIRST: tuple[Status, ...] = ("unscored", "unverified", "abstained")
 
 
-def settle(task: Task, drafts: Mapping[str, Draft], sources: Sources) -> dict[str, Verdict]:
+def verdicts_of(
+    questions: Questions, answers: Mapping[str, Answer], sources: Sources
+) -> dict[str, Verdict]:
     """The verdict on every question, by its key.
 
     A question without a draft is ``unscored``. A level that needs a quote, and has none that stands
     in the prediction, is not credited: ``unverified``, with the level kept under ``claimed``.
     """
     return _VERDICTS.validate_python(
-        {q.key: _verdict(q, drafts.get(q.key), sources) for q in task.questions}
+        {q.key: _verdict(q, answers.get(q.key), sources) for q in questions.all}
     )
 
 
-def _verdict(question: Question, draft: Draft | None, sources: Sources) -> dict[str, Any]:
+def _verdict(question: Question, draft: Answer | None, sources: Sources) -> dict[str, Any]:
     verdict: dict[str, Any] = {"criterion": question.criterion.id, "element": question.element}
     if draft is None:
         return verdict | {"status": "unscored"}
@@ -50,7 +52,7 @@ def _decision(question: Question, label: str | None, evidence: list[LookedUp]) -
     return {"status": "judged", "level": label, "points": float(level.points)}
 
 
-def doubts(task: Task, verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+def open_questions(questions: Questions, verdicts: Mapping[str, Verdict]) -> dict[str, str]:
     """Which questions deserve a second look, with the reason in words for the judge."""
     return {
         key: f'level "{verdict.claimed}" needs a quote from the response. {_quote_faults(verdict)}'
@@ -70,17 +72,17 @@ def _quote_faults(verdict: Verdict) -> str:
     )
 
 
-def by_criterion(task: Task, verdicts: Mapping[str, Verdict]) -> tuple[Verdict, ...]:
+def by_criterion(questions: Questions, verdicts: Mapping[str, Verdict]) -> tuple[Verdict, ...]:
     """One verdict a criterion, in the rubric's order; per-element verdicts are summed up."""
-    return tuple(_criterion_verdicts(task, verdicts))
+    return tuple(_criterion_verdicts(questions, verdicts))
 
 
-def _criterion_verdicts(task: Task, verdicts: Mapping[str, Verdict]) -> Iterator[Verdict]:
-    for criterion in task.rubric.criteria:
-        if criterion.element is None or not criterion.elements(task.item):
+def _criterion_verdicts(questions: Questions, verdicts: Mapping[str, Verdict]) -> Iterator[Verdict]:
+    for criterion in questions.rubric.criteria:
+        if criterion.element is None or not criterion.elements(questions.item):
             yield verdicts[criterion.id]
         else:
-            keys = [q.key for q in task.questions if q.criterion is criterion]
+            keys = [q.key for q in questions.all if q.criterion is criterion]
             yield _sum_up(criterion, criterion.element, tuple(verdicts[key] for key in keys))
 
 
@@ -113,7 +115,7 @@ def _derive(per_element: PerElement, share: Fraction) -> str:
     return next(threshold.level for threshold in per_element.derive if threshold.met(share))
 
 
-def empty_verdicts(task: Task) -> tuple[Verdict, ...]:
+def empty_verdicts(questions: Questions) -> tuple[Verdict, ...]:
     """The verdicts on a blank prediction: the worst level of everything, by rule."""
     return tuple(
         Verdict(
@@ -123,7 +125,7 @@ def empty_verdicts(task: Task) -> tuple[Verdict, ...]:
             points=0.0,
             reasoning="The prediction is blank.",
         )
-        for criterion in task.rubric.criteria
+        for criterion in questions.rubric.criteria
     )
 
 

@@ -26,20 +26,20 @@ from mmrare_judge.judging.evidence import APPROXIMATE, Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
 from mmrare_judge.judging.prompt import neutralise
-from mmrare_judge.judging.questions import Assessment, Draft, Question, Task
-from mmrare_judge.judging.reply import drafts_of
+from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
+from mmrare_judge.judging.reply import answers_of
 from mmrare_judge.judging.reply_model import reply_model, reply_schema, shape
-from mmrare_judge.judging.verdicts import doubts, settle
+from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.load import load_rubric
 from mmrare_judge.rubric.model import Rubric
 
-# FOLDED asked_labels: Whether stored replies answer a task's questions: the same ones, with the same labels.
+# FOLDED asked_labels: Whether stored replies answer the questions's questions: the same ones, with the same labels.
 
 
 def check_labels(
-    asked: tuple[Question, ...], request_hash: str, task: Task, replay: Replay
+    asked: tuple[Question, ...], request_hash: str, questions: Questions, replay: Replay
 ) -> None:
     """Check that the labels are those the judge could choose from, where its request was kept.
 
@@ -53,7 +53,7 @@ def check_labels(
         had, now = _labels(offered, question.key), _labels(wanted, question.key)
         if had is not None and had != now:
             problem = f"{question.key!r} was asked with the labels {had}, and now has {now}"
-            raise misfit(task, request_hash, problem)
+            raise misfit(questions, request_hash, problem)
 
 
 def _schema(request_hash: str, replay: Replay) -> Any:
@@ -72,11 +72,11 @@ def _labels(schema: Any, key: str) -> list[str] | None:
         return None
 
 
-def misfit(task: Task, request_hash: str, problem: str) -> RubricError:
-    """The error for a reply that answers other questions than the task asks."""
-    rubric = task.rubric
+def misfit(questions: Questions, request_hash: str, problem: str) -> RubricError:
+    """The error for a reply that answers other questions than the questions asks."""
+    rubric = questions.rubric
     return RubricError(
-        f"the reply {request_hash} for item {task.item.id!r} does not fit rubric "
+        f"the reply {request_hash} for item {questions.item.id!r} does not fit rubric "
         f"{rubric.id!r} {rubric.version}: {problem}",
         remedy="Regrade with a rubric that has the same criteria, elements and labels as the one "
         "that was asked; anything else has to be graded anew",
@@ -87,7 +87,7 @@ def misfit(task: Task, request_hash: str, problem: str) -> RubricError:
 
 
 @dataclass
-class Answers:
+class StoredReplies:
     """What the replies to a grade's requests say.
 
     Attributes:
@@ -97,20 +97,20 @@ class Answers:
         saved: What the replies cost when they were bought.
     """
 
-    first: dict[str, Draft] = field(default_factory=dict)
-    again: list[dict[str, Draft]] = field(default_factory=list)
+    first: dict[str, Answer] = field(default_factory=dict)
+    again: list[dict[str, Answer]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     saved: Usage = field(default_factory=Usage)
 
 
-def read_answers(grade: Grade, task: Task, replay: Replay) -> Answers:
-    """The stored replies of a grade, read as answers to a task's questions.
+def read_answers(grade: Grade, questions: Questions, replay: Replay) -> StoredReplies:
+    """The stored replies of a grade, read as answers to the questions's questions.
 
     Raises:
         CacheMissError: A reply that the grade was made of is not kept.
-        RubricError: The replies do not answer the task's questions.
+        RubricError: The replies do not answer the questions's questions.
     """
-    found = Answers()
+    found = StoredReplies()
     for request_hash in grade.requests:
         reply = replay.get(request_hash)
         if reply is None:
@@ -118,13 +118,13 @@ def read_answers(grade: Grade, task: Task, replay: Replay) -> Answers:
             continue
         found.saved += reply.usage
         if reply.finish == "complete":
-            _sort_in(_drafts(reply, request_hash, task, replay), found)
-    _rescue(grade, task, found)
-    _check_whole(grade, task, replay, found)
+            _sort_in(_drafts(reply, request_hash, questions, replay), found)
+    _rescue(grade, questions, found)
+    _check_whole(grade, questions, replay, found)
     return found
 
 
-def _sort_in(answers: dict[str, Draft], found: Answers) -> None:
+def _sort_in(answers: dict[str, Answer], found: StoredReplies) -> None:
     """A key that was answered before was asked again; the first look asks no key twice."""
     if answers.keys() & found.first.keys():
         found.again.append(answers)
@@ -132,49 +132,53 @@ def _sort_in(answers: dict[str, Draft], found: Answers) -> None:
         found.first |= answers
 
 
-def _drafts(reply: Reply, request_hash: str, task: Task, replay: Replay) -> dict[str, Draft]:
+def _drafts(
+    reply: Reply, request_hash: str, questions: Questions, replay: Replay
+) -> dict[str, Answer]:
     keys = json.loads(reply.text)
-    known = {question.key for question in task.questions}
+    known = {question.key for question in questions.all}
     unknown = [key for key in keys if key not in known]
     if unknown:
-        raise misfit(task, request_hash, f"it judges {', '.join(unknown)}, which is not asked")
-    asked = tuple(q for q in task.questions if q.key in keys)
-    check_labels(asked, request_hash, task, replay)
+        raise misfit(questions, request_hash, f"it judges {', '.join(unknown)}, which is not asked")
+    asked = tuple(q for q in questions.all if q.key in keys)
+    check_labels(asked, request_hash, questions, replay)
     try:
         return _read(reply, asked)
     except ValidationError as error:
-        raise misfit(task, request_hash, in_short(error)) from error
+        raise misfit(questions, request_hash, in_short(error)) from error
 
 
-def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Draft]:
+def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Answer]:
     model = reply_model(shape(asked))
     request = Request(model="", messages=(), sampling={}, schema={}, reply_model=model)
-    return drafts_of(request, reply.model_copy(update={"text": read_completion(reply.text, model)}))
+    return answers_of(
+        request, reply.model_copy(update={"text": read_completion(reply.text, model)})
+    )
 
 
-def _rescue(grade: Grade, task: Task, found: Answers) -> None:
+def _rescue(grade: Grade, questions: Questions, found: StoredReplies) -> None:
     """Try a reply that was no grading once more: this version may be able to read it."""
     failure = grade.unscored
     if failure is None or failure.kind != "format" or len(found.absent) != 1:
         return
     try:
-        missing = tuple(q for q in task.questions if q.key not in found.first)
+        missing = tuple(q for q in questions.all if q.key not in found.first)
         found.first |= _read(Reply(text=failure.raw), missing)
     except ValidationError:
         return
     found.absent.clear()
 
 
-def _check_whole(grade: Grade, task: Task, replay: Replay, found: Answers) -> None:
+def _check_whole(grade: Grade, questions: Questions, replay: Replay, found: StoredReplies) -> None:
     """Tell what was never had, which stays as it was, from what was had and is lost."""
     statuses = {verdict.criterion: set(_statuses(verdict)) for verdict in grade.verdicts}
-    for question in task.questions:
+    for question in questions.all:
         was = statuses.get(question.criterion.id)
         if question.key in found.first or was == {"unscored"}:
             continue
         if was is None or not found.absent:
             what = f"no reply judges {question.key!r}"
-            raise misfit(task, ", ".join(grade.requests), what)
+            raise misfit(questions, ", ".join(grade.requests), what)
         raise _lost(grade, replay, found.absent[0])
     seen = set().union(*statuses.values())
     if found.absent and not seen & {"unscored", "unverified"}:
@@ -202,7 +206,7 @@ def _lost(grade: Grade, replay: Replay, request_hash: str) -> CacheMissError:
 # FOLDED graded_texts: Whether a prediction and an item are those that a grade was made of, as far as it was kept.
 
 
-def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
+def check_texts(grade: Grade, questions: Questions, replay: Replay) -> None:
     """Check the texts about to be looked into against those that were judged.
 
     The prediction is sought in the request that was kept, and the elements are compared with those
@@ -211,8 +215,8 @@ def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
     Raises:
         InputError: They are other ones.
     """
-    _check_prediction(grade, task, replay)
-    elements = {c.id: list(c.elements(task.item)) for c in task.rubric.criteria}
+    _check_prediction(grade, questions, replay)
+    elements = {c.id: list(c.elements(questions.item)) for c in questions.rubric.criteria}
     for verdict in grade.verdicts:
         judged = [element.element for element in verdict.elements]
         if judged and judged != elements.get(verdict.criterion, judged):
@@ -223,10 +227,12 @@ def check_texts(grade: Grade, task: Task, replay: Replay) -> None:
             )
 
 
-def _check_prediction(grade: Grade, task: Task, replay: Replay) -> None:
-    blank = is_blank(task.prediction)
+def _check_prediction(grade: Grade, questions: Questions, replay: Replay) -> None:
+    blank = is_blank(questions.prediction)
     asked = None if blank else _asked(grade, replay)
-    if blank != grade.empty or (asked is not None and neutralise(task.prediction) not in asked):
+    if blank != grade.empty or (
+        asked is not None and neutralise(questions.prediction) not in asked
+    ):
         raise InputError(
             f"the prediction of system {grade.system!r} for item {grade.item_id!r} is not the one "
             "that was graded",
@@ -317,12 +323,12 @@ class _Regrader:
         return again.model_copy(update={"signature": signature})
 
     def _made_again(self, grade: Grade, grading: Grading) -> Grade:
-        check_texts(grade, grading.task, self.replay)
+        check_texts(grade, grading.questions, self.replay)
         if grade.empty:
             return blank_grade(grading)
         if grade.unscored is not None and not grade.requests:
             return unscored_grade(grading, grade.unscored)
-        answers = read_answers(grade, grading.task, self.replay)
+        answers = read_answers(grade, grading.questions, self.replay)
         return _judged(grade, grading, answers)
 
     def _grading(self, grade: Grade) -> Grading:
@@ -330,7 +336,7 @@ class _Regrader:
         rubric = self.rubric or load_rubric(item.track)
         rubric.check_item(item)
         return Grading(
-            task=Task(rubric, item, prediction.text, grade.sample),
+            questions=Questions(rubric, item, prediction.text, grade.sample),
             spec=JudgeSpec(model=grade.signature.judge),
             terms=self.terms,
             settings=content_hash(["regrade", grade.key, rubric.hash, self.terms.hash]),
@@ -347,16 +353,16 @@ class _Regrader:
             raise InputError(problem, remedy=remedy) from None
 
 
-def _judged(grade: Grade, grading: Grading, answers: Answers) -> Grade:
+def _judged(grade: Grade, grading: Grading, answers: StoredReplies) -> Grade:
     """Settle first answers and second looks as the judge does."""
-    task, sources = grading.task, Sources(grading.task)
-    verdicts = settle(task, answers.first, sources)
+    questions, sources = grading.questions, Sources(grading.questions)
+    verdicts = verdicts_of(questions, answers.first, sources)
     for look in answers.again:
-        doubtful = doubts(task, verdicts)
-        again = settle(task, look, sources)
+        doubtful = open_questions(questions, verdicts)
+        again = verdicts_of(questions, look, sources)
         verdicts |= {key: again[key] for key in look if key in doubtful}
-    assessment = Assessment(
-        drafts=answers.first,
+    assessment = Answers(
+        answers=answers.first,
         failure=grade.unscored if _any_unscored(verdicts) else None,
         saved=answers.saved,
         cached=True,
@@ -371,7 +377,7 @@ def _any_unscored(verdicts: Mapping[str, Verdict]) -> bool:
 
 def _signature(asked: Signature, grading: Grading) -> Signature:
     """How the grade was made: asked as it was then, settled and scored as it is now."""
-    rubric = grading.task.rubric
+    rubric = grading.questions.rubric
     policy: dict[str, JsonValue] = dict(asked.policy)
     asked_rubric = policy.pop("asked_rubric", asked.rubric_hash)
     policy |= {"terms": grading.terms.hash, "approximate_quote": APPROXIMATE}

@@ -48,8 +48,8 @@ async def work_together(worker: Callable[[], Coroutine[Any, Any, None]], *, size
     try:
         ended = await asyncio.gather(*crew, return_exceptions=True)
     finally:
-        for task in crew:
-            task.cancel()
+        for questions in crew:
+            questions.cancel()
     for outcome in ended:
         if isinstance(outcome, BaseException):
             raise outcome
@@ -103,10 +103,10 @@ class Run:
         self._cache: CacheChoice = options.get("cache", "default")
         self.progress = Progress()
         self._budget = self.limits.budget()
-        self._gates: list[AdaptiveLimiter] = []
+        self._limiters: list[AdaptiveLimiter] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         several = judge if isinstance(judge, list | tuple) else (judge,)
-        self.judges = tuple(Judge(one, gate=self._gate(), **options) for one in several)
+        self.judges = tuple(Judge(one, limiter=self._limiter(), **options) for one in several)
         if self._is_panel:
             from mmrare_judge.panels.panel import check_rule
 
@@ -178,8 +178,8 @@ class Run:
         self.progress.stopped = self.progress.stopped or "interrupted"
         loop = self._loop
         if loop is not None and not loop.is_closed():  # from another thread or a signal as well
-            for gate in self._gates:
-                loop.call_soon_threadsafe(gate.close)
+            for limiter in self._limiters:
+                loop.call_soon_threadsafe(limiter.close)
 
     def estimate(
         self, pairs: Iterable[Pair], *, cache: CacheChoice | None = None
@@ -240,10 +240,10 @@ class Run:
             return None, {"panel": {"problem": str(error)}}
         return figures, {"panel": figures.model_dump(mode="json")}
 
-    def _gate(self) -> AdaptiveLimiter:
-        gate = self.limits.gate(self._budget)
-        self._gates.append(gate)
-        return gate
+    def _limiter(self) -> AdaptiveLimiter:
+        limiter = self.limits.limiter(self._budget)
+        self._limiters.append(limiter)
+        return limiter
 
     def _todo(self, pairs: Iterable[Pair], standing: Standing) -> Iterator[tuple[Judge, Grading]]:
         for judge, grading, done in self._wanted(pairs, standing):

@@ -108,7 +108,7 @@ class Session:
 class Visit:
     """What was seen of a report."""
 
-    looks: dict[str, dict[str, Any]]
+    attempts: dict[str, dict[str, Any]]
     problems: list[dict[str, Any]]
     requests: list[str]
     pdf: bytes
@@ -161,10 +161,10 @@ async def _visit(page: Path, folder: Path) -> Visit:
             await session.ask(f"{domain}.enable")
         await session.ask("Page.navigate", url=page.as_uri())
         await session.event("Page.loadEventFired")
-        looks, pictures = {}, {}
+        attempts, pictures = {}, {}
         for name, width in WIDTHS.items():
             await session.resize(width)
-            looks[name] = await session.value(LOOK)
+            attempts[name] = await session.value(LOOK)
             shot = await session.ask("Page.captureScreenshot", captureBeyondViewport=True)
             pictures[name] = folder / f"{name}.png"
             pictures[name].write_bytes(base64.b64decode(shot["data"]))
@@ -178,7 +178,7 @@ async def _visit(page: Path, folder: Path) -> Visit:
         harmed = await session.value(ATTACK)
         said = session.heard("Log.entryAdded") + session.heard("Runtime.consoleAPICalled")
         return Visit(
-            looks, problems, requests, base64.b64decode(pdf["data"]), pictures, harmed,
+            attempts, problems, requests, base64.b64decode(pdf["data"]), pictures, harmed,
             [entry["entry"]["text"] for entry in said if "entry" in entry], page.as_uri(),
         )  # fmt: skip
 
@@ -198,7 +198,7 @@ def test_the_page_reports_no_error_and_asks_for_nothing_but_itself(visit: Visit)
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_plot_has_a_size_and_is_drawn(visit: Visit, width: str) -> None:
-    plots = visit.looks[width]["plots"]
+    plots = visit.attempts[width]["plots"]
     kinds = {
         "forest", "confusion", "differences", "reliability", "risk-coverage",
         "bias", "epsilon", "corrected",
@@ -209,19 +209,19 @@ def test_every_plot_has_a_size_and_is_drawn(visit: Visit, width: str) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_is_never_wider_than_its_window(visit: Visit, width: str) -> None:
-    look = visit.looks[width]
+    look = visit.attempts[width]
     assert look["width"] == WIDTHS[width]
     assert look["wide"] <= look["width"]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_captions_of_tables_that_scroll_are_not_cut_off(visit: Visit, width: str) -> None:
-    assert visit.looks[width]["captions"] <= WIDTHS[width]
+    assert visit.attempts[width]["captions"] <= WIDTHS[width]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_smallest_words_can_be_read(visit: Visit, width: str) -> None:
-    assert visit.looks[width]["size"] >= 12
+    assert visit.attempts[width]["size"] >= 12
 
 
 def test_it_prints_on_a_few_pages(visit: Visit) -> None:
@@ -231,5 +231,5 @@ def test_it_prints_on_a_few_pages(visit: Visit) -> None:
 
 def test_a_script_that_got_into_the_page_would_not_run(visit: Visit) -> None:
     """The content policy is the second line of defence behind the escaping."""
-    assert visit.looks["desktop"]["scripts"] == 0
+    assert visit.attempts["desktop"]["scripts"] == 0
     assert not visit.harmed

@@ -6,9 +6,9 @@ import pytest
 from mmrare_judge.calibration.statistics.regression import (
     clustered_mean,
     clustered_slope,
-    without_column,
     dummies,
     first_coefficient,
+    without_column,
 )
 from mmrare_judge.errors import InputError
 

@@ -13,7 +13,7 @@ from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.calibration.study.verdict import Decision, Conditions, decision, lacking
+from mmrare_judge.calibration.study.verdict import Conditions, Decision, decision, lacking
 from mmrare_judge.records import Signature
 from support.study_makers import SMALL, World, gold_of, graded, signature
 

@@ -20,8 +20,8 @@ from mmrare_judge.calibration.statistics.regression import (
     Slope,
     clustered_mean,
     clustered_slope,
-    without_column,
     dummies,
+    without_column,
 )
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record

@@ -331,7 +331,9 @@ def brier_score(
     (0.21, 0.1875)
     """
     p, y, codes, missing = stated(confidence, correct, clusters)
-    score = without_column(clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1)
+    score = without_column(
+        clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1
+    )
     score = score.model_copy(update={"missing": missing})
     if score.value is None:
         return BrierScore(score=score)

@@ -201,7 +201,10 @@ def _case(case: CaseBlock) -> list[str]:
     parts = [f"### {inline_markdown(case.title)}", _facts(case.facts)]
     for quote in case.quotes:
         lines = escaped(quote.text).split("\n")
-        parts += [f"{inline_markdown(quote.who)}:", "\n".join(f"> {line}".rstrip() for line in lines)]
+        parts += [
+            f"{inline_markdown(quote.who)}:",
+            "\n".join(f"> {line}".rstrip() for line in lines),
+        ]
     return parts
 
 

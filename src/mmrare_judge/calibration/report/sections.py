@@ -42,9 +42,9 @@ from mmrare_judge.calibration.report.plots import (
     Chart,
     Look,
     Mark,
+    MarkSeries,
     Operating,
     ReliabilityPoint,
-    MarkSeries,
     anything,
     bland_altman_plot,
     column_shares,
@@ -332,7 +332,9 @@ def forest_plot(
     """
     series = (
         MarkSeries("judge and clinicians", JUDGE, tuple(row.judge for row in rows)),
-        MarkSeries("clinicians among themselves", CLINICIANS, tuple(row.clinicians for row in rows)),
+        MarkSeries(
+            "clinicians among themselves", CLINICIANS, tuple(row.clinicians for row in rows)
+        ),
     )
     if not anything(series):
         return ""

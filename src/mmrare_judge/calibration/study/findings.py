@@ -56,7 +56,13 @@ from mmrare_judge.calibration.statistics.proportions import (
 from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
-from mmrare_judge.calibration.study.inputs import JudgeGrades, UnitPlace, StudyInputs, StudyOptions, UnitTable
+from mmrare_judge.calibration.study.inputs import (
+    JudgeGrades,
+    StudyInputs,
+    StudyOptions,
+    UnitPlace,
+    UnitTable,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.verdicts import score_shares

@@ -112,7 +112,9 @@ def grades_of_judge(
     )  # fmt: skip
 
 
-def _first_by(rubric: Rubric, given: Mapping[UnitPlace, Mapping[int, Grade]]) -> dict[UnitPlace, Grade]:
+def _first_by(
+    rubric: Rubric, given: Mapping[UnitPlace, Mapping[int, Grade]]
+) -> dict[UnitPlace, Grade]:
     """The grades of the first sample, of those made by this rubric."""
     first = {place: samples[min(samples)] for place, samples in given.items()}
     return {

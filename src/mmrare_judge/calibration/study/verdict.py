@@ -208,7 +208,11 @@ def _inferior(by: Mapping[str, Sequence[str]], name: str, terms: Conditions) -> 
 
 
 def _answer(
-    tone: Tone, reasons: Sequence[str], by: Mapping[str, Sequence[str]], name: str, terms: Conditions
+    tone: Tone,
+    reasons: Sequence[str],
+    by: Mapping[str, Sequence[str]],
+    name: str,
+    terms: Conditions,
 ) -> str:
     if tone == "bad":
         return f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."

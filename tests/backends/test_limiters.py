@@ -1,4 +1,4 @@
-"""Every attempt passes the gate, with what it may take, and leaves it with what it took."""
+"""Every attempt passes the limiter, with what it may take, and leaves it with what it took."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from support.server import ScriptedServer, Step, chat, error, hang, rate_limited
 
 @dataclass
 class Watch:
-    """A gate that notes what passes, and that may let only so many through."""
+    """A limiter that notes what passes, and that may let only so many through."""
 
     places: int = 1000
     needs: list[Need] = field(default_factory=list)
@@ -70,12 +70,12 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
 @every_way
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_every_attempt_passes_the_gate(ask: Ask, way: Way, script: tuple[Step, ...]) -> None:
-    gate = Watch()
-    asked = ask(*script, **way, gate=gate)
+    limiter = Watch()
+    asked = ask(*script, **way, limiter=limiter)
     assert graded(asked)
-    assert len(gate.needs) == len(gate.left) == len(script)
-    assert [need for need, _, _ in gate.left] == gate.needs
-    told, counted = gate.spent, asked.meter.usage
+    assert len(limiter.needs) == len(limiter.left) == len(script)
+    assert [need for need, _, _ in limiter.left] == limiter.needs
+    told, counted = limiter.spent, asked.meter.usage
     assert (told.calls, told.retries, told.reasks) == (
         counted.calls,
         counted.retries,
@@ -98,9 +98,9 @@ def test_every_attempt_passes_the_gate(ask: Ask, way: Way, script: tuple[Step, .
 def test_the_gate_is_told_how_an_attempt_failed(
     ask: Ask, way: Way, step: Step, cls: type[Exception]
 ) -> None:
-    gate = Watch()
-    ask(step, **way, gate=gate, retries=0)
-    ((_, spent, fault),) = gate.left
+    limiter = Watch()
+    ask(step, **way, limiter=limiter, retries=0)
+    ((_, spent, fault),) = limiter.left
     assert type(fault) is cls
     assert spent.calls == 1
     if isinstance(fault, TransportError) and fault.kind == "rate_limit":
@@ -114,27 +114,27 @@ def test_the_gate_is_told_how_an_attempt_failed(
 def test_a_used_up_budget_ends_the_request_and_nothing_more_is_sent(
     ask: Ask, way: Way, first: Step
 ) -> None:
-    gate = Watch(places=1)
-    asked = ask(first, **way, gate=gate)
+    limiter = Watch(places=1)
+    asked = ask(first, **way, limiter=limiter)
     assert isinstance(asked.fault, BudgetError)
-    assert len(asked.seen) == len(gate.left) == 1
+    assert len(asked.seen) == len(limiter.left) == 1
 
 
 def test_what_is_turned_down_before_it_is_sent_is_told_as_nothing_spent(ask: Ask) -> None:
     """This model takes no temperature, as litellm knows; it is sent by habit, and then without."""
-    gate = Watch()
-    assert graded(ask(good, model="openai/gpt-5-mini", gate=gate))
-    assert [spent.calls for _, spent, _ in gate.left] == [0, 1]
-    assert isinstance(gate.left[0][2], ConfigError)
+    limiter = Watch()
+    assert graded(ask(good, model="openai/gpt-5-mini", limiter=limiter))
+    assert [spent.calls for _, spent, _ in limiter.left] == [0, 1]
+    assert isinstance(limiter.left[0][2], ConfigError)
 
 
 @every_way
 def test_a_cancelled_attempt_leaves_the_gate(server: ScriptedServer, way: Way) -> None:
     server.otherwise = hang(30)
-    spec, gate = spec_for(server, **way), Watch()
+    spec, limiter = spec_for(server, **way), Watch()
 
     async def cancel() -> None:
-        backend = BACKENDS[spec.backend](spec, gate=gate)
+        backend = BACKENDS[spec.backend](spec, limiter=limiter)
         task = asyncio.create_task(backend.complete(request_for(spec), Meter()))
         while not server.requests:
             await asyncio.sleep(0.01)
@@ -143,7 +143,7 @@ def test_a_cancelled_attempt_leaves_the_gate(server: ScriptedServer, way: Way) -
             await task
 
     asyncio.run(cancel())
-    ((_, spent, fault),) = gate.left
+    ((_, spent, fault),) = limiter.left
     assert isinstance(fault, asyncio.CancelledError)
     assert spent.calls == 1
 
@@ -153,32 +153,32 @@ def test_a_cancelled_attempt_leaves_the_gate(server: ScriptedServer, way: Way) -
 
 def test_the_need_is_that_of_messages_schema_and_longest_reply(ask: Ask) -> None:
     """42 and 21 characters in the messages: 14 and 7 tokens, and 8 around each; 900 to reply."""
-    gate = Watch()
-    asked = ask(good, **LITELLM, gate=gate, mode="json_schema", max_tokens=900)
+    limiter = Watch()
+    asked = ask(good, **LITELLM, limiter=limiter, mode="json_schema", max_tokens=900)
     assert graded(asked)
     request = request_for(JudgeSpec(model="any"))
     schema = structure(request.reply_model, request.schema, "json_schema", limits=True)
-    assert gate.needs == [Need(tokens=14 + 7 + 2 * 8 + most_tokens(schema) + 900, cost=None)]
+    assert limiter.needs == [Need(tokens=14 + 7 + 2 * 8 + most_tokens(schema) + 900, cost=None)]
 
 
 def test_a_priced_model_needs_what_the_price_list_says(ask: Ask) -> None:
     """Listed at 0.25 and 2 dollars a million: 38 * 0.25e-6 + 900 * 2e-6, the 38th for ``{}``."""
-    gate = Watch()
-    ask(good, model="openai/gpt-5-mini", gate=gate, mode="json", max_tokens=900)
-    need = gate.needs[-1]
+    limiter = Watch()
+    ask(good, model="openai/gpt-5-mini", limiter=limiter, mode="json", max_tokens=900)
+    need = limiter.needs[-1]
     assert need.tokens == 938
     assert need.cost == pytest.approx(0.0018095)
 
 
 @pytest.mark.parametrize("way", [LITELLM, DIRECT], ids=["litellm", "direct"])
 def test_a_re_ask_needs_more_than_the_first_attempt(ask: Ask, way: Way) -> None:
-    gate = Watch()
-    ask(chat(WRONG_ENUM), good, **way, gate=gate)
-    first, second = gate.needs
+    limiter = Watch()
+    ask(chat(WRONG_ENUM), good, **way, limiter=limiter)
+    first, second = limiter.needs
     assert second.tokens > first.tokens + len(TEXT) // 3
 
 
-# With the real gate
+# With the real limiter
 
 
 @pytest.mark.parametrize("way", [LITELLM, DIRECT], ids=["litellm", "direct"])
@@ -191,7 +191,7 @@ def test_a_run_ends_when_the_calls_it_may_make_are_made(server: ScriptedServer, 
         api_base=server.url,
         api_key=KEY,
         cache="off",
-        gate=AdaptiveLimiter(budget=budget),
+        limiter=AdaptiveLimiter(budget=budget),
         backoff=Backoff(base=0),
     )
     with pytest.raises(BudgetError):

@@ -1,4 +1,4 @@
-"""The gate that every attempt passes: limit, pauses, ceilings a minute and budget."""
+"""The limiter that every attempt passes: limit, pauses, ceilings a minute and budget."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def gate_with(clock: Clock | None = None, **options: object) -> AdaptiveLimiter:
     return AdaptiveLimiter(clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
 
 
-async def waits(gate: AdaptiveLimiter, need: Need | None = None) -> bool:
+async def waits(limiter: AdaptiveLimiter, need: Need | None = None) -> bool:
     """Whether an attempt has to wait now; if not, it is left inside."""
-    entering = asyncio.create_task(gate.enter(need or Need()))
+    entering = asyncio.create_task(limiter.enter(need or Need()))
     for _ in range(3):
         await asyncio.sleep(0)
     if entering.done():
@@ -55,117 +55,119 @@ async def waits(gate: AdaptiveLimiter, need: Need | None = None) -> bool:
     return True
 
 
-async def fill(gate: AdaptiveLimiter) -> int:
+async def fill(limiter: AdaptiveLimiter) -> int:
     """Enter as often as possible without waiting; returns how often."""
     times = 0
-    while not await waits(gate):
+    while not await waits(limiter):
         times += 1
     return times
 
 
 async def test_the_open_gate_lets_everything_through() -> None:
-    gate = NoLimiter()
+    limiter = NoLimiter()
     for _ in range(1000):
-        await gate.enter(Need())
-        gate.leave(Need(), DONE, None)
+        await limiter.enter(Need())
+        limiter.leave(Need(), DONE, None)
 
 
 async def test_no_more_enter_than_the_limit_and_one_who_leaves_makes_room() -> None:
-    gate = gate_with(ceiling=100, start=3)
-    assert await fill(gate) == 3
-    gate.leave(Need(), Usage(), None)
-    assert await fill(gate) == 1
+    limiter = gate_with(ceiling=100, start=3)
+    assert await fill(limiter) == 3
+    limiter.leave(Need(), Usage(), None)
+    assert await fill(limiter) == 1
 
 
 async def test_who_waits_enters_when_another_leaves() -> None:
-    gate = gate_with(ceiling=1)
-    await gate.enter(Need())
-    next_one = asyncio.create_task(gate.enter(Need()))
+    limiter = gate_with(ceiling=1)
+    await limiter.enter(Need())
+    next_one = asyncio.create_task(limiter.enter(Need()))
     await asyncio.sleep(0)
     assert not next_one.done()
-    gate.leave(Need(), DONE, None)
+    limiter.leave(Need(), DONE, None)
     await next_one
-    assert gate.on_wire == 1
+    assert limiter.on_wire == 1
 
 
 async def test_each_success_raises_the_limit_by_one_up_to_the_ceiling() -> None:
-    gate = gate_with(ceiling=6, start=2)
+    limiter = gate_with(ceiling=6, start=2)
     for limit in (3, 4, 5, 6, 6):
-        await gate.enter(Need())
-        gate.leave(Need(), DONE, None)
-        assert gate.limit == limit
+        await limiter.enter(Need())
+        limiter.leave(Need(), DONE, None)
+        assert limiter.limit == limit
 
 
 async def test_a_round_of_rate_limits_halves_the_limit_once() -> None:
-    gate = gate_with(ceiling=16, start=16)
-    assert await fill(gate) == 16
+    limiter = gate_with(ceiling=16, start=16)
+    assert await fill(limiter) == 16
     for _ in range(16):
-        gate.leave(Need(), Usage(calls=1), BUSY)
-    assert gate.limit == 8
+        limiter.leave(Need(), Usage(calls=1), BUSY)
+    assert limiter.limit == 8
     # The next round was sent under the new limit: what it meets counts again.
-    assert await fill(gate) == 8
-    gate.leave(Need(), Usage(calls=1), BUSY)
-    assert gate.limit == 4
+    assert await fill(limiter) == 8
+    limiter.leave(Need(), Usage(calls=1), BUSY)
+    assert limiter.limit == 4
 
 
 async def test_the_limit_never_falls_below_one() -> None:
-    gate = gate_with(ceiling=2)
+    limiter = gate_with(ceiling=2)
     for _ in range(5):
-        await gate.enter(Need())
-        gate.leave(Need(), Usage(calls=1), BUSY)
-    assert gate.limit == 1
-    assert await fill(gate) == 1
+        await limiter.enter(Need())
+        limiter.leave(Need(), Usage(calls=1), BUSY)
+    assert limiter.limit == 1
+    assert await fill(limiter) == 1
 
 
 async def test_after_a_rate_limit_the_limit_grows_by_one_a_round_trip() -> None:
-    gate = gate_with(ceiling=16, start=8)
-    await gate.enter(Need())
-    gate.leave(Need(), Usage(calls=1), BUSY)
-    assert gate.limit == 4
+    limiter = gate_with(ceiling=16, start=8)
+    await limiter.enter(Need())
+    limiter.leave(Need(), Usage(calls=1), BUSY)
+    assert limiter.limit == 4
     for _ in range(4):
-        await gate.enter(Need())
-        gate.leave(Need(), DONE, None)
+        await limiter.enter(Need())
+        limiter.leave(Need(), DONE, None)
     # Each adds one part in the limit: 4 + 1/4 + 1/4.25 + 1/4.485 + 1/4.708 = 4.92.
-    assert gate.limit == pytest.approx(4.92, abs=0.005)
+    assert limiter.limit == pytest.approx(4.92, abs=0.005)
 
 
 @pytest.mark.parametrize("error", [DOWN, asyncio.CancelledError()], ids=["down", "cancelled"])
 async def test_other_faults_leave_the_limit_as_it_is(error: BaseException) -> None:
-    gate = gate_with(ceiling=16, start=8)
-    await gate.enter(Need())
-    gate.leave(Need(), Usage(calls=1), error)
-    assert gate.limit == 8
+    limiter = gate_with(ceiling=16, start=8)
+    await limiter.enter(Need())
+    limiter.leave(Need(), Usage(calls=1), error)
+    assert limiter.limit == 8
 
 
 async def test_retry_after_holds_everything_back_for_that_long() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=8)
-    await gate.enter(Need())
-    gate.leave(Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=7))
-    await gate.enter(Need())
+    limiter = gate_with(clock, ceiling=8)
+    await limiter.enter(Need())
+    limiter.leave(Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=7))
+    await limiter.enter(Need())
     assert clock.now == 1007
-    await gate.enter(Need())
+    await limiter.enter(Need())
     assert clock.now == 1007
 
 
 async def test_a_provider_that_asks_for_too_long_a_wait_is_said_to() -> None:
-    gate = gate_with(ceiling=8)
-    await gate.enter(Need())
+    limiter = gate_with(ceiling=8)
+    await limiter.enter(Need())
     wait = LONGEST_PAUSE + 1
-    gate.leave(Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=wait))
+    limiter.leave(
+        Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=wait)
+    )
     with pytest.raises(ConfigError, match="asks to wait 901 seconds"):
-        await gate.enter(Need())
-    assert gate.on_wire == 0
+        await limiter.enter(Need())
+    assert limiter.on_wire == 0
 
 
 async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=64, requests_per_minute=3)
+    limiter = gate_with(clock, ceiling=64, requests_per_minute=3)
     entered = []
     for second in (0, 10, 20, 20, 20):
         clock.now = max(clock.now, 1000.0 + second)
-        await gate.enter(Need())
-        gate.leave(Need(), DONE, None)
+        await limiter.enter(Need())
+        limiter.leave(Need(), DONE, None)
         entered.append(clock.now - 1000)
     # The fourth has to wait until the first is a minute old, the fifth for the second.
     assert entered == [0, 10, 20, 60, 70]
@@ -173,51 +175,51 @@ async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
 
 async def test_tokens_a_minute_count_what_is_on_its_way_with_its_upper_bound() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await gate.enter(Need(tokens=900))
-    await gate.enter(Need(tokens=500))
+    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
+    await limiter.enter(Need(tokens=900))
+    await limiter.enter(Need(tokens=500))
     assert clock.now == 1060  # 900 + 500 are too many
 
 
 async def test_tokens_a_minute_count_what_came_back_with_what_it_was() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=64, tokens_per_minute=1000)
+    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
     for _ in range(2):
         need = Need(tokens=900)
-        await gate.enter(need)
-        gate.leave(need, DONE, None)  # 100 tokens
+        await limiter.enter(need)
+        limiter.leave(need, DONE, None)  # 100 tokens
     assert clock.now == 1000  # 100 + 900 fit
 
 
 async def test_what_comes_back_after_a_minute_makes_no_room_for_others() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=64, tokens_per_minute=1000)
+    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
     slow, other = Need(tokens=900), Need(tokens=900)
-    await gate.enter(slow)
+    await limiter.enter(slow)
     clock.now += 61
-    await gate.enter(other)
-    gate.leave(slow, DONE, None)
-    await gate.enter(Need(tokens=900))
+    await limiter.enter(other)
+    limiter.leave(slow, DONE, None)
+    await limiter.enter(Need(tokens=900))
     assert clock.now == 1061 + 60  # only the other's going leaves room
 
 
 async def test_an_attempt_larger_than_the_ceiling_waits_for_an_empty_window() -> None:
     clock = Clock()
-    gate = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await gate.enter(Need(tokens=100))
-    await gate.enter(Need(tokens=5000))
+    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
+    await limiter.enter(Need(tokens=100))
+    await limiter.enter(Need(tokens=5000))
     assert clock.now == 1060
 
 
 async def test_a_cancelled_wait_gives_its_place_back() -> None:
-    gate = gate_with(ceiling=2, start=1)
-    await gate.enter(Need())
-    first, second = (asyncio.create_task(gate.enter(Need())) for _ in range(2))
+    limiter = gate_with(ceiling=2, start=1)
+    await limiter.enter(Need())
+    first, second = (asyncio.create_task(limiter.enter(Need())) for _ in range(2))
     await asyncio.sleep(0)
-    gate.leave(Need(), Usage(), None)  # wakes the first ...
+    limiter.leave(Need(), Usage(), None)  # wakes the first ...
     first.cancel()  # ... which does not live to see it
     await asyncio.wait_for(second, 5)
-    assert gate.on_wire == 1
+    assert limiter.on_wire == 1
 
 
 async def test_a_cancelled_pause_gives_place_and_budget_back() -> None:
@@ -225,10 +227,12 @@ async def test_a_cancelled_pause_gives_place_and_budget_back() -> None:
         await asyncio.Event().wait()
 
     budget = Budget(max_calls=1)
-    gate = AdaptiveLimiter(8, budget=budget, clock=Clock(), sleep=for_ever, requests_per_minute=1)
-    gate._requests.add(1000.0, 1, Need())
-    assert await waits(gate)
-    assert (gate.on_wire, budget.idle, budget.fits(Need())) == (0, True, True)
+    limiter = AdaptiveLimiter(
+        8, budget=budget, clock=Clock(), sleep=for_ever, requests_per_minute=1
+    )
+    limiter._requests.add(1000.0, 1, Need())
+    assert await waits(limiter)
+    assert (limiter.on_wire, budget.idle, budget.fits(Need())) == (0, True, True)
 
 
 def spent(cost: float | None = 0.01) -> Usage:
@@ -236,27 +240,27 @@ def spent(cost: float | None = 0.01) -> Usage:
 
 
 async def test_the_last_call_of_a_budget_is_made_and_no_other() -> None:
-    gate = gate_with(ceiling=8, budget=Budget(max_calls=2))
+    limiter = gate_with(ceiling=8, budget=Budget(max_calls=2))
     for _ in range(2):
-        await gate.enter(Need())
-        gate.leave(Need(), spent(), None)
+        await limiter.enter(Need())
+        limiter.leave(Need(), spent(), None)
     with pytest.raises(BudgetError):
-        await gate.enter(Need())
+        await limiter.enter(Need())
 
 
 async def test_an_attempt_that_could_pass_the_cost_waits_for_what_others_give_back() -> None:
     need = Need(cost=0.40)
-    gate = gate_with(ceiling=8, budget=Budget(max_cost=1.0))
-    await gate.enter(need)
-    await gate.enter(need)
-    third = asyncio.create_task(gate.enter(need))  # 1.20 could pass 1.00
+    limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0))
+    await limiter.enter(need)
+    await limiter.enter(need)
+    third = asyncio.create_task(limiter.enter(need))  # 1.20 could pass 1.00
     await asyncio.sleep(0)
     assert not third.done()
-    gate.leave(need, spent(0.05), None)  # 0.05 + 0.40 + 0.40
+    limiter.leave(need, spent(0.05), None)  # 0.05 + 0.40 + 0.40
     await third
-    gate.leave(need, spent(0.40), None)
+    limiter.leave(need, spent(0.40), None)
     with pytest.raises(BudgetError):  # 0.45 and the 0.40 of the third, even if it cost nothing ...
-        await gate.enter(Need(cost=0.60))  # ... and 0.60 pass 1.00
+        await limiter.enter(Need(cost=0.60))  # ... and 0.60 pass 1.00
 
 
 @pytest.mark.parametrize(
@@ -269,9 +273,9 @@ async def test_an_attempt_that_could_pass_the_cost_waits_for_what_others_give_ba
 async def test_a_cost_that_is_not_known_cannot_be_kept_under_a_limit(
     need: Need, before: float | None
 ) -> None:
-    gate = gate_with(ceiling=8, budget=Budget(max_cost=1.0, spent=spent(before)))
+    limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0, spent=spent(before)))
     with pytest.raises(ConfigError, match="set max_calls instead"):
-        await gate.enter(need)
+        await limiter.enter(need)
 
 
 async def test_two_gates_on_one_budget_wait_for_each_other() -> None:
@@ -287,22 +291,22 @@ async def test_two_gates_on_one_budget_wait_for_each_other() -> None:
 
 
 async def test_a_closed_gate_lets_through_only_what_is_begun() -> None:
-    gate = gate_with(ceiling=8)
+    limiter = gate_with(ceiling=8)
     piece_of_work.set(Piece())
-    await gate.enter(Need())
-    gate.close()
-    await gate.enter(Need())  # a retry, a re-ask or a second look
+    await limiter.enter(Need())
+    limiter.close()
+    await limiter.enter(Need())  # a retry, a re-ask or a second look
     piece_of_work.set(Piece())
     with pytest.raises(BudgetError, match="being stopped"):
-        await gate.enter(Need())
+        await limiter.enter(Need())
 
 
 async def test_closing_wakes_who_waits() -> None:
-    gate = gate_with(ceiling=1)
-    await gate.enter(Need())
-    waiting = asyncio.create_task(gate.enter(Need()))
+    limiter = gate_with(ceiling=1)
+    await limiter.enter(Need())
+    waiting = asyncio.create_task(limiter.enter(Need()))
     await asyncio.sleep(0)
-    gate.close()
+    limiter.close()
     with pytest.raises(BudgetError):
         await asyncio.wait_for(waiting, 5)
 
@@ -319,7 +323,7 @@ SPENT = Usage(calls=5, prompt_tokens=500, completion_tokens=50, cost=0.5)
             Usage(calls=2, prompt_tokens=200, completion_tokens=20, cost=0.25),
             id="not all",
         ),
-        pytest.param(Usage(calls=9, cost=1.0), Usage(), id="more, past the gate"),
+        pytest.param(Usage(calls=9, cost=1.0), Usage(), id="more, past the limiter"),
         pytest.param(
             Usage(calls=4, prompt_tokens=500, completion_tokens=50, cost=None),
             Usage(calls=1, cost=None),
@@ -332,19 +336,19 @@ def test_a_budget_tells_what_is_not_accounted_for(accounted: Usage, beyond: Usag
 
 
 async def test_hundreds_of_attempts_pass_and_none_is_forgotten() -> None:
-    gate = gate_with(ceiling=5)
+    limiter = gate_with(ceiling=5)
     inside = most = 0
 
     async def attempt(number: int) -> None:
         nonlocal inside, most
-        await gate.enter(Need())
+        await limiter.enter(Need())
         inside += 1
         most = max(most, inside)
         try:
             await asyncio.sleep(0)
         finally:
             inside -= 1
-            gate.leave(Need(), spent(), BUSY if number % 7 == 0 else None)
+            limiter.leave(Need(), spent(), BUSY if number % 7 == 0 else None)
 
     tasks = [asyncio.create_task(attempt(number)) for number in range(300)]
     await asyncio.sleep(0)
@@ -354,5 +358,5 @@ async def test_hundreds_of_attempts_pass_and_none_is_forgotten() -> None:
     ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
     assert sum(isinstance(outcome, BaseException) for outcome in ended) > 20
     assert {type(outcome) for outcome in ended} == {type(None), asyncio.CancelledError}
-    assert (gate.on_wire, inside) == (0, 0)
+    assert (limiter.on_wire, inside) == (0, 0)
     assert most <= 5

@@ -10,13 +10,13 @@ from mmrare_judge.judging.reply_model import (
     MAX_QUOTE,
     MAX_QUOTES,
     MAX_REASONING,
-    drafts,
+    answers_in,
     longest_reply,
     reply_model,
     reply_schema,
     shape,
 )
-from support.makers import make_task
+from support.makers import make_questions
 
 SHAPE = (("dose", ("NO", "YES")), ("route", ("0", "1", "2")))
 ANSWER = {"reasoning": "because", "quotes": ["40 mg"], "level": "YES"}
@@ -38,7 +38,7 @@ def test_every_string_and_list_is_capped() -> None:
 
 
 def test_a_reply_becomes_drafts() -> None:
-    read = drafts(reply_model(SHAPE).model_validate_json(json.dumps(REPLY)))
+    read = answers_in(reply_model(SHAPE).model_validate_json(json.dumps(REPLY)))
     assert read["dose"].level == "YES"
     assert read["dose"].quotes == ("40 mg",)
     assert read["route"].level == "2"
@@ -47,12 +47,12 @@ def test_a_reply_becomes_drafts() -> None:
 def test_what_a_library_hangs_on_a_reply_is_no_draft() -> None:
     reply = reply_model(SHAPE).model_validate(REPLY)
     vars(reply)["_raw_response"] = "as instructor does"
-    assert list(drafts(reply)) == ["dose", "route"]
+    assert list(answers_in(reply)) == ["dose", "route"]
 
 
 def test_cannot_determine_is_no_level() -> None:
     reply = REPLY | {"dose": ANSWER | {"level": "cannot_determine"}}
-    assert drafts(reply_model(SHAPE).model_validate(reply))["dose"].level is None
+    assert answers_in(reply_model(SHAPE).model_validate(reply))["dose"].level is None
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_the_longest_valid_reply_is_no_longer_than_the_bound() -> None:
 
 
 def test_tasks_with_equal_questions_share_one_model() -> None:
-    first, second = make_task("a"), make_task("b", id="2")
-    assert reply_model(shape(first.questions)) is reply_model(shape(second.questions))
+    first, second = make_questions("a"), make_questions("b", id="2")
+    assert reply_model(shape(first.all)) is reply_model(shape(second.all))
 
 
 def test_each_element_has_a_field_of_its_own() -> None:
-    task = make_task("a", rubric="treatment_elements")
-    assert list(reply_model(shape(task.questions)).model_fields)[:2] == [
+    questions = make_questions("a", rubric="treatment_elements")
+    assert list(reply_model(shape(questions.all)).model_fields)[:2] == [
         "specific_treatments__1",
         "specific_treatments__2",
     ]

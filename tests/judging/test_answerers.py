@@ -47,6 +47,6 @@ def test_two_servers_share_no_key_in_the_cache(monkeypatch: pytest.MonkeyPatch) 
     for server in ("http://gpu1:8000/v1", "http://gpu2:8000/v1"):
         monkeypatch.setenv("HOSTED_VLLM_API_BASE", server)
         judge = Judge("hosted_vllm/judge", cache="off")
-        task = judge.prepare("Start prednisone.", make_item()).task
-        hashes.add(make_request(judge.spec, task, task.questions).hash)
+        questions = judge.prepare("Start prednisone.", make_item()).questions
+        hashes.add(make_request(judge.spec, questions, questions.all).hash)
     assert len(hashes) == 2

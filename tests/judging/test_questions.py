@@ -1,12 +1,12 @@
 from mmrare_judge.data.items import Item
-from mmrare_judge.judging.questions import Task
+from mmrare_judge.judging.questions import Questions
 from mmrare_judge.rubric.load import load_rubric
-from support.makers import make_item, make_task, small_rubric
+from support.makers import make_item, make_questions, small_rubric
 
 
 def elements(item: Item) -> list[str | None]:
-    task = Task(load_rubric("treatment_elements"), item, "Rest.")
-    return [question.element for question in task.questions if question.element]
+    questions = Questions(load_rubric("treatment_elements"), item, "Rest.")
+    return [question.element for question in questions.all if question.element]
 
 
 def test_each_item_is_asked_about_its_own_elements() -> None:
@@ -20,8 +20,8 @@ def test_each_item_is_asked_about_its_own_elements() -> None:
 
 
 def test_a_criterion_whose_list_is_empty_is_asked_as_a_whole() -> None:
-    task = make_task("Rest.", rubric="treatment_elements", reference={"must_include": []})
-    assert [q.key for q in task.questions] == [c.id for c in task.rubric.criteria]
+    questions = make_questions("Rest.", rubric="treatment_elements", reference={"must_include": []})
+    assert [q.key for q in questions.all] == [c.id for c in questions.rubric.criteria]
 
 
 def test_equal_rubrics_that_list_their_levels_differently_are_asked_as_they_stand() -> None:
@@ -30,5 +30,5 @@ def test_equal_rubrics_that_list_their_levels_differently_are_asked_as_they_stan
     turned = there.criteria[0].model_copy(update={"levels": levels})
     back = there.model_copy(update={"criteria": (turned, *there.criteria[1:])})
     assert there == back
-    orders = [list(make_task("a", rubric=one).questions[0].levels) for one in (there, back)]
+    orders = [list(make_questions("a", rubric=one).all[0].levels) for one in (there, back)]
     assert orders == [["NO", "YES"], ["YES", "NO"]]
