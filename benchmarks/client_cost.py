@@ -49,7 +49,7 @@ from mmrare_judge.backends.base import JudgeSpec, Meter, Request
 from mmrare_judge.backends.direct import DirectBackend
 from mmrare_judge.judging.prompt import make_request
 from mmrare_judge.judging.questions import Questions
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 
 WARM_UP = 40
 MODEL = "openai/bench"

@@ -27,8 +27,7 @@ from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import compile_element, match_element
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import verify
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PROBES = ("reference_verbatim", "first_half_of_list", "other_case_reference")

@@ -23,7 +23,7 @@ from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.questions import Questions
 from mmrare_judge.level2.verify import verify
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 
 LENGTH = 1500
 SYSTEMS = 20

@@ -11,7 +11,7 @@ import pytest
 
 from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.errors import RubricError
-from mmrare_judge.rubric.load import parse_rubric
+from mmrare_judge.rubric.model import parse_rubric
 from mmrare_judge.yaml import parse_yaml
 from support.paths import ROOT
 

@@ -30,8 +30,7 @@ if _TYPE_CHECKING:
     from mmrare_judge.level2.terms import Terms
     from mmrare_judge.level2.verify import Level2, verify
     from mmrare_judge.records import Signature
-    from mmrare_judge.rubric.load import list_rubrics, load_rubric
-    from mmrare_judge.rubric.model import Criterion, Level, Rubric
+    from mmrare_judge.rubric.model import Criterion, Level, Rubric, list_rubrics, load_rubric
     from mmrare_judge.run.folder import iter_grades, read_grades
     from mmrare_judge.run.run import Run
     from mmrare_judge.run.summary import RunReport, Summary, summarise
@@ -95,8 +94,7 @@ _NAMES_BY_MODULE = {
     "level2.terms": "Terms",
     "level2.verify": "Level2 verify",
     "records": "Signature",
-    "rubric.load": "list_rubrics load_rubric",
-    "rubric.model": "Criterion Level Rubric",
+    "rubric.model": "Criterion Level Rubric list_rubrics load_rubric",
     "run.folder": "iter_grades read_grades",
     "run.run": "Run",
     "run.summary": "RunReport Summary summarise",

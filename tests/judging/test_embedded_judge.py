@@ -10,8 +10,7 @@ import pytest
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.embedded_judge import NO_RULE, OFF_TOPIC, RULES, EmbeddedJudge
 from mmrare_judge.judging.questions import Answer, Questions
-from mmrare_judge.rubric.load import load_rubric, parse_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric, parse_rubric
 from support.makers import make_item
 
 JUDGE = EmbeddedJudge()
@@ -262,7 +261,7 @@ async def test_a_second_look_answers_only_what_was_doubted() -> None:
 PRINT_DRAFTS = """
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from mmrare_judge.judging.questions import Questions
 reference = Reference(answer="Start IVIG 2 g/kg.", must_include=("IVIG 2 g/kg", "taper steroids"))
 item = Item(id="1", track="treatment", question="Plan?", reference=reference)

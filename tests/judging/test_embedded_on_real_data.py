@@ -11,7 +11,7 @@ import pytest
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.questions import Questions
 from mmrare_judge.level2.verify import verify
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.paths import ROOT
 
 DATA = ROOT.parent / "shared" / "data"

@@ -23,7 +23,7 @@ from mmrare_judge.errors import (
     TruncatedError,
 )
 from mmrare_judge.judging import judge as assessors
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.makers import REFERENCES, keys_of, make_item, small_rubric
 
 PLAN = "Start prednisone 40 mg daily. See the patient in two weeks."

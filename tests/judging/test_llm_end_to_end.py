@@ -16,7 +16,7 @@ from mmrare_judge import Grade, Judge
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.makers import REFERENCES, make_item
 from support.server import (
     Received,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.judging.prompt import SECTIONS, messages, neutralise
 from mmrare_judge.judging.questions import Questions
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.makers import REFERENCES, make_item, make_questions
 
 TAG = re.compile(rf"<\s*/?\s*({'|'.join(SECTIONS)})\b", re.IGNORECASE)

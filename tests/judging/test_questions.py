@@ -1,6 +1,6 @@
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.questions import Questions
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.makers import make_item, make_questions, small_rubric
 
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.judging.verdicts import Scored, score_verdicts
-from mmrare_judge.rubric.load import list_rubrics, load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, list_rubrics, load_rubric
 
 
 def scored(rubric: Rubric, levels: dict[str, str | None]) -> Scored:

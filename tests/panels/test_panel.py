@@ -17,8 +17,7 @@ from mmrare_judge.level2.verify import Level2
 from mmrare_judge.panels.panel import Panel, Rule, aggregate, judge_key
 from mmrare_judge.panels.report import correlation, effective_number, panel_report
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric
 from support.makers import small_rubric
 
 SMALL = small_rubric()

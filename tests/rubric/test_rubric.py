@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.errors import RubricError
-from mmrare_judge.rubric.load import list_rubrics, load_rubric, parse_rubric
+from mmrare_judge.rubric.model import list_rubrics, load_rubric, parse_rubric
 from support.makers import RUBRIC, make_item, small_rubric
 
 

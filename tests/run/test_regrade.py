@@ -26,7 +26,7 @@ from mmrare_judge.errors import (
 )
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
-from mmrare_judge.rubric.load import load_rubric, parse_rubric
+from mmrare_judge.rubric.model import load_rubric, parse_rubric
 from mmrare_judge.run.regrade import regrade
 from support.makers import RUBRIC, keys_of, make_item, small_rubric
 

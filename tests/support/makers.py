@@ -7,8 +7,7 @@ from typing import Any
 from mmrare_judge.backends.base import Request
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.questions import Answer, Questions
-from mmrare_judge.rubric.load import load_rubric, parse_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric, parse_rubric
 
 REFERENCES: dict[str, dict[str, Any]] = {
     "treatment": {

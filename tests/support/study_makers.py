@@ -12,8 +12,7 @@ from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric.load import parse_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, parse_rubric
 from support.makers import RUBRIC
 
 SMALL = parse_rubric(RUBRIC)

@@ -169,7 +169,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.data.predictions import read_predictions
     from mmrare_judge.data.tables import read_items
-    from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.rubric.model import load_rubric
     from mmrare_judge.run.folder import iter_grades
 
     grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
@@ -441,7 +441,7 @@ def next_command(
         labelled_units,
         write_sheet,
     )
-    from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.rubric.model import load_rubric
     from mmrare_judge.run.folder import iter_grades
 
     wanted = None if rubric is None else load_rubric(rubric)

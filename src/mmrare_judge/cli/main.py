@@ -301,7 +301,7 @@ def schema(what: Annotated[Printable, typer.Argument(help="Which record.")]) -> 
 @rubrics_app.command("list")
 def list_command() -> None:
     """List the rubrics that come with the package."""
-    from mmrare_judge.rubric.load import list_rubrics, load_rubric
+    from mmrare_judge.rubric.model import list_rubrics, load_rubric
 
     for name in list_rubrics():
         rubric = load_rubric(name)
@@ -311,7 +311,7 @@ def list_command() -> None:
 @rubrics_app.command("show")
 def show_command(rubric: Annotated[str, typer.Argument(help="Name or YAML file.")]) -> None:
     """Show a rubric's criteria and levels."""
-    from mmrare_judge.rubric.load import describe_rubric
+    from mmrare_judge.rubric.model import describe_rubric
 
     typer.echo(describe_rubric(rubric))
 
@@ -321,7 +321,7 @@ def validate_command(
     rubric: Annotated[list[str], typer.Argument(help="Names or YAML files.")],
 ) -> None:
     """Check rubrics, all of them, and fail if one is wrong."""
-    from mmrare_judge.rubric.load import load_rubric
+    from mmrare_judge.rubric.model import load_rubric
 
     wrong = 0
     for name in rubric:

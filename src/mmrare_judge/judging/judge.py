@@ -30,8 +30,7 @@ from mmrare_judge.judging.questions import Answerer, Questions
 from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import ByIdentity
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric
 
 # FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `answer`.
 

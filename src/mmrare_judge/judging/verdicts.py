@@ -208,7 +208,7 @@ def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:
         A number from 0 to 1; ``None`` if no criterion has a share, or the gate of a cascade has
         none.
 
-    >>> from mmrare_judge.rubric.load import load_rubric
+    >>> from mmrare_judge.rubric.model import load_rubric
     >>> score_shares(load_rubric("treatment"), {"safety": Fraction(1), "follow_up": Fraction(1, 2)})
     Fraction(3, 4)
     """

@@ -21,7 +21,7 @@ from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import Record, canonical_json, shortened
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from mmrare_judge.run.summary import Tally
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.panels.panel import Panel, Rule, aggregate
 from mmrare_judge.panels.report import PanelFigures, panel_figures
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric
 from mmrare_judge.run.folder import GRADES, RunRecord, grade_of_line, read_record
 
 Place = tuple[str, str, str]

@@ -32,8 +32,7 @@ from mmrare_judge.judging.reply_model import reply_model, reply_schema, shape
 from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import Signature, content_hash
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Rubric, load_rubric
 
 # FOLDED asked_labels: Whether stored replies answer the questions's questions: the same ones, with the same labels.
 

@@ -22,7 +22,7 @@ from mmrare_judge.errors import InputError, MissingExtraError
 from mmrare_judge.judging.grade import Bounds, Grade, Verdict
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.paths import SHARED
 
 YES_NO = Scale(level="nominal", categories=("NO", "YES"))

@@ -26,7 +26,7 @@ from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Verdict
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Signature
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 
 TREATMENT = load_rubric("treatment")
 CRITERIA = [criterion.id for criterion in TREATMENT.criteria]

@@ -15,7 +15,7 @@ from mmrare_judge.certificate import Certificate
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import content_hash
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from mmrare_judge.run.run import Run
 from support.makers import make_item
 from support.study_makers import SMALL, World, gold_of, graded, signature

@@ -17,7 +17,7 @@ from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.rubric.load import load_rubric
+from mmrare_judge.rubric.model import load_rubric
 from support.study_makers import SMALL, World, gold_of, graded, signature, unscored
 
 FEW = Resampling(resamples=400)

@@ -19,7 +19,7 @@ from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.rubric.load import load_rubric, parse_rubric
+from mmrare_judge.rubric.model import load_rubric, parse_rubric
 from support.makers import RUBRIC
 from support.study_makers import SMALL, gold_of, graded, signature
 

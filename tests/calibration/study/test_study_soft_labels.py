@@ -10,7 +10,7 @@ from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.rubric.load import load_rubric, parse_rubric
+from mmrare_judge.rubric.model import load_rubric, parse_rubric
 from support.study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)

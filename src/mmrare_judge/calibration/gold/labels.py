@@ -441,7 +441,7 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
     Two levels make a nominal scale, more an ordinal one. For a safety criterion the positive
     category is the violation, which is what a judge must not miss: the level worth the least.
 
-    >>> from mmrare_judge.rubric.load import load_rubric
+    >>> from mmrare_judge.rubric.model import load_rubric
     >>> scales_of(load_rubric("examination"))["precision"].categories
     ('0', '1', '2')
     """

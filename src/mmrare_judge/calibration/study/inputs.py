@@ -24,8 +24,7 @@ from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.records import Record, Signature, Signatures, today
-from mmrare_judge.rubric.load import load_rubric
-from mmrare_judge.rubric.model import Criterion, Rubric
+from mmrare_judge.rubric.model import Criterion, Rubric, load_rubric
 
 # FOLDED calibration.study.grades: The grades of one judge, chosen and checked for a calibration study.
 
