@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.records import Record, Signature, canonical_json, content_hash
+from mmrare_judge.records import Record, Signature, canonical_json, content_hash, problem_in
 
 Status = Literal["calibrated", "stale", "uncalibrated"]
 Tone = Literal["good", "bad", "open"]
@@ -211,11 +211,9 @@ def read_certificate(source: CertificateLike) -> Certificate:
             "`mmrare-judge calibrate`"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
         raise ConfigError(
-            f"certificate {path}: {place}: {first['msg']}; it is written by `mmrare-judge "
-            "calibrate` and not by hand"
+            f"certificate {path}: {problem_in(error)}; it is written by `mmrare-judge calibrate` "
+            "and not by hand"
         ) from error
 
 

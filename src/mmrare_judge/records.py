@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from operator import is_
 from pathlib import Path
-from typing import Annotated, Any, Generic, ParamSpec, Self, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 from pydantic_core import to_json
@@ -204,15 +204,47 @@ def built(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        problem = first["msg"]
-        if first["type"] == "extra_forbidden":
-            problem = "unknown field"
-        elif first["type"] != "missing":
-            problem = f"{problem}, not {shortened(first['input'])}"
+        problem = problem_in(error)
         remedy = f"Fields of {model.__name__} are {', '.join(model.model_fields)}"
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(problem, remedy=remedy, field=name or None) from error
+        raise InputError(problem.what, remedy=remedy, field=problem.field or None) from error
+
+
+class Problem(NamedTuple):
+    """What is wrong with one field; ``str()`` says it in one line.
+
+    Attributes:
+        field: Its name, with dots where it lies inside others; empty for the whole.
+        what: What is wrong with it.
+    """
+
+    field: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.what}" if self.field else self.what
+
+
+def problem_in(error: ValidationError, *, show_value: bool = True) -> Problem:
+    """The first problem that pydantic found.
+
+    Args:
+        error: What pydantic raised.
+        show_value: Say the refused value too; not where it may be a model's reply or a key.
+
+    >>> try:
+    ...     Signature.model_validate({"judge": 5})
+    ... except ValidationError as error:
+    ...     str(problem_in(error))
+    'judge: Input should be a valid string, not 5'
+    """
+    # A misspelt name is also a missing one; the misspelling is what helps.
+    first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
+    what = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        what = "unknown field"
+    elif show_value and first["type"] not in ("missing", "value_error"):
+        what = f"{what}, not {shortened(first['input'])}"
+    return Problem(".".join(map(str, first["loc"])), what)
 
 
 def located(error: InputError, path: Path, row: int) -> InputError:

@@ -172,7 +172,7 @@ def test_rubrics_are_listed_shown_and_checked(tmp_path: Path) -> None:
     assert "valid  treatment" in run("rubrics", "validate", "treatment", cwd=tmp_path).stdout
     (tmp_path / "mine.yaml").write_text("id: x\nidd: y\n", encoding="utf-8")
     done = run("rubrics", "validate", "mine.yaml", "treatment", cwd=tmp_path, code=2)
-    assert "mine.yaml, line 2: unknown key 'idd'" in done.stderr
+    assert "mine.yaml, line 2: idd: unknown field" in done.stderr
     assert "valid  treatment" in done.stdout
 
 

@@ -13,7 +13,14 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, Field, JsonValue, SecretStr, ValidationError
 
 from mmrare_judge.errors import ConfigError
-from mmrare_judge.records import ByIdentity, Record, canonical_json, canonical_string, text_hash
+from mmrare_judge.records import (
+    ByIdentity,
+    Record,
+    canonical_json,
+    canonical_string,
+    problem_in,
+    text_hash,
+)
 
 # FOLDED usage: What a grade cost: `Usage`.
 
@@ -157,7 +164,8 @@ def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any
     try:
         return JudgeSpec.model_validate(settings | given)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_first_problem(error)}") from error
+        known = ", ".join(JudgeSpec.model_fields)
+        raise ConfigError(f"{source}: {problem_in(error)}. Settings are {known}") from error
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -173,17 +181,6 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"judge file {path}: write settings as `key: value`, one a line")
     return data
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(JudgeSpec.model_fields)
-        return f"unknown setting {name!r}; settings are {known}"
-    if first["type"] == "missing":
-        return f"setting {name!r} is missing"
-    return f"{name}: {first['msg']}, not {first['input']!r}"
 
 
 TokenText = str | tuple[int, ...]

@@ -35,6 +35,7 @@ from mmrare_judge.backends.replies import (
 )
 from mmrare_judge.backends.retry import Backoff, with_retries
 from mmrare_judge.errors import ConfigError, FormatError, MMRareJudgeError
+from mmrare_judge.records import problem_in
 
 # FOLDED backends.exchange: One request and its attempts: what is sent, what it cost, and what went wrong.
 
@@ -386,9 +387,7 @@ class ChatBackend:
 def _sentence(problem: Exception, attempts: int) -> str:
     """What was wrong with the last reply, without quoting it."""
     if isinstance(problem, ValidationError):
-        first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        what = f"{place}: {first['msg']}" if place else first["msg"]
+        what = str(problem_in(problem, show_value=False))
     else:
         what = str(problem)
     return f"no reply with the asked-for structure in {attempts} attempts; the last one: {what}"

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from mmrare_judge.backends.base import TokenRecord, TokenText
 from mmrare_judge.errors import ContentFilterError, RefusalError, TransportError, TruncatedError
+from mmrare_judge.records import problem_in
 
 # Looked for only in a text that holds no brace, so never in anything that could be a grading.
 _DECLINES = re.compile(
@@ -231,9 +232,9 @@ def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completi
     try:
         answer = Completion.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        problem = problem_in(error, show_value=False).what
         raise TransportError(
-            f"the endpoint's answer is no chat completion: {first['msg']}", kind="server_error"
+            f"the endpoint's answer is no chat completion: {problem}", kind="server_error"
         ) from None
     if answer.error and not answer.choices:
         raise EndpointError(_code_of(answer.error), headers, answer.error)

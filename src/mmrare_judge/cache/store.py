@@ -23,7 +23,7 @@ from pydantic import JsonValue, StringConstraints, ValidationError, model_valida
 from mmrare_judge.backends.base import Reply, Request
 from mmrare_judge.backends.faults import redact
 from mmrare_judge.errors import OutputError
-from mmrare_judge.records import Record, canonical_json, content_hash
+from mmrare_judge.records import Record, canonical_json, content_hash, problem_in
 
 # FOLDED cache_entry: One entry of a reply cache: a reply, its request's hash, and where it was kept the request.
 
@@ -128,20 +128,10 @@ def inflated(stored: object) -> bytes:
 
 
 def in_short(error: Exception) -> str:
-    """What is wrong with an entry, in one line and without its content.
-
-    >>> try:
-    ...     Reply.model_validate({"text": 5})
-    ... except ValueError as error:
-    ...     in_short(error)
-    'text: Input should be a valid string'
-    """
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {what}" if place else what
+    """What is wrong with an entry, in one line and without its content."""
+    if isinstance(error, ValidationError):
+        return str(problem_in(error, show_value=False))
+    return str(error)
 
 
 log = logging.getLogger("mmrare_judge")

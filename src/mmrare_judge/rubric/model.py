@@ -29,7 +29,7 @@ from mmrare_judge.data.items import (
     field_value,
 )
 from mmrare_judge.errors import RubricError
-from mmrare_judge.records import Record, content_hash
+from mmrare_judge.records import Record, content_hash, problem_in
 
 EmbeddedRule = Literal[
     "coverage",
@@ -430,19 +430,9 @@ def parse_rubric(text: str, *, file: str = "rubric") -> Rubric:
         first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
         context: dict[str, Any] = first.get("ctx", {})
         path = tuple(context.get("path", first["loc"]))
-        problem, remedy = _explain(first, context, path)
+        problem = context.get("problem") or str(problem_in(error))
+        remedy = context.get("remedy", "")
         raise RubricError(problem, remedy=remedy, file=file, line=source.line(path)) from error
-
-
-def _explain(error: Any, context: dict[str, Any], path: tuple[str | int, ...]) -> tuple[str, str]:
-    if "problem" in context:
-        return context["problem"], context["remedy"]
-    place = ".".join(str(part) for part in path)
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {place!r}", "Correct its spelling or leave it out"
-    if error["type"] == "missing":
-        return f"key {place!r} is missing", "Add it"
-    return f"{place}: {error['msg']}, not {error['input']!r}", ""
 
 
 def describe_rubric(name: str) -> str:

@@ -12,7 +12,7 @@ from mmrare_judge.calibration.gold.labels import Gold, scales_of
 from mmrare_judge.calibration.gold.reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
-from mmrare_judge.records import Record, shortened
+from mmrare_judge.records import Record, problem_in
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.yaml import YamlError, parse_yaml
 
@@ -98,15 +98,12 @@ def read_study_file(path: str | Path) -> StudyFile:
 
 def refused(error: ValidationError, path: Path | None = None) -> InputError:
     """What is wrong with a study, its file or its options: the field, the value and the remedy."""
-    first = error.errors()[0]
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] not in ("missing", "extra_forbidden", "value_error"):
-        problem = f"{problem}, not {shortened(first['input'])}"
+    problem = problem_in(error)
     return InputError(
-        problem,
+        problem.what,
         remedy=f"Keys of a study are {', '.join(StudyFile.model_fields)}" if path else "",
         file=None if path is None else str(path),
-        field=".".join(map(str, first["loc"])) or None,
+        field=problem.field or None,
     )
 
 
