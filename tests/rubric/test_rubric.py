@@ -82,7 +82,9 @@ def _edit(old: str, new: str) -> str:
         ),
         pytest.param(_edit("points: 0", "points: -1"), 16, "points", id="negative points"),
         pytest.param(_edit("points: 0", "points: 1"), 15, "worth 0", id="no level worth 0"),
-        pytest.param(_edit("source: made for the tests\n", ""), 2, "missing", id="no source"),
+        pytest.param(
+            _edit("source: made for the tests\n", ""), 2, "source: Field required", id="no source"
+        ),
         pytest.param(
             _edit("total_weight: 4", "total_weight: 4\nscoring: {rule: cascade, gate: qualty}"),
             10,
