@@ -6,15 +6,13 @@ import asyncio
 
 import pytest
 
-from mmrare_judge.backends.base import Usage
+from mmrare_judge.backends.base import Meter, Usage
 from mmrare_judge.backends.limits import (
     LONGEST_PAUSE,
     AdaptiveLimiter,
     Budget,
     Need,
     NoLimiter,
-    Piece,
-    piece_of_work,
 )
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 
@@ -44,7 +42,7 @@ def gate_with(clock: Clock | None = None, **options: object) -> AdaptiveLimiter:
 
 async def waits(limiter: AdaptiveLimiter, need: Need | None = None) -> bool:
     """Whether an attempt has to wait now; if not, it is left inside."""
-    entering = asyncio.create_task(limiter.enter(need or Need()))
+    entering = asyncio.create_task(limiter.enter(need or Need(), Meter()))
     for _ in range(3):
         await asyncio.sleep(0)
     if entering.done():
@@ -66,7 +64,7 @@ async def fill(limiter: AdaptiveLimiter) -> int:
 async def test_the_open_gate_lets_everything_through() -> None:
     limiter = NoLimiter()
     for _ in range(1000):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), DONE, None)
 
 
@@ -79,8 +77,8 @@ async def test_no_more_enter_than_the_limit_and_one_who_leaves_makes_room() -> N
 
 async def test_who_waits_enters_when_another_leaves() -> None:
     limiter = gate_with(ceiling=1)
-    await limiter.enter(Need())
-    next_one = asyncio.create_task(limiter.enter(Need()))
+    await limiter.enter(Need(), Meter())
+    next_one = asyncio.create_task(limiter.enter(Need(), Meter()))
     await asyncio.sleep(0)
     assert not next_one.done()
     limiter.leave(Need(), DONE, None)
@@ -91,7 +89,7 @@ async def test_who_waits_enters_when_another_leaves() -> None:
 async def test_each_success_raises_the_limit_by_one_up_to_the_ceiling() -> None:
     limiter = gate_with(ceiling=6, start=2)
     for limit in (3, 4, 5, 6, 6):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), DONE, None)
         assert limiter.limit == limit
 
@@ -111,7 +109,7 @@ async def test_a_round_of_rate_limits_halves_the_limit_once() -> None:
 async def test_the_limit_never_falls_below_one() -> None:
     limiter = gate_with(ceiling=2)
     for _ in range(5):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), Usage(calls=1), BUSY)
     assert limiter.limit == 1
     assert await fill(limiter) == 1
@@ -119,11 +117,11 @@ async def test_the_limit_never_falls_below_one() -> None:
 
 async def test_after_a_rate_limit_the_limit_grows_by_one_a_round_trip() -> None:
     limiter = gate_with(ceiling=16, start=8)
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     limiter.leave(Need(), Usage(calls=1), BUSY)
     assert limiter.limit == 4
     for _ in range(4):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), DONE, None)
     # Each adds one part in the limit: 4 + 1/4 + 1/4.25 + 1/4.485 + 1/4.708 = 4.92.
     assert limiter.limit == pytest.approx(4.92, abs=0.005)
@@ -132,7 +130,7 @@ async def test_after_a_rate_limit_the_limit_grows_by_one_a_round_trip() -> None:
 @pytest.mark.parametrize("error", [DOWN, asyncio.CancelledError()], ids=["down", "cancelled"])
 async def test_other_faults_leave_the_limit_as_it_is(error: BaseException) -> None:
     limiter = gate_with(ceiling=16, start=8)
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     limiter.leave(Need(), Usage(calls=1), error)
     assert limiter.limit == 8
 
@@ -140,23 +138,23 @@ async def test_other_faults_leave_the_limit_as_it_is(error: BaseException) -> No
 async def test_retry_after_holds_everything_back_for_that_long() -> None:
     clock = Clock()
     limiter = gate_with(clock, ceiling=8)
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     limiter.leave(Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=7))
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     assert clock.now == 1007
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     assert clock.now == 1007
 
 
 async def test_a_provider_that_asks_for_too_long_a_wait_is_said_to() -> None:
     limiter = gate_with(ceiling=8)
-    await limiter.enter(Need())
+    await limiter.enter(Need(), Meter())
     wait = LONGEST_PAUSE + 1
     limiter.leave(
         Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=wait)
     )
     with pytest.raises(ConfigError, match="asks to wait 901 seconds"):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
     assert limiter.on_wire == 0
 
 
@@ -166,7 +164,7 @@ async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
     entered = []
     for second in (0, 10, 20, 20, 20):
         clock.now = max(clock.now, 1000.0 + second)
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), DONE, None)
         entered.append(clock.now - 1000)
     # The fourth has to wait until the first is a minute old, the fifth for the second.
@@ -176,8 +174,8 @@ async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
 async def test_tokens_a_minute_count_what_is_on_its_way_with_its_upper_bound() -> None:
     clock = Clock()
     limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await limiter.enter(Need(tokens=900))
-    await limiter.enter(Need(tokens=500))
+    await limiter.enter(Need(tokens=900), Meter())
+    await limiter.enter(Need(tokens=500), Meter())
     assert clock.now == 1060  # 900 + 500 are too many
 
 
@@ -186,7 +184,7 @@ async def test_tokens_a_minute_count_what_came_back_with_what_it_was() -> None:
     limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
     for _ in range(2):
         need = Need(tokens=900)
-        await limiter.enter(need)
+        await limiter.enter(need, Meter())
         limiter.leave(need, DONE, None)  # 100 tokens
     assert clock.now == 1000  # 100 + 900 fit
 
@@ -195,26 +193,26 @@ async def test_what_comes_back_after_a_minute_makes_no_room_for_others() -> None
     clock = Clock()
     limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
     slow, other = Need(tokens=900), Need(tokens=900)
-    await limiter.enter(slow)
+    await limiter.enter(slow, Meter())
     clock.now += 61
-    await limiter.enter(other)
+    await limiter.enter(other, Meter())
     limiter.leave(slow, DONE, None)
-    await limiter.enter(Need(tokens=900))
+    await limiter.enter(Need(tokens=900), Meter())
     assert clock.now == 1061 + 60  # only the other's going leaves room
 
 
 async def test_an_attempt_larger_than_the_ceiling_waits_for_an_empty_window() -> None:
     clock = Clock()
     limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await limiter.enter(Need(tokens=100))
-    await limiter.enter(Need(tokens=5000))
+    await limiter.enter(Need(tokens=100), Meter())
+    await limiter.enter(Need(tokens=5000), Meter())
     assert clock.now == 1060
 
 
 async def test_a_cancelled_wait_gives_its_place_back() -> None:
     limiter = gate_with(ceiling=2, start=1)
-    await limiter.enter(Need())
-    first, second = (asyncio.create_task(limiter.enter(Need())) for _ in range(2))
+    await limiter.enter(Need(), Meter())
+    first, second = (asyncio.create_task(limiter.enter(Need(), Meter())) for _ in range(2))
     await asyncio.sleep(0)
     limiter.leave(Need(), Usage(), None)  # wakes the first ...
     first.cancel()  # ... which does not live to see it
@@ -242,25 +240,25 @@ def spent(cost: float | None = 0.01) -> Usage:
 async def test_the_last_call_of_a_budget_is_made_and_no_other() -> None:
     limiter = gate_with(ceiling=8, budget=Budget(max_calls=2))
     for _ in range(2):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         limiter.leave(Need(), spent(), None)
     with pytest.raises(BudgetError):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
 
 
 async def test_an_attempt_that_could_pass_the_cost_waits_for_what_others_give_back() -> None:
     need = Need(cost=0.40)
     limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0))
-    await limiter.enter(need)
-    await limiter.enter(need)
-    third = asyncio.create_task(limiter.enter(need))  # 1.20 could pass 1.00
+    await limiter.enter(need, Meter())
+    await limiter.enter(need, Meter())
+    third = asyncio.create_task(limiter.enter(need, Meter()))  # 1.20 could pass 1.00
     await asyncio.sleep(0)
     assert not third.done()
     limiter.leave(need, spent(0.05), None)  # 0.05 + 0.40 + 0.40
     await third
     limiter.leave(need, spent(0.40), None)
     with pytest.raises(BudgetError):  # 0.45 and the 0.40 of the third, even if it cost nothing ...
-        await limiter.enter(Need(cost=0.60))  # ... and 0.60 pass 1.00
+        await limiter.enter(Need(cost=0.60), Meter())  # ... and 0.60 pass 1.00
 
 
 @pytest.mark.parametrize(
@@ -275,15 +273,15 @@ async def test_a_cost_that_is_not_known_cannot_be_kept_under_a_limit(
 ) -> None:
     limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0, spent=spent(before)))
     with pytest.raises(ConfigError, match="set max_calls instead"):
-        await limiter.enter(need)
+        await limiter.enter(need, Meter())
 
 
 async def test_two_gates_on_one_budget_wait_for_each_other() -> None:
     budget = Budget(max_cost=1.0)
     one, other = (gate_with(ceiling=8, budget=budget) for _ in range(2))
     need = Need(cost=0.9)
-    await one.enter(need)
-    waiting = asyncio.create_task(other.enter(need))
+    await one.enter(need, Meter())
+    waiting = asyncio.create_task(other.enter(need, Meter()))
     await asyncio.sleep(0)
     assert not waiting.done()
     one.leave(need, spent(0.05), None)
@@ -292,19 +290,18 @@ async def test_two_gates_on_one_budget_wait_for_each_other() -> None:
 
 async def test_a_closed_gate_lets_through_only_what_is_begun() -> None:
     limiter = gate_with(ceiling=8)
-    piece_of_work.set(Piece())
-    await limiter.enter(Need())
+    prediction = Meter()
+    await limiter.enter(Need(), Meter(prediction))
     limiter.close()
-    await limiter.enter(Need())  # a retry, a re-ask or a second look
-    piece_of_work.set(Piece())
+    await limiter.enter(Need(), Meter(prediction))  # a retry, a re-ask or a second look
     with pytest.raises(BudgetError, match="being stopped"):
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
 
 
 async def test_closing_wakes_who_waits() -> None:
     limiter = gate_with(ceiling=1)
-    await limiter.enter(Need())
-    waiting = asyncio.create_task(limiter.enter(Need()))
+    await limiter.enter(Need(), Meter())
+    waiting = asyncio.create_task(limiter.enter(Need(), Meter()))
     await asyncio.sleep(0)
     limiter.close()
     with pytest.raises(BudgetError):
@@ -341,7 +338,7 @@ async def test_hundreds_of_attempts_pass_and_none_is_forgotten() -> None:
 
     async def attempt(number: int) -> None:
         nonlocal inside, most
-        await limiter.enter(Need())
+        await limiter.enter(Need(), Meter())
         inside += 1
         most = max(most, inside)
         try:

@@ -44,7 +44,7 @@ class Watch:
     needs: list[Need] = field(default_factory=list)
     left: list[tuple[Need, Usage, BaseException | None]] = field(default_factory=list)
 
-    async def enter(self, need: Need) -> None:
+    async def enter(self, need: Need, meter: Meter) -> None:
         if len(self.needs) >= self.places:
             raise BudgetError("no more")
         self.needs.append(need)

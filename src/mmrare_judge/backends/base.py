@@ -277,10 +277,30 @@ class Reply(Record):
 
 
 class Meter:
-    """Adds up what is spent, attempt by attempt, so that a failure does not hide it."""
+    """Adds up what is spent, attempt by attempt, so that a failure does not hide it.
 
-    def __init__(self) -> None:
+    Args:
+        whole: The meter of the whole prediction, if this one counts a single request of it.
+
+    Attributes:
+        usage: What was spent so far.
+    """
+
+    def __init__(self, whole: Meter | None = None) -> None:
         self.usage = Usage()
+        self._whole = whole
+        self._begun = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a limiter let an attempt through, for this request or another of the whole."""
+        return self._begun or (self._whole is not None and self._whole.begun)
+
+    def begin(self) -> None:
+        """Note that an attempt is let through."""
+        self._begun = True
+        if self._whole is not None:
+            self._whole.begin()
 
     def add(self, usage: Usage) -> None:
         """Count one more attempt."""

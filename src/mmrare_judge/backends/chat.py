@@ -131,7 +131,7 @@ class Exchange:
         self.write_off()
         payload = self._payload(messages)
         need = self._need(payload)
-        await self.limiter.enter(need)
+        await self.limiter.enter(need, self.meter)
         spent: Usage = share
         fault: BaseException | None = None
         try:

@@ -6,11 +6,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mmrare_judge.backends.base import Payload, Price, Usage
+from mmrare_judge.backends.base import Meter, Payload, Price, Usage
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 
 # FOLDED limiter: What every attempt passes on its way out and on its way back: `Limiter`.
@@ -32,8 +31,8 @@ class Need:
 class Limiter(Protocol):
     """What every attempt passes on its way out and on its way back."""
 
-    async def enter(self, need: Need) -> None:
-        """Wait until one more attempt may be sent.
+    async def enter(self, need: Need, meter: Meter) -> None:
+        """Wait until one more attempt may be sent, and note in its meter that it is.
 
         Raises:
             BudgetError: It would pass the budget.
@@ -48,7 +47,7 @@ class Limiter(Protocol):
 class NoLimiter:
     """Lets everything through at once; for single grades."""
 
-    async def enter(self, need: Need) -> None:
+    async def enter(self, need: Need, meter: Meter) -> None:
         """Wait for nothing."""
 
     def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
@@ -173,20 +172,6 @@ class _Event:
     need: Need
 
 
-# FOLDED pieces: The piece of work that requests are sent for, known wherever one is sent.
-
-
-@dataclass
-class Piece:
-    """A piece of work on its way: whether anything was sent for it."""
-
-    begun: bool = False
-
-
-piece_of_work: ContextVar[Piece | None] = ContextVar("piece_of_work", default=None)
-"""The piece that requests are sent for; also for those sent by tasks that its own task starts."""
-
-
 # FOLDED adaptive_limiter: How many requests may be on the wire: a limit that adapts, pauses, ceilings and a budget.
 
 LONGEST_PAUSE = 900.0
@@ -245,18 +230,18 @@ class AdaptiveLimiter:
         self.budget.settled.append(self._wake)
 
     def close(self) -> None:
-        """Let nothing through any more but what belongs to a `Piece` that is begun."""
+        """Let nothing through any more but what belongs to a prediction that is begun."""
         self._closed = True
         self._wake_all()
 
-    async def enter(self, need: Need) -> None:
-        """Wait for a place, the pause and the windows, in that order; see `Gate.enter`.
+    async def enter(self, need: Need, meter: Meter) -> None:
+        """Wait for a place, the pause and the windows, in that order; see `Limiter.enter`.
 
         Raises:
             BudgetError: It would pass the budget, or the limiter is closed.
             ConfigError: The cost is not known, or the provider asks for too long a pause.
         """
-        while not self._place_for(need):
+        while not self._place_for(need, meter):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -267,21 +252,18 @@ class AdaptiveLimiter:
         self.on_wire += 1
         self.budget.reserve(need)
         try:
-            await self._hold_back(need)
+            await self._hold_back(need, meter)
         except BaseException:
             self.leave(need, Usage(), None)
             raise
-        piece = piece_of_work.get()
-        if piece is not None:
-            piece.begun = True
+        meter.begin()
 
-    def _check_open(self) -> None:
-        piece = piece_of_work.get()
-        if self._closed and not (piece is not None and piece.begun):
+    def _check_open(self, meter: Meter) -> None:
+        if self._closed and not meter.begun:
             raise BudgetError("the run is being stopped, and nothing new is sent")
 
-    def _place_for(self, need: Need) -> bool:
-        self._check_open()
+    def _place_for(self, need: Need, meter: Meter) -> bool:
+        self._check_open(meter)
         if self.budget.fits(need):
             return self.on_wire < max(1, int(self.limit))
         if self.budget.idle or not self.budget.fits_alone(need):
@@ -289,9 +271,9 @@ class AdaptiveLimiter:
             raise BudgetError("the budget is used up")
         return False
 
-    async def _hold_back(self, need: Need) -> None:
+    async def _hold_back(self, need: Need, meter: Meter) -> None:
         while True:
-            self._check_open()
+            self._check_open(meter)
             now = self._clock()
             self._check_pause(self._resume_at - now)
             wait = max(
@@ -313,7 +295,7 @@ class AdaptiveLimiter:
             )
 
     def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
-        """Free the place, settle the budget and adapt the limit; see `Gate.leave`."""
+        """Free the place, settle the budget and adapt the limit; see `Limiter.leave`."""
         self.on_wire -= 1
         self._tokens.correct(need, spent.prompt_tokens + spent.completion_tokens)
         if isinstance(error, TransportError) and error.kind == "rate_limit":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.backends.base import EMBEDDED, Meter
 from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
 from mmrare_judge.level2 import rules
 from mmrare_judge.level2.document import read_document
@@ -52,6 +52,7 @@ class EmbeddedJudge:
         *,
         open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
+        meter: Meter | None = None,
     ) -> Answers:
         """Answer the questions; a second look sees the same as the first."""
         answers = self.judge(questions)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec, judge_spec
+from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec, Meter, judge_spec
 from mmrare_judge.backends.limits import Limiter, Limits
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache.read_only import Peek, Replay
@@ -330,14 +330,15 @@ class Judge:
         kept = self._kept.find(grading) if self._kept is not None else None
         if kept is not None:
             return kept
-        attempts = [await self._answerer.answer(questions, deadline=deadline)]
+        meter = Meter()
+        attempts = [await self._answerer.answer(questions, deadline=deadline, meter=meter)]
         verdicts = verdicts_of(questions, attempts[0].answers, sources)
         while len(attempts) <= self.spec.verify_reask:
             still_open = open_questions(questions, verdicts)
             if not still_open:
                 break
             again = await self._answerer.answer(
-                questions, open_questions=still_open, deadline=deadline
+                questions, open_questions=still_open, deadline=deadline, meter=meter
             )
             verdicts |= _settled(questions, again.answers, sources)
             attempts.append(again)

@@ -160,6 +160,7 @@ class ModelJudge:
         *,
         open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
+        meter: Meter | None = None,
     ) -> Answers:
         """Answer the questions, all in one request or so many a request as the spec says.
 
@@ -175,29 +176,37 @@ class ModelJudge:
             self._tell_cache_fault()
         requests = requests_for(self.spec, questions, open_questions)
         if len(requests) == 1:
-            return await self._answer(requests[0], questions.item.id, deadline)
+            return await self._answer(requests[0], questions.item.id, deadline, meter)
         # All of them are awaited, also when one raises: the others are being paid for.
-        answers = (self._answer(request, questions.item.id, deadline) for request in requests)
+        answers = (
+            self._answer(request, questions.item.id, deadline, meter) for request in requests
+        )
         return merged(_all(await asyncio.gather(*answers, return_exceptions=True)))
 
-    async def _answer(self, request: Request, item_id: str, deadline: float | None) -> Answers:
+    async def _answer(
+        self, request: Request, item_id: str, deadline: float | None, whole: Meter | None
+    ) -> Answers:
         known = self._look_up(request, item_id)
         if known is not None:
             return known
         end = _now() + self.spec.item_timeout if deadline is None else deadline
-        return await self._flights.share(request.hash, lambda: self._claim(request, item_id, end))
+        meter = Meter(whole)
+        return await self._flights.share(
+            request.hash, lambda: self._claim(request, item_id, end, meter)
+        )
 
-    async def _claim(self, request: Request, item_id: str, deadline: float) -> Answers:
+    async def _claim(
+        self, request: Request, item_id: str, deadline: float, meter: Meter
+    ) -> Answers:
         """Buy the reply, unless another process is doing so and it comes through the cache."""
         if not isinstance(self.cache, ReplyCache):
-            return await self._buy(request, deadline)
+            return await self._buy(request, deadline, meter)
         patience = min(self.spec.timeout, deadline - _now())
         async with self._claims.held(request.hash, patience=patience) as waited:
             known = self._look_up(request, item_id) if waited else None
-            return await self._buy(request, deadline) if known is None else known
+            return await self._buy(request, deadline, meter) if known is None else known
 
-    async def _buy(self, request: Request, deadline: float) -> Answers:
-        meter = Meter()
+    async def _buy(self, request: Request, deadline: float, meter: Meter) -> Answers:
         try:
             async with asyncio.timeout_at(deadline):
                 reply = await self.backend.complete(request, meter)

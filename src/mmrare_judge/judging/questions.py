@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import Reply, Usage
+from mmrare_judge.backends.base import Meter, Reply, Usage
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.grade import Unscored
 from mmrare_judge.records import ByIdentity
@@ -137,6 +137,7 @@ class Answerer(Protocol):
         *,
         open_questions: Mapping[str, str] | None = None,
         deadline: float | None = None,
+        meter: Meter | None = None,
     ) -> Answers:
         """Answer the questions.
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrare_judge.backends.limits import AdaptiveLimiter, Limits, Piece, piece_of_work
+from mmrare_judge.backends.limits import AdaptiveLimiter, Limits
 from mmrare_judge.certificate import Calibration, calibration_of
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
@@ -274,7 +274,6 @@ class Run:
             # A generator is shared by all workers: each takes the next piece when it is free.
             while not self.stopping and (piece := next(work, None)) is not None:
                 judge, grading = piece
-                piece_of_work.set(Piece())
                 grade = await judge.complete(grading)
                 ledger.write(grade)
                 tally.add(grade)
