@@ -4,12 +4,12 @@ The names here are the public interface; everything else may move any day.
 Each is imported when it is first asked for: importing the package costs next to nothing.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
-from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge._version import __version__
+from mmrare_judge.lazy_names import lazy_names as _lazy_names
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from mmrare_judge.backends.base import JudgeSpec, Usage
     from mmrare_judge.backends.limits import Limits
     from mmrare_judge.data.items import Item, Reference, as_item
@@ -88,7 +88,10 @@ _NAMES_BY_MODULE = {
     "data.items": "Item Reference as_item",
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "data.tables": "iter_items read_items",
-    "errors": "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError OutputError RubricError",
+    "errors": (
+        "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
+        "OutputError RubricError"
+    ),
     "judging.grade": "Evidence Grade Unscored Verdict",
     "judging.judge": "Judge agrade grade grade_many",
     "level2.terms": "Terms",
@@ -99,5 +102,5 @@ _NAMES_BY_MODULE = {
     "run.run": "Run",
     "run.summary": "RunReport Summary summarise",
 }
-_HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
-_lazy_names.find_when_asked(__name__, _HOMES)
+if not _typing.TYPE_CHECKING:  # a type checker would let every misspelt name pass
+    __getattr__, __dir__ = _lazy_names(__name__, _NAMES_BY_MODULE)

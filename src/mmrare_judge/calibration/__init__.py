@@ -5,17 +5,17 @@ The names here are the public interface; everything else may move any day. Needs
 used.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
-from mmrare_judge import lazy_names as _lazy_names
 from mmrare_judge.errors import MissingExtraError as _MissingExtraError
+from mmrare_judge.lazy_names import lazy_names as _lazy_names
 
 try:
     import numpy as _numpy  # noqa: F401  every module below needs it
 except ImportError as error:
     raise _MissingExtraError("numpy", "calibration") from error
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from mmrare_judge.calibration.analyses.abstention import (
         RiskCoverage,
         Threshold,
@@ -189,16 +189,26 @@ __all__ = [
 _NAMES_BY_MODULE = {
     "analyses.abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
     "analyses.alt_test": "AltTest alt_test",
-    "analyses.bias": "GroupBias compare_judges family_preference leniency leniency_by_group retest subgroup_bias verbosity_slope",
+    "analyses.bias": (
+        "GroupBias compare_judges family_preference leniency leniency_by_group retest "
+        "subgroup_bias verbosity_slope"
+    ),
     "analyses.ceiling": "Ceiling NonInferiority human_ceiling non_inferiority",
-    "analyses.confidence": "BrierScore brier_score expected_calibration_error log_loss reliability_diagram",
-    "analyses.correction": "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen",
+    "analyses.confidence": (
+        "BrierScore brier_score expected_calibration_error log_loss reliability_diagram"
+    ),
+    "analyses.correction": (
+        "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen"
+    ),
     "analyses.recalibration": "Recalibration Recalibrator recalibrate",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
     "gold.reading": "GoldColumns read_gold",
     "planning.sample": "candidates_of label_next write_sheet",
-    "planning.sizes": "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean labels_for_kappa labels_for_missed_harm",
+    "planning.sizes": (
+        "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean "
+        "labels_for_kappa labels_for_missed_harm"
+    ),
     "report.render": "write_reports",
     "statistics.bootstrap": "Resampling",
     "statistics.coefficients": "Confusion confusion",
@@ -211,5 +221,5 @@ _NAMES_BY_MODULE = {
     "study.study": "Study calibrate",
     "study.write": "certify write_study",
 }
-_HOMES = _lazy_names.homes(_NAMES_BY_MODULE)
-_lazy_names.find_when_asked(__name__, _HOMES)
+if not _typing.TYPE_CHECKING:  # a type checker would let every misspelt name pass
+    __getattr__, __dir__ = _lazy_names(__name__, _NAMES_BY_MODULE)
