@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # noqa: TID251  this is the door
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: the keys and list positions that lead to it."""
 
 
 class YamlError(ValueError):
@@ -24,9 +26,9 @@ class YamlSource:
     """Plain values, and the line each was written on."""
 
     data: Any
-    lines: Mapping[Path, int] = field(default_factory=dict)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
 
-    def line(self, path: Path) -> int | None:
+    def line(self, path: KeyPath) -> int | None:
         """The line of the value at ``path``, or of its nearest parent that has one."""
         while path and path not in self.lines:
             path = path[:-1]
@@ -60,11 +62,30 @@ def parse_yaml(text: str) -> YamlSource:
     return YamlSource(data, lines)
 
 
-def _parsed(text: str) -> tuple[Any, dict[Path, int]]:
+def read_settings(source: str | Path) -> YamlSource:
+    """Settings written ``key: value``, from YAML text or from a file given by its `Path`.
+
+    Raises:
+        YamlError: The file cannot be read, or it is not a mapping of keys.
+
+    >>> read_settings("model: embedded").data
+    {'model': 'embedded'}
+    """
+    try:
+        text = source if isinstance(source, str) else source.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise YamlError(f"cannot be read: {error}", None) from error
+    parsed = parse_yaml(text)
+    if not isinstance(parsed.data, dict):
+        raise YamlError("is not a mapping; write `key: value`, one a line", 1)
+    return parsed
+
+
+def _parsed(text: str) -> tuple[Any, dict[KeyPath, int]]:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        lines: dict[Path, int] = {}
+        lines: dict[KeyPath, int] = {}
         if node is not None:
             _walk(node, (), lines)
         return (None if node is None else loader.construct_document(node)), lines
@@ -72,7 +93,7 @@ def _parsed(text: str) -> tuple[Any, dict[Path, int]]:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
+def _walk(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
     lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):

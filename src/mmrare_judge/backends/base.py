@@ -157,7 +157,7 @@ def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any
         settings = dict(judge)
     elif str(judge).endswith((".yaml", ".yml")):
         source = str(judge)
-        settings = _read_settings(Path(judge))
+        settings = _read_judge(Path(judge))
     else:
         settings = {"model": str(judge)}
     given = {name: value for name, value in options.items() if value is not None}
@@ -168,19 +168,15 @@ def judge_spec(judge: str | Path | JudgeSpec | Mapping[str, Any], **options: Any
         raise ConfigError(f"{source}: {problem_in(error)}. Settings are {known}") from error
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    from mmrare_judge.yaml import YamlError, parse_yaml
+def _read_judge(path: Path) -> dict[str, Any]:
+    from mmrare_judge.yaml import YamlError, read_settings  # PyYAML is slow to import
 
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8-sig")).data
+        settings: dict[str, Any] = read_settings(path).data
     except YamlError as error:
         line = f", line {error.line}" if error.line else ""
         raise ConfigError(f"judge file {path}{line}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"judge file {path} cannot be read: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"judge file {path}: write settings as `key: value`, one a line")
-    return data
+    return settings
 
 
 TokenText = str | tuple[int, ...]

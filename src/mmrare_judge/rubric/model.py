@@ -392,11 +392,7 @@ def load_rubric(name: str | Path) -> Rubric:
             f"there is no rubric {str(name)!r}",
             remedy=f"Give the path of a YAML file, or one of: {known}",
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RubricError(f"cannot be read: {error}", file=str(path)) from error
-    return parse_rubric(text, file=str(path))
+    return parse_rubric(path, file=str(path))
 
 
 @cache
@@ -405,26 +401,24 @@ def _load_built_in(name: str) -> Rubric:
     return parse_rubric(text, file=f"{name}.yaml")
 
 
-def parse_rubric(text: str, *, file: str = "rubric") -> Rubric:
-    """Read a rubric from YAML text.
+def parse_rubric(source: str | Path, *, file: str = "rubric") -> Rubric:
+    """Read a rubric.
 
     Args:
-        text: The YAML.
+        source: Its YAML text, or the `Path` of its file.
         file: What errors call it.
 
     Raises:
         RubricError: The rubric is wrong: with file, line and remedy.
     """
-    from mmrare_judge.yaml import YamlError, parse_yaml  # PyYAML is slow to import
+    from mmrare_judge.yaml import YamlError, read_settings  # PyYAML is slow to import
 
     try:
-        source = parse_yaml(text)
+        settings = read_settings(source)
     except YamlError as error:
         raise RubricError(str(error), file=file, line=error.line) from error
-    if not isinstance(source.data, dict):
-        raise RubricError("a rubric is a mapping of keys", file=file, line=1)
     try:
-        return Rubric.model_validate(source.data)
+        return Rubric.model_validate(settings.data)
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what helps.
         first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
@@ -432,7 +426,7 @@ def parse_rubric(text: str, *, file: str = "rubric") -> Rubric:
         path = tuple(context.get("path", first["loc"]))
         problem = context.get("problem") or str(problem_in(error))
         remedy = context.get("remedy", "")
-        raise RubricError(problem, remedy=remedy, file=file, line=source.line(path)) from error
+        raise RubricError(problem, remedy=remedy, file=file, line=settings.line(path)) from error
 
 
 def describe_rubric(name: str) -> str:

@@ -14,7 +14,7 @@ from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, problem_in
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.yaml import YamlError, parse_yaml
+from mmrare_judge.yaml import YamlError, read_settings
 
 
 class GoldFile(GoldSource):
@@ -84,9 +84,7 @@ def read_study_file(path: str | Path) -> StudyFile:
     """
     path = Path(path)
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8-sig")).data
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=str(path)) from error
+        data = read_settings(path).data
     except YamlError as error:
         raise InputError(str(error), file=str(path), row=error.line) from error
     try:
