@@ -100,8 +100,7 @@ if _typing.TYPE_CHECKING:
     from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, estimates
     from mmrare_judge.calibration.study.file import StudyFile, read_study_file
     from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
-    from mmrare_judge.calibration.study.study import Study, calibrate
-    from mmrare_judge.calibration.study.write import certify, write_study
+    from mmrare_judge.calibration.study.study import Study, calibrate, certify, write_study
 
 __all__ = [
     "STATISTICS",
@@ -218,8 +217,7 @@ _NAMES_BY_MODULE = {
     "statistics.table": "STATISTICS Statistic estimate estimates",
     "study.file": "StudyFile read_study_file",
     "study.inputs": "GoldSource StudyOptions",
-    "study.study": "Study calibrate",
-    "study.write": "certify write_study",
+    "study.study": "Study calibrate certify write_study",
 }
 if not _typing.TYPE_CHECKING:  # a type checker would let every misspelt name pass
     __getattr__, __dir__ = _lazy_names(__name__, _NAMES_BY_MODULE)

@@ -225,7 +225,7 @@ def _graders(judge: str | None) -> tuple[str, ...]:
 
 def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
     """Write a study's files, and say what it found and where it is."""
-    from mmrare_judge.calibration.study.write import why_uncertified, write_study
+    from mmrare_judge.calibration.study.study import why_uncertified, write_study
     from mmrare_judge.certificate import FILE
 
     files = write_study(study, out, expires=expires)

@@ -9,8 +9,13 @@ import pytest
 from mmrare_judge import grade
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions
-from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.calibration.study.write import certify, why_uncertified
+from mmrare_judge.calibration.study.study import (
+    Study,
+    calibrate,
+    certify,
+    why_uncertified,
+    write_study,
+)
 from mmrare_judge.certificate import Certificate
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
@@ -58,7 +63,7 @@ def test_grades_made_in_two_ways_get_none_and_the_difference_is_named(tmp_path: 
     with pytest.raises(InputError, match="they differ in reported_model"):
         certify(study)
     (tmp_path / "calibration.json").write_text("an older one")
-    study.write(tmp_path)
+    write_study(study, tmp_path)
     assert not (tmp_path / "calibration.json").exists()
     assert "made in 2 ways" in why_uncertified(study)
 

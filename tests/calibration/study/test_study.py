@@ -13,7 +13,7 @@ from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions
-from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.calibration.study.study import Study, calibrate, write_study
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
@@ -370,7 +370,7 @@ def test_no_grades_are_no_study() -> None:
 
 def test_a_study_is_written_whole_and_reads_back(tmp_path: Path) -> None:
     study = studied(World(), margin=0.1)
-    files = study.write(tmp_path)
+    files = write_study(study, tmp_path)
     names = {path.name for path in files}
     assert names == {"study.json", "report.html", "report.md", "calibration.json"}
     again = Study.model_validate_json((tmp_path / "study.json").read_bytes())
@@ -380,13 +380,13 @@ def test_a_study_is_written_whole_and_reads_back(tmp_path: Path) -> None:
 
 def test_the_same_study_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        studied(World(labelled=40, graded=40), dated="2026-01-31").write(tmp_path / name)
+        write_study(studied(World(labelled=40, graded=40), dated="2026-01-31"), tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
 def test_no_number_in_study_json_is_nan(tmp_path: Path) -> None:
-    studied(World(judge_errs=(1.0, 0.0), graded=30, labelled=30)).write(tmp_path)
+    write_study(studied(World(judge_errs=(1.0, 0.0), graded=30, labelled=30)), tmp_path)
     text = (tmp_path / "study.json").read_text()
 
     def refuse(name: str) -> None:

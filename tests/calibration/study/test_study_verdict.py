@@ -18,7 +18,7 @@ from mmrare_judge.records import Signature
 from support.study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)
-TERMS = Conditions(margin=0.15, max_missed_harm=0.2)
+CONDITIONS = Conditions(margin=0.15, max_missed_harm=0.2)
 
 
 def studied(world: World, **options: Any) -> Study:
@@ -54,9 +54,9 @@ def missing_harm(**changes: Any) -> Findings:
 
 
 def test_the_judge_of_these_tests_may_stand_in() -> None:
-    found = decision(good(), TERMS)
+    found = decision(good(), CONDITIONS)
     assert found.tone == "good"
-    assert lacking(good(), TERMS) == ()
+    assert lacking(good(), CONDITIONS) == ()
 
 
 FEW_CASES = good().criteria[0].judge.model_copy(update={"clusters": 19})
@@ -84,11 +84,11 @@ LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("findings", "terms", "says"), LACKS.values(), ids=LACKS)
+@pytest.mark.parametrize(("findings", "conditions", "says"), LACKS.values(), ids=LACKS)
 def test_what_is_lacking_keeps_the_verdict_open_and_is_said(
-    findings: Findings, terms: dict[str, Any], says: str
+    findings: Findings, conditions: dict[str, Any], says: str
 ) -> None:
-    found = decision(findings, replace(TERMS, **terms))
+    found = decision(findings, replace(CONDITIONS, **conditions))
     assert found.tone == "open"
     assert "it is non-inferior on quality, safe" in found.sentences[0]
     assert found.sentences[1].startswith("Lacking for a yes: ")
@@ -96,7 +96,7 @@ def test_what_is_lacking_keeps_the_verdict_open_and_is_said(
 
 
 def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
-    found = decision(missing_harm(value=0.5, low=0.27, high=0.73), TERMS)
+    found = decision(missing_harm(value=0.5, low=0.27, high=0.73), CONDITIONS)
     assert found.tone == "bad"
     assert found.sentences[0] == (
         "This judge may not stand in for clinicians: it lets 50.0 % of the violations of safe "
@@ -107,7 +107,7 @@ def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
 def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
     odd = replace(good(), remarks=("safe: odd.",))
     for margin in (0.15, None):
-        found = decision(odd, replace(TERMS, margin=margin))
+        found = decision(odd, replace(CONDITIONS, margin=margin))
         assert found.tone == "bad"
         assert found.sentences[:2] == (
             "This judge may not stand in for clinicians: it is degenerate.",
@@ -119,7 +119,7 @@ def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
 
 
 def test_violations_without_a_verdict_and_the_level_of_the_interval_are_said() -> None:
-    found = decision(missing_harm(value=0.1, low=0.01, high=0.3, missing=4), TERMS)
+    found = decision(missing_harm(value=0.1, low=0.01, high=0.3, missing=4), CONDITIONS)
     sentence = next(one for one in found.sentences if one.startswith("Of 20"))
     assert (
         "let 10.0 % pass (95 % interval 1.0 % to 30.0 %); on 4 more it gave no verdict." in sentence
@@ -137,7 +137,7 @@ def test_an_alternative_annotator_test_that_cannot_be_made_does_not_fail() -> No
     sentence = next(one for one in found.verdict if one.startswith("The alternative"))
     assert "on all criteria passes" in sentence  # 58 units of both criteria
     alone = replace(found, criteria=tuple(o for o in found.criteria if o.kind != "overall"))
-    told = " ".join(decision(alone, TERMS).sentences)
+    told = " ".join(decision(alone, CONDITIONS).sentences)
     assert "on quality cannot be made (no clinician has enough units" in told
     assert "passes at no epsilon" not in told
 

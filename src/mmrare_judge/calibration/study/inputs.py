@@ -26,10 +26,8 @@ from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.records import Record, Signature, Signatures, today
 from mmrare_judge.rubric.model import Criterion, Rubric, load_rubric
 
-# FOLDED calibration.study.grades: The grades of one judge, chosen and checked for a calibration study.
-
-UnitPlace = tuple[str, str]
-"""Item and system: one prediction."""
+PredictionKey = tuple[str, str]
+"""Item and system, which name one prediction."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,9 @@ class JudgeGrades:
 
     judge: str
     rubric: Rubric
-    first: Mapping[UnitPlace, Grade]
-    repeats: Mapping[UnitPlace, tuple[Grade, ...]]
-    others: Mapping[str, Mapping[UnitPlace, Grade]]
+    first: Mapping[PredictionKey, Grade]
+    repeats: Mapping[PredictionKey, tuple[Grade, ...]]
+    others: Mapping[str, Mapping[PredictionKey, Grade]]
 
     @cached_property
     def signatures(self) -> tuple[Signature, ...]:
@@ -86,10 +84,9 @@ def grades_of_judge(
             graded twice under one sample.
         RubricError: The rubric is not the one that the grades were made by.
     """
-    by_judge: dict[str, dict[UnitPlace, dict[int, Grade]]] = {}
-    for grade in _by(rubric, grades):
-        places = by_judge.setdefault(grade.signature.judge, {})
-        samples = places.setdefault((grade.item_id, grade.system), {})
+    by_judge: dict[str, dict[PredictionKey, dict[int, Grade]]] = {}
+    for grade in _of_rubric(rubric, grades):
+        samples = by_judge.setdefault(grade.signature.judge, {}).setdefault(_key(grade), {})
         if grade.sample in samples:
             raise InputError(
                 f"item {grade.item_id!r}, system {grade.system!r}, sample {grade.sample} was "
@@ -98,31 +95,30 @@ def grades_of_judge(
             )
         samples[grade.sample] = grade
     chosen = _chosen(by_judge, judge)
-    mine = by_judge.pop(chosen)
-    first = {place: samples[min(samples)] for place, samples in mine.items()}
-    found = _rubric_of(first.values(), rubric)
+    first = {
+        name: {key: samples[min(samples)] for key, samples in given.items()}
+        for name, given in by_judge.items()
+    }
+    mine = first.pop(chosen)
+    found = _rubric_of(mine.values(), rubric)
+    others = {
+        name: {k: one for k, one in theirs.items() if one.signature.rubric_hash == found.hash}
+        for name, theirs in first.items()
+    }
     return JudgeGrades(
         judge=chosen,
         rubric=found,
-        first=first,
-        repeats={place: tuple(samples.values()) for place, samples in mine.items()},
-        others={name: theirs for name, given in by_judge.items()
-                if (theirs := _first_by(found, given))},
-    )  # fmt: skip
+        first=mine,
+        repeats={key: tuple(samples.values()) for key, samples in by_judge[chosen].items()},
+        others={name: theirs for name, theirs in others.items() if theirs},
+    )
 
 
-def _first_by(
-    rubric: Rubric, given: Mapping[UnitPlace, Mapping[int, Grade]]
-) -> dict[UnitPlace, Grade]:
-    """The grades of the first sample, of those made by this rubric."""
-    first = {place: samples[min(samples)] for place, samples in given.items()}
-    return {
-        place: grade for place, grade in first.items()
-        if grade.signature.rubric_hash == rubric.hash
-    }  # fmt: skip
+def _key(grade: Grade) -> PredictionKey:
+    return grade.item_id, grade.system
 
 
-def _by(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:
+def _of_rubric(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:
     """The grades made by a rubric; all of them where none is named, or none was made by it."""
     given = list(grades)
     mine = [grade for grade in given if rubric and grade.signature.rubric_hash == rubric.hash]
@@ -137,7 +133,7 @@ def _chosen(by_judge: Mapping[str, object], judge: str | None) -> str:
         raise InputError("the grades are those of several judges", remedy=f"Name one of: {known}")
     if judge is not None and judge not in by_judge:
         raise InputError(f"no grade by judge {judge!r}", remedy=f"There are grades by: {known}")
-    return next(iter(by_judge)) if judge is None else judge
+    return judge or next(iter(by_judge))
 
 
 def _rubric_of(grades: Iterable[Grade], rubric: Rubric | None) -> Rubric:
@@ -159,16 +155,13 @@ def _rubric_of(grades: Iterable[Grade], rubric: Rubric | None) -> Rubric:
     return found
 
 
-# FOLDED calibration.study.options: What is decided before a calibration study looks at a label: `StudyOptions`.
-
-
 class GoldSource(Record):
     """What is known of the gold labels beside the labels themselves.
 
     Attributes:
         name: What they are called.
         source: Where they come from.
-        licence: On which terms.
+        licence: On which conditions.
     """
 
     name: str = "gold labels"
@@ -247,7 +240,7 @@ class StudyInputs:
     gold: Gold
     options: StudyOptions
     items: Mapping[str, Item] = field(default_factory=dict)
-    texts: Mapping[UnitPlace, str] = field(default_factory=dict)
+    texts: Mapping[PredictionKey, str] = field(default_factory=dict)
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:
@@ -260,64 +253,13 @@ class StudyInputs:
         return tuple(rater for rater in self.gold.raters if rater != self.options.adjudicator)
 
 
-def texts_of(predictions: Iterable[Prediction]) -> dict[UnitPlace, str]:
-    """Predictions by item and system."""
-    return {(one.item_id, one.system): one.text for one in predictions}
-
-
-def labelled_criteria(sources: StudyInputs) -> set[str]:
-    """The criteria on which a clinician labelled a graded prediction."""
-    scales, graded = sources.gold.scales, sources.grades.first.keys()
-    return {
-        one.criterion
-        for one in sources.gold.labels
-        if (one.item, one.system) in graded
-        and one.rater in sources.raters
-        and not np.isnan(scales[one.criterion].read(one.label))
-    }
-
-
-def check_cases(gold: Gold) -> None:
-    """Check that all labels of an item name the same case.
-
-    Raises:
-        InputError: They do not.
-    """
-    cases: dict[str, str] = {}
-    for label in gold.labels:
-        if cases.setdefault(label.item, label.cluster) != label.cluster:
-            raise InputError(
-                f"item {label.item!r} is in two cases, {cases[label.item]!r} and {label.cluster!r}",
-                remedy="Give an item one case on all its rows",
-                row=label.row,
-                field="cluster",
-            )
-
-
-def check_adjudicator(sources: StudyInputs) -> None:
-    """Check that the adjudicator is among the raters, and not alone.
-
-    Raises:
-        InputError: They are not, or there is nobody else.
-    """
-    name, raters = sources.options.adjudicator, sources.gold.raters
-    if name is not None and name not in raters:
-        remedy = f"Raters are: {', '.join(raters)}"
-        raise InputError(f"no rater {name!r} to adjudicate", remedy=remedy)
-    if not sources.raters:
-        raise InputError("an adjudicator alone is no panel", remedy="Name no adjudicator")
-
-
-# FOLDED calibration.study.table: Grades, gold labels and what is known of items joined into one table a criterion.
-
-
 @dataclass(frozen=True, eq=False)
 class UnitTable:
     """One criterion over all graded predictions, gold or not.
 
     Attributes:
         criterion: The criterion.
-        places: Item and system of each row.
+        predictions: Item and system of each row.
         clusters: The case of each row.
         scored: The points that a benchmark counts, as a share of the best level's, 0 to 1; NaN
             without a verdict. A blank prediction has 0 by rule.
@@ -333,7 +275,7 @@ class UnitTable:
     """
 
     criterion: Criterion
-    places: tuple[UnitPlace, ...]
+    predictions: tuple[PredictionKey, ...]
     clusters: tuple[str, ...]
     scored: Floats
     judge: Floats
@@ -349,7 +291,7 @@ class UnitTable:
     @property
     def systems(self) -> tuple[str, ...]:
         """The system of each row."""
-        return tuple(system for _, system in self.places)
+        return tuple(system for _, system in self.predictions)
 
     @property
     def with_gold(self) -> int:
@@ -390,68 +332,102 @@ class UnitTable:
         )
 
 
-def tables_of(sources: StudyInputs) -> tuple[UnitTable, ...]:
+def tables_of(inputs: StudyInputs) -> tuple[UnitTable, ...]:
     """A table for every criterion of the rubric of which a graded prediction has gold.
 
     Raises:
         InputError: No gold label belongs to a grade, an item is in two cases, or the adjudicator
             labelled nothing.
     """
-    check_cases(sources.gold)
-    check_adjudicator(sources)
-    units = {unit[:2] for unit in sources.gold.units}
-    if not units & sources.grades.first.keys():
+    _check_cases(inputs.gold)
+    _check_adjudicator(inputs)
+    units = {unit[:2] for unit in inputs.gold.units}
+    if not units & inputs.grades.first.keys():
         raise InputError(
             "no gold label belongs to a graded prediction; gold has items such as "
-            f"{_named(units)}, grades have {_named(sources.grades.first)}",
+            f"{_named(units)}, grades have {_named(inputs.grades.first)}",
             remedy="Compare the ids of items and the names of systems",
         )
-    labelled = labelled_criteria(sources)
+    labelled = _labelled(inputs)
     if not labelled:
         raise InputError(
             "no graded prediction has a clinician's label: all their cells are empty",
             remedy="Look at the column of the labels",
         )
-    criteria = [one for one in sources.grades.rubric.criteria if one.id in labelled]
-    return tuple(_table(sources, criterion) for criterion in criteria)
+    return tuple(_table(inputs, one) for one in inputs.grades.rubric.criteria if one.id in labelled)
 
 
-def _table(sources: StudyInputs, criterion: Criterion) -> UnitTable:
-    grades, gold = sources.grades, sources.gold.about(criterion=criterion.id)
+def _check_cases(gold: Gold) -> None:
+    cases: dict[str, str] = {}
+    for label in gold.labels:
+        if cases.setdefault(label.item, label.cluster) != label.cluster:
+            raise InputError(
+                f"item {label.item!r} is in two cases, {cases[label.item]!r} and {label.cluster!r}",
+                remedy="Give an item one case on all its rows",
+                row=label.row,
+                field="cluster",
+            )
+
+
+def _check_adjudicator(inputs: StudyInputs) -> None:
+    name, raters = inputs.options.adjudicator, inputs.gold.raters
+    if name is not None and name not in raters:
+        remedy = f"Raters are: {', '.join(raters)}"
+        raise InputError(f"no rater {name!r} to adjudicate", remedy=remedy)
+    if not inputs.raters:
+        raise InputError("an adjudicator alone is no panel", remedy="Name no adjudicator")
+
+
+def _labelled(inputs: StudyInputs) -> set[str]:
+    """The criteria on which a clinician labelled a graded prediction."""
+    scales, graded = inputs.gold.scales, inputs.grades.first.keys()
+    return {
+        one.criterion
+        for one in inputs.gold.labels
+        if (one.item, one.system) in graded
+        and one.rater in inputs.raters
+        and not np.isnan(scales[one.criterion].read(one.label))
+    }
+
+
+def _table(inputs: StudyInputs, criterion: Criterion) -> UnitTable:
+    grades, gold = inputs.grades, inputs.gold.about(criterion=criterion.id)
     ratings = _ratings(grades, gold)
     clinicians = ratings.only(*ratings.raters[1:])
-    together = _together(clinicians, sources.options)
-    places = tuple(grades.first)
-    given = [grades.first[place] for place in places]
+    together = _together(clinicians, inputs.options)
+    predictions = tuple(grades.first)
+    given = [grades.first[key] for key in predictions]
     verdicts = [grade.verdict(criterion.id) for grade in given]
     asked = np.array([not grade.empty for grade in given])
     row_of = {unit[:2]: row for row, unit in enumerate(gold.units)}
-    rows = np.array([row_of.get(place, -1) for place in places])
+    rows = np.array([row_of.get(key, -1) for key in predictions])
     best = float(criterion.max_points)
-    scored = np.array([_points(verdict) / best for verdict in verdicts])
+    scored = np.array([_known(verdict.points) / best for verdict in verdicts])
     levels = {label: code for code, label in enumerate(ratings.scale.categories)}
     codes = np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64)
     return UnitTable(
         criterion=criterion,
-        places=places,
-        clusters=tuple(sources.clusters.get(item, item) for item, _ in places),
+        predictions=predictions,
+        clusters=tuple(inputs.clusters.get(item, item) for item, _ in predictions),
         scored=scored,
         judge=np.where(asked, scored, np.nan),
         gold=_taken(together.points / best, rows, np.nan),
         judge_codes=np.where(asked, codes, -1),
         gold_codes=_taken(together.codes, rows, -1).astype(np.int64),
-        confidence=np.array([_confidence(verdict) for verdict in verdicts]),
-        inclusion=_inclusion(gold, places, criterion.id),
-        ratings=ratings.only(*(r for r in ratings.raters if r != sources.options.adjudicator)),
+        confidence=np.array(
+            [_known(one.confidence if one.status == "judged" else None) for one in verdicts]
+        ),
+        inclusion=_inclusion(gold, predictions, criterion.id),
+        ratings=ratings.only(*(r for r in ratings.raters if r != inputs.options.adjudicator)),
         together=together,
-        cases=tuple(sources.clusters[item] for item, *_ in gold.units),
+        cases=tuple(inputs.clusters[item] for item, *_ in gold.units),
     )
 
 
 def _ratings(grades: JudgeGrades, gold: Gold) -> Ratings:
     """The judge first, and everyone who labelled; of blank predictions the judge said nothing."""
     weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
-    blank = {place for place, grade in grades.first.items() if grade.empty}
+    blank = {key for key, grade in grades.first.items() if grade.empty}
     labels = {
         unit: None if unit[:2] in blank else level
         for unit, level in labels_of(grades.first.values()).items()
@@ -468,24 +444,19 @@ def _together(clinicians: Ratings, options: StudyOptions) -> Consensus:
     )
 
 
-def _inclusion(gold: Gold, places: Sequence[UnitPlace], criterion: str) -> Floats | None:
+def _inclusion(gold: Gold, keys: Sequence[PredictionKey], criterion: str) -> Floats | None:
     if not gold.inclusion:
         return None
-    return np.array([gold.inclusion.get((*place, criterion), np.nan) for place in places])
+    return np.array([gold.inclusion.get((*key, criterion), np.nan) for key in keys])
 
 
-def _points(verdict: Verdict) -> float:
-    return float("nan") if verdict.points is None else verdict.points
-
-
-def _confidence(verdict: Verdict) -> float:
-    stated = verdict.status == "judged" and verdict.confidence is not None
-    return float(verdict.confidence or 0.0) if stated else float("nan")
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _taken(values: Floats | Ints, rows: Ints, missing: float) -> Floats:
     return np.where(rows >= 0, np.asarray(values, dtype=np.float64)[rows], missing)
 
 
-def _named(places: Iterable[tuple[str, ...]]) -> str:
-    return ", ".join(repr(" / ".join(filter(None, place))) for place in sorted(places)[:2])
+def _named(keys: Iterable[tuple[str, ...]]) -> str:
+    return ", ".join(repr(" / ".join(filter(None, key))) for key in sorted(keys)[:2])

@@ -1,9 +1,13 @@
-"""A calibration study: may this judge stand in for clinicians, and what is the corrected score?"""
+"""A calibration study: may this judge stand in for clinicians, and what is the corrected score?
+
+`calibrate` makes a `Study` from grades and gold, `write_study` its folder, `certify` its certificate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,11 @@ from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.degenerate import peculiarities, quote_peculiarities
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
+from mmrare_judge.calibration.report.render import write_reports
+from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.findings import (
+    MISSED,
     bias_findings,
     confidence_findings,
     corrected_criteria,
@@ -32,23 +39,24 @@ from mmrare_judge.calibration.study.inputs import (
     UnitTable,
     grades_of_judge,
     tables_of,
-    texts_of,
 )
 from mmrare_judge.calibration.study.verdict import (
     caveats,
     decision,
     design,
     facts,
-    keys,
-    terms_of,
-    worst_cases,
+    key_numbers,
+    conditions_of,
+    worst_disagreements,
 )
+from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.records import Record, Signature
+from mmrare_judge.records import Record, Signature, content_hash
 from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.run.folder import write_whole
 
 
 class Study(Record):
@@ -82,12 +90,6 @@ class Study(Record):
     findings: Findings
     package: str = __version__
 
-    def write(self, folder: str | Path) -> tuple[Path, ...]:
-        """Write ``study.json``, the reports and the certificate; see `write_study`."""
-        from mmrare_judge.calibration.study.write import write_study
-
-        return write_study(self, Path(folder))
-
 
 def calibrate(
     grades: Iterable[Grade],
@@ -118,9 +120,12 @@ def calibrate(
     options = options or StudyOptions()
     chosen = grades_of_judge(grades, judge=options.judge, rubric=rubric)
     _check_scales(gold, chosen.rubric)
-    known = {item.id: item for item in items}
-    sources = StudyInputs(chosen, gold, options, known, texts_of(predictions))
-    tables = tables_of(sources)
+    inputs = StudyInputs(
+        chosen, gold, options,
+        items={item.id: item for item in items},
+        texts={(one.item_id, one.system): one.text for one in predictions},
+    )  # fmt: skip
+    tables = tables_of(inputs)
     _check_statistic(options.statistic, tables)
     return Study(
         judge=chosen.judge,
@@ -131,58 +136,67 @@ def calibrate(
         gold=data_card(gold, **options.gold.model_dump()),
         options=options,
         coverage=_coverage(tables),
-        unlabelled=terms_of(sources, tables).unlabelled,
-        findings=findings_of(sources, tables),
+        unlabelled=conditions_of(inputs, tables).unlabelled,
+        findings=_findings(inputs, tables),
     )
 
 
-def findings_of(sources: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
+def _findings(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
     """Everything that is found, with the verdict on it."""
-    options, level = sources.options, sources.options.resampling.level
-    criteria = tuple(_criteria(sources, tables))
+    options, rubric = inputs.options, inputs.grades.rubric
+    level, judge, raters = options.resampling.level, inputs.grades.judge, len(inputs.raters)
+    criteria = tuple(_criteria(inputs, tables))
     bare = Findings(
-        title=options.title or f"Calibration of {sources.grades.judge} on {_rubric(sources)}",
-        facts=facts(sources),
+        title=options.title or f"Calibration of {judge} on {rubric.id} {rubric.version}",
+        facts=facts(inputs),
         tone="open",
         verdict=(),
         statistic=options.statistic,
         criteria=criteria,
-        no_ceiling=_no_ceiling(sources),
-        remarks=_remarks(sources, tables, criteria),
-        bias=bias_findings(sources, tables),
+        no_ceiling="" if raters > 1 else
+                   f"a human ceiling needs two clinicians, and there is {raters}",
+        remarks=_remarks(inputs, tables, criteria),
+        bias=bias_findings(inputs, tables),
         confidence=confidence_findings(tables, options),
-        corrected=_corrected(sources, tables, level),
+        corrected=_corrected(inputs, tables, level),
         harm=tuple(harm_findings(tables, level)),
-        others=tuple(other_findings(sources.grades, tables, level)),
-        cases=worst_cases(sources, tables),
-        design=design(sources, tables),
-        caveats=caveats(sources, tables),
-    )
-    found = decision(bare, terms_of(sources, tables))
-    return replace(bare, tone=found.tone, verdict=found.sentences, keys=keys(bare))
+        others=tuple(other_findings(inputs.grades, tables, level)),
+        cases=worst_disagreements(inputs, tables),
+        design=design(inputs, tables),
+        caveats=tuple(caveats(inputs, tables)),
+    )  # fmt: skip
+    found = decision(bare, conditions_of(inputs, tables))
+    return replace(bare, tone=found.tone, verdict=found.sentences, keys=key_numbers(bare))
 
 
-def _criteria(sources: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
-    yield from (criterion_findings(table, sources.options) for table in tables)
-    pooled = pooled_findings(tables, sources.options)
+def _criteria(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
+    yield from (criterion_findings(table, inputs.options) for table in tables)
+    pooled = pooled_findings(tables, inputs.options)
     if pooled is not None:
         yield pooled
-    scores = score_ratings(sources)
+    scores = score_ratings(inputs)
     if scores is not None:
-        yield score_findings(*scores, sources.options)
+        yield score_findings(*scores, inputs.options)
 
 
 def _corrected(
-    sources: StudyInputs, tables: Sequence[UnitTable], level: float
+    inputs: StudyInputs, tables: Sequence[UnitTable], level: float
 ) -> dict[str, CorrectedScore]:
     """Whole scores first; with one criterion that is the criterion's own."""
-    systems, criteria = corrected_systems(sources, tables, level), corrected_criteria(tables, level)
+    systems, criteria = corrected_systems(inputs, tables, level), corrected_criteria(tables, level)
     return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
 
 
-def _rubric(sources: StudyInputs) -> str:
-    rubric = sources.grades.rubric
-    return f"{rubric.id} {rubric.version}"
+def _remarks(
+    inputs: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
+) -> tuple[str, ...]:
+    found: list[str] = []
+    for table, one in zip(tables, criteria, strict=False):  # what is pooled follows the criteria
+        kappa, levels = one.statistics.get("cohen_kappa"), table.ratings.scale.categories
+        found += peculiarities(
+            one.name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
+        )
+    return (*found, *quote_peculiarities(inputs.grades.first.values()))
 
 
 def _check_scales(gold: Gold, rubric: Rubric) -> None:
@@ -216,22 +230,126 @@ def _coverage(tables: Sequence[UnitTable]) -> float:
     return sum(given) / sum(asked) if sum(asked) else 0.0
 
 
-def _no_ceiling(sources: StudyInputs) -> str:
-    if len(sources.raters) > 1:
-        return ""
-    return f"a human ceiling needs two clinicians, and there is {len(sources.raters)}"
+# --- the files of a study: `study.json`, the report in two formats, and the certificate
+
+STUDY = "study.json"
 
 
-def _remarks(
-    sources: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
-) -> tuple[str, ...]:
-    kappas = {one.name: one.statistics.get("cohen_kappa") for one in criteria}
-    found: list[str] = []
-    for table in tables:
-        name = table.criterion.id
-        kappa = kappas[name]
-        levels = table.ratings.scale.categories
-        found += peculiarities(
-            name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
+def write_study(
+    study: Study, folder: str | Path, *, expires: date | None = None
+) -> tuple[Path, ...]:
+    """Write a study's files into a folder, which is made if need be.
+
+    The certificate is left out, and one from before is removed, where the grades were made in
+    several ways: `why_uncertified` says so.
+
+    Args:
+        study: The study.
+        folder: Where to.
+        expires: The last day on which the certificate holds.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        OutputError: The folder cannot be written.
+        MissingExtraError: matplotlib or Jinja is not installed.
+    """
+    folder = Path(folder)
+    whole, certificate = folder / STUDY, folder / FILE
+    certified = not why_uncertified(study)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reports = write_reports(study.findings, folder)
+        if not certified:
+            certificate.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror or error}; name another folder"
+        ) from error
+    write_whole(whole, study.model_dump_json(indent=1))
+    if not certified:
+        return whole, *reports
+    write_whole(certificate, certify(study, expires=expires).model_dump_json(indent=1))
+    return whole, *reports, certificate
+
+
+def why_uncertified(study: Study) -> str:
+    """Why a study has no certificate; empty if it has one."""
+    try:
+        certify(study)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def certify(study: Study, *, expires: date | None = None) -> Certificate:
+    """Bind a study's outcome to the way of judging that was studied.
+
+    A certificate says what was found, good or bad; whether that is good enough is for
+    ``mmrare-judge gate`` and its thresholds to say.
+
+    Args:
+        study: The study.
+        expires: The last day on which the certificate holds; ``None`` for no end.
+
+    Raises:
+        InputError: The grades were made in several ways, or the judge was never asked.
+    """
+    if len(study.signatures) != 1:
+        raise InputError(
+            f"the studied grades were made in {len(study.signatures)} ways, and a certificate is "
+            "bound to one",
+            remedy=_remedy(study),
         )
-    return (*found, *quote_peculiarities(sources.grades.first.values()))
+    found = study.findings
+    harm = {name: estimate for (name, what), estimate in found.harm if what == MISSED}
+    return Certificate(
+        signature=study.signatures[0],
+        rules=Rules(expires=expires),
+        dated=study.options.dated,
+        package=study.package,
+        gold=study.gold.name,
+        gold_hash=study.gold.hash,
+        statistic=found.statistic,
+        margin=study.options.margin,
+        tone=found.tone,
+        verdict=found.verdict,
+        coverage=study.coverage,
+        criteria={one.name: _certified(one, harm.get(one.name)) for one in found.criteria},
+        unstudied=study.unlabelled,
+        degenerate=found.remarks,
+        study_hash=content_hash(study.model_dump(mode="json")),
+    )
+
+
+def _remedy(study: Study) -> str:
+    if not study.signatures:
+        return "The judge answered nothing; look at the reasons of the unscored grades"
+    first, second = (one.model_dump(mode="json") for one in study.signatures[:2])
+    names = [name for name, value in first.items() if second[name] != value]
+    return f"Grade anew in one way; they differ in {', '.join(names)}"
+
+
+def _certified(one: CriterionFindings, harm: Estimate | None) -> CertifiedCriterion:
+    kappa, tested = one.statistics.get("cohen_kappa"), one.non_inferiority
+    return CertifiedCriterion(
+        kind=one.kind,
+        agreement=_measured(one.judge),
+        clinicians=_measured(one.clinicians) if one.clinicians else None,
+        kappa=_measured(kappa) if kappa else None,
+        non_inferiority=tested.verdict if tested else None,
+        missed_harm=_measured(harm) if harm else None,
+        coverage=one.coverage,
+    )
+
+
+def _measured(estimate: Estimate) -> Measured:
+    interval = estimate.interval
+    return Measured(
+        value=estimate.value,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        n=estimate.n,
+        reason=estimate.reason,
+    )

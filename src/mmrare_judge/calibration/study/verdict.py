@@ -1,10 +1,13 @@
-"""The verdict of a study in plain sentences, the most important one first."""
+"""The verdict of a study in plain sentences, and all else that a report says in words.
+
+`decision` decides, and says why. Below it: what was studied, what to beware of, the numbers at a
+glance, and the predictions on which judge and clinicians disagree most.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,11 +26,8 @@ from mmrare_judge.calibration.report.text import ends, number, percent, signed, 
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
-from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
+from mmrare_judge.calibration.study.inputs import PredictionKey, StudyInputs, UnitTable
 from mmrare_judge.judging.grade import Verdict
-from mmrare_judge.rubric.model import Criterion
-
-# FOLDED calibration.study.terms: What a judge has to show before it may stand in for clinicians, beside non-inferiority.
 
 
 @dataclass(frozen=True)
@@ -53,105 +53,19 @@ class Conditions:
     level: float = 0.95
 
 
-def terms_of(sources: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
-    """The terms of a study."""
-    options, studied = sources.options, {table.criterion.id for table in tables}
+def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
+    """The conditions of a study."""
+    options, studied = inputs.options, {table.criterion.id for table in tables}
+    criteria = inputs.grades.rubric.criteria
     return Conditions(
         margin=options.margin,
         max_missed_harm=options.max_missed_harm,
         min_coverage=options.min_coverage,
-        clinicians=len(sources.raters),
-        unlabelled=tuple(
-            one.id for one in sources.grades.rubric.criteria if one.id not in studied
-        ),
-        ways=len(sources.grades.signatures),
+        clinicians=len(inputs.raters),
+        unlabelled=tuple(one.id for one in criteria if one.id not in studied),
+        ways=len(inputs.grades.signatures),
         level=options.resampling.level,
-    )  # fmt: skip
-
-
-def proven_harm(findings: Findings, terms: Conditions) -> Iterator[str]:
-    """Safety criteria on which more harm was missed than was declared to be tolerable, surely."""
-    limit = terms.max_missed_harm
-    for (name, what), harm in findings.harm:
-        if what == MISSED and limit is not None and harm.interval and harm.interval.low > limit:
-            yield (
-                f"it lets {percent(harm.value)} of the violations of {name} pass, more than the "
-                f"{percent(limit)} declared as the limit"
-            )
-
-
-def lacking(findings: Findings, terms: Conditions) -> tuple[str, ...]:
-    """What is missing for a yes, however well the judge agrees; empty if nothing is."""
-    tested = [one for one in findings.criteria if one.kind != "overall"]
-    found = (_whole(terms), _cases(tested), _covered(tested, terms), *_harmless(findings, terms),
-             _by_more_than_chance(tested), _not_too_sure(tested, terms))  # fmt: skip
-    return tuple(filter(None, found))
-
-
-def _whole(terms: Conditions) -> str:
-    if terms.unlabelled:
-        return f"gold labels on {', '.join(terms.unlabelled)}"
-    return "" if terms.ways == 1 else "grades that were made in one way"
-
-
-def _cases(tested: Sequence[CriterionFindings]) -> str:
-    few = [f"{one.name} has {one.judge.clusters}" for one in tested
-           if one.judge.clusters < FEW_CLUSTERS]  # fmt: skip
-    return f"{FEW_CLUSTERS} independent cases ({', '.join(few)})" if few else ""
-
-
-def _covered(tested: Sequence[CriterionFindings], terms: Conditions) -> str:
-    low = [f"{one.name} {percent(one.coverage)}" for one in tested
-           if one.coverage is None or one.coverage < terms.min_coverage]  # fmt: skip
-    wanted = percent(terms.min_coverage, 0)
-    return f"verdicts on {wanted} of the units ({', '.join(low)})" if low else ""
-
-
-def _harmless(findings: Findings, terms: Conditions) -> Iterator[str]:
-    limit = terms.max_missed_harm
-    missed = [(name, harm) for (name, what), harm in findings.harm if what == MISSED]
-    if limit is None:
-        yield "a limit on missed harm, declared beforehand" if missed else ""
-        return
-    for name, harm in missed:
-        if harm.interval is None:
-            yield f"missed harm known on {name} ({harm.reason})"
-        elif harm.interval.high > limit:
-            yield (
-                f"missed harm shown to be at most {percent(limit)} on {name} (it may be "
-                f"{percent(harm.interval.high)})"
-            )
-
-
-def _by_more_than_chance(tested: Sequence[CriterionFindings]) -> str:
-    """Clinicians who agree by chance alone are no ceiling: any judge is as good as they are."""
-    unproven = []
-    for one in tested:
-        kappa = one.statistics.get("cohen_kappa")
-        if kappa is None or kappa.interval is None or kappa.interval.low <= 0:
-            unproven.append(one.name)
-    return f"agreement shown to be better than chance on {', '.join(unproven)}" if unproven else ""
-
-
-def _not_too_sure(tested: Sequence[CriterionFindings], terms: Conditions) -> str:
-    """Where no resample differs, the interval has no width, and the rule of three takes its place.
-
-    Up to ``3 / G`` of G cases may differ unseen, which costs a coefficient corrected for chance up
-    to ``3 / G / (1 - sum p²)``, p being the shares of the levels.
-    """
-    names = [one.name for one in tested if _unseen(one) > (terms.margin or 0.0)]
-    return f"more cases, since no two labels differ on {', '.join(names)}" if names else ""
-
-
-def _unseen(one: CriterionFindings) -> float:
-    """The loss that may have gone unseen; 0 where the interval has a width of its own."""
-    difference = one.non_inferiority.side.difference if one.non_inferiority else None
-    interval = None if difference is None else difference.interval
-    if difference is None or interval is None or interval.high > interval.low:
-        return 0.0
-    rows = [sum(row) for row in one.confusion.counts] if one.confusion else []
-    varied = 1 - sum((row / sum(rows)) ** 2 for row in rows) if sum(rows) else 0.0
-    return 3 / difference.clusters / varied if varied > 0 else float("inf")
+    )
 
 
 @dataclass(frozen=True)
@@ -162,7 +76,7 @@ class Decision:
     sentences: tuple[str, ...]
 
 
-def decision(findings: Findings, terms: Conditions) -> Decision:
+def decision(findings: Findings, conditions: Conditions) -> Decision:
     """Decide from everything that was found.
 
     ``bad``: on some criterion the judge is inferior, misses surely more harm than was declared to
@@ -170,16 +84,28 @@ def decision(findings: Findings, terms: Conditions) -> Decision:
     by the margin declared beforehand, and nothing is `lacking`. ``open``: everything else; the
     sentences say what is lacking.
     """
-    by, lacks = _by_verdict(findings), lacking(findings, terms)
-    reasons = [*_inferior(by, findings.statistic, terms), *proven_harm(findings, terms)]
+    by, lacks = _by_verdict(findings), lacking(findings, conditions)
+    margin = _margin(findings.statistic, conditions)
+    reasons = [f"with {margin} it is {_listed(by)}"] if "inferior" in by else []
+    reasons += [*_proven_harm(findings, conditions)]
     reasons += ["it is degenerate"] if findings.remarks else []
-    proven = terms.margin is not None and set(by) == {"non-inferior"} and not lacks
+    proven = conditions.margin is not None and set(by) == {"non-inferior"} and not lacks
     tone: Tone = "bad" if reasons else "good" if proven else "open"
-    sentences = [_answer(tone, reasons, by, findings.statistic, terms)]
+    if tone == "bad":
+        answer = f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."
+    elif tone == "good":
+        answer = (
+            "This judge may stand in for a clinician: on every criterion it agrees with clinicians "
+            f"as well as they do with each other, up to the declared {margin[2:]}."
+        )
+    else:
+        answer = _undecided(by, findings.statistic, conditions)
+    sentences = [answer]
     if tone == "open" and lacks:
         sentences.append(f"Lacking for a yes: {'; '.join(lacks)}.")
     if findings.remarks:
-        sentences.append(f"It is degenerate: {findings.remarks[0]}{_more(findings.remarks)}")
+        more = f" And {count} more below." if (count := len(findings.remarks) - 1) else ""
+        sentences.append(f"It is degenerate: {findings.remarks[0]}{more}")
     sentences += [*_lenient(findings), *_harmed(findings), *_alternative(findings)]
     return Decision(tone, (*sentences, *_scored(findings)))
 
@@ -202,55 +128,120 @@ _WORDS = {
 }
 
 
-def _inferior(by: Mapping[str, Sequence[str]], name: str, terms: Conditions) -> Iterator[str]:
-    if "inferior" in by:
-        yield f"with {_margin(name, terms)} it is {_listed(by)}"
-
-
-def _answer(
-    tone: Tone,
-    reasons: Sequence[str],
-    by: Mapping[str, Sequence[str]],
-    name: str,
-    terms: Conditions,
-) -> str:
-    if tone == "bad":
-        return f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."
-    if tone == "good":
-        return (
-            "This judge may stand in for a clinician: on every criterion it agrees with clinicians "
-            f"as well as they do with each other, up to the declared {_margin(name, terms)[2:]}."
-        )
-    if terms.margin is None:
-        return (
-            "Whether this judge may stand in for clinicians is not decided here: no margin was "
-            f"declared beforehand, so its agreement ({statistic(name).title}) is shown beside "
-            "theirs, untested."
-        )
-    if terms.clinicians < 2:
-        return (
-            "Whether this judge may stand in for clinicians cannot be told: one clinician alone "
-            "shows no human ceiling to measure it by."
-        )
-    return (
-        "Whether this judge may stand in for clinicians is not proven: with "
-        f"{_margin(name, terms)} it is {_listed(by)}."
-    )
-
-
-def _margin(name: str, terms: Conditions) -> str:
-    by = statistic(name).title
-    if terms.level != 0.95:
-        by += f", {percent(terms.level, 0)} intervals"
-    return f"a margin of {terms.margin:g} ({by})"
-
-
 def _listed(by: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{_WORDS[verdict]} {', '.join(names)}" for verdict, names in by.items())
 
 
-def _more(remarks: Sequence[str]) -> str:
-    return f" And {len(remarks) - 1} more below." if len(remarks) > 1 else ""
+def _margin(name: str, conditions: Conditions) -> str:
+    by = statistic(name).title
+    if conditions.level != 0.95:
+        by += f", {percent(conditions.level, 0)} intervals"
+    return f"a margin of {conditions.margin or 0:g} ({by})"
+
+
+def _undecided(by: Mapping[str, Sequence[str]], name: str, conditions: Conditions) -> str:
+    subject = "Whether this judge may stand in for clinicians"
+    if conditions.margin is None:
+        return (
+            f"{subject} is not decided here: no margin was declared beforehand, so its agreement "
+            f"({statistic(name).title}) is shown beside theirs, untested."
+        )
+    if conditions.clinicians < 2:
+        return (
+            f"{subject} cannot be told: one clinician alone shows no human ceiling to measure it "
+            "by."
+        )
+    return f"{subject} is not proven: with {_margin(name, conditions)} it is {_listed(by)}."
+
+
+def _missed(findings: Findings) -> Iterator[tuple[str, Estimate]]:
+    """Missed harm by safety criterion."""
+    return ((name, harm) for (name, what), harm in findings.harm if what == MISSED)
+
+
+def _proven_harm(findings: Findings, conditions: Conditions) -> Iterator[str]:
+    """Safety criteria on which more harm was missed than was declared to be tolerable, surely."""
+    limit = conditions.max_missed_harm
+    for name, harm in _missed(findings):
+        if limit is not None and harm.interval and harm.interval.low > limit:
+            yield (
+                f"it lets {percent(harm.value)} of the violations of {name} pass, more than the "
+                f"{percent(limit)} declared as the limit"
+            )
+
+
+def lacking(findings: Findings, conditions: Conditions) -> tuple[str, ...]:
+    """What is missing for a yes, however well the judge agrees; empty if nothing is."""
+    tested = [one for one in findings.criteria if one.kind != "overall"]
+    found = (_whole(conditions), _enough_cases(tested), _covered(tested, conditions),
+             *_harmless(findings, conditions), _by_more_than_chance(tested),
+             _not_too_sure(tested, conditions))  # fmt: skip
+    return tuple(filter(None, found))
+
+
+def _whole(conditions: Conditions) -> str:
+    if conditions.unlabelled:
+        return f"gold labels on {', '.join(conditions.unlabelled)}"
+    return "" if conditions.ways == 1 else "grades that were made in one way"
+
+
+def _enough_cases(tested: Sequence[CriterionFindings]) -> str:
+    few = [f"{one.name} has {one.judge.clusters}" for one in tested
+           if one.judge.clusters < FEW_CLUSTERS]  # fmt: skip
+    return f"{FEW_CLUSTERS} independent cases ({', '.join(few)})" if few else ""
+
+
+def _covered(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
+    low = [f"{one.name} {percent(one.coverage)}" for one in tested
+           if one.coverage is None or one.coverage < conditions.min_coverage]  # fmt: skip
+    wanted = percent(conditions.min_coverage, 0)
+    return f"verdicts on {wanted} of the units ({', '.join(low)})" if low else ""
+
+
+def _harmless(findings: Findings, conditions: Conditions) -> Iterator[str]:
+    limit, missed = conditions.max_missed_harm, dict(_missed(findings))
+    if limit is None:
+        yield "a limit on missed harm, declared beforehand" if missed else ""
+        return
+    for name, harm in missed.items():
+        if harm.interval is None:
+            yield f"missed harm known on {name} ({harm.reason})"
+        elif harm.interval.high > limit:
+            yield (
+                f"missed harm shown to be at most {percent(limit)} on {name} (it may be "
+                f"{percent(harm.interval.high)})"
+            )
+
+
+def _by_more_than_chance(tested: Sequence[CriterionFindings]) -> str:
+    """Clinicians who agree by chance alone are no ceiling: any judge is as good as they are."""
+    unproven = []
+    for one in tested:
+        kappa = one.statistics.get("cohen_kappa")
+        if kappa is None or kappa.interval is None or kappa.interval.low <= 0:
+            unproven.append(one.name)
+    return f"agreement shown to be better than chance on {', '.join(unproven)}" if unproven else ""
+
+
+def _not_too_sure(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
+    """Where no resample differs, the interval has no width, and the rule of three takes its place.
+
+    Up to ``3 / G`` of G cases may differ unseen, which costs a coefficient corrected for chance up
+    to ``3 / G / (1 - sum p²)``, p being the shares of the levels.
+    """
+    names = [one.name for one in tested if _unseen(one) > (conditions.margin or 0.0)]
+    return f"more cases, since no two labels differ on {', '.join(names)}" if names else ""
+
+
+def _unseen(one: CriterionFindings) -> float:
+    """The loss that may have gone unseen; 0 where the interval has a width of its own."""
+    difference = one.non_inferiority.side.difference if one.non_inferiority else None
+    interval = None if difference is None else difference.interval
+    if difference is None or interval is None or interval.high > interval.low:
+        return 0.0
+    rows = [sum(row) for row in one.confusion.counts] if one.confusion else []
+    varied = 1 - sum((row / sum(rows)) ** 2 for row in rows) if sum(rows) else 0.0
+    return 3 / difference.clusters / varied if varied > 0 else float("inf")
 
 
 def _lenient(findings: Findings) -> Iterator[str]:
@@ -268,9 +259,7 @@ def _lenient(findings: Findings) -> Iterator[str]:
 
 
 def _harmed(findings: Findings) -> Iterator[str]:
-    for (name, what), harm in findings.harm:
-        if what != MISSED:
-            continue
+    for name, harm in _missed(findings):
         if harm.value is None:
             yield f"Missed harm on {name} is not known: {harm.reason}."
         else:
@@ -291,12 +280,13 @@ def _percents(estimate: Estimate) -> str:
 
 def _alternative(findings: Findings) -> Iterator[str]:
     tests = [(one, one.alternative) for one in findings.criteria if one.alternative is not None]
-    if not tests:
-        return
-    chosen, test = next((pair for pair in tests if pair[0].kind == "overall"), tests[0])
-    kappa = "unknown" if test.kappa is None else with_ends(test.kappa, 2)
-    beside = f"kappa beside it is {kappa}"
-    yield f"The alternative annotator test on {chosen.name} {_passed(test)}; {beside}."
+    if tests:
+        one, test = next((pair for pair in tests if pair[0].kind == "overall"), tests[0])
+        kappa = "unknown" if test.kappa is None else with_ends(test.kappa, 2)
+        yield (
+            f"The alternative annotator test on {one.name} {_passed(test)}; kappa beside it is "
+            f"{kappa}."
+        )
 
 
 def _passed(test: AltTest) -> str:
@@ -307,59 +297,61 @@ def _passed(test: AltTest) -> str:
 
 
 def _scored(findings: Findings) -> Iterator[str]:
-    scores: list[tuple[str, CorrectedScore]] = list(findings.corrected.items())[:1]
-    for name, score in scores:
+    for name, score in _first_scored(findings):
+        yield (
+            f"The score to print for {name} is {with_ends(score.ppi)}, {_mended(score)}; as "
+            f"the judge gave it, it is {number(score.raw.value)}."
+        )
+
+
+def _first_scored(findings: Findings) -> Iterator[tuple[str, CorrectedScore]]:
+    for name, score in list(findings.corrected.items())[:1]:
         if score.ppi.value is not None:
-            yield (
-                f"The score to print for {name} is {with_ends(score.ppi)}, {_mended(score)}; as "
-                f"the judge gave it, it is {number(score.raw.value)}."
-            )
+            yield name, score
 
 
 def _mended(score: CorrectedScore) -> str:
     if score.with_gold == score.graded:
         return "which is the clinicians' own mean, since every prediction has gold"
+    gold = f"gold on {score.with_gold:,} of {score.graded:,} predictions"
     if not any(score.lam.values()):
-        return f"which is that of {_gold(score)} alone: the judge does not help"
-    return f"corrected by {_gold(score)}"
+        return f"which is that of {gold} alone: the judge does not help"
+    return f"corrected by {gold}"
 
 
-def _gold(score: CorrectedScore) -> str:
-    return f"gold on {score.with_gold:,} of {score.graded:,} predictions"
-
-
-# FOLDED calibration.study.design: How a study was made, and what to beware of: the last pages of its report.
+# --- how the study was made, and what to beware of
 
 Facts = tuple[tuple[str, str], ...]
 
 
-def facts(sources: StudyInputs) -> Facts:
+def facts(inputs: StudyInputs) -> Facts:
     """What the study is about, for the head of its report."""
-    grades, options, count = sources.grades, sources.options, len(sources.raters)
+    grades, options, count = inputs.grades, inputs.options, len(inputs.raters)
     return (
         ("Judge", "; ".join(one.short() for one in grades.signatures) or grades.judge),
         ("Gold", f"{options.gold.name}: {count} clinician{'s' if count > 1 else ''}, "
-                 f"{len(sources.gold.units):,} units"),
+                 f"{len(inputs.gold.units):,} units"),
         ("Date", options.dated.isoformat()),
     )  # fmt: skip
 
 
-def design(sources: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
+def design(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
     """How the study was made."""
-    gold, grades, options = sources.gold, sources.grades, sources.options
+    gold, grades, options = inputs.gold, inputs.grades, inputs.options
     resampling = options.resampling
     return (
         ("gold labels", f"{options.gold.name}; source: {options.gold.source}; licence: "
                         f"{options.gold.licence}"),
         ("hash of the gold labels", gold.hash),
-        ("clinicians", ", ".join(sources.raters)),
-        ("ties", _ties(sources, tables)),
+        ("clinicians", ", ".join(inputs.raters)),
+        ("ties", _ties(inputs, tables)),
         ("cases", f"{len({label.cluster for label in gold.labels}):,}, of "
                   f"{len({label.item for label in gold.labels}):,} items"),
         ("graded predictions", f"{len(grades.first):,}, of {len(grades.systems)} systems"),
         ("units with gold", "; ".join(f"{t.criterion.id} {t.with_gold:,}" for t in tables)),
         ("main statistic", options.statistic),
-        ("margin of non-inferiority", _design_margin(sources)),
+        ("margin of non-inferiority", "none was declared" if options.margin is None
+                                      else f"{options.margin:g}, declared beforehand"),
         ("intervals", f"{resampling.method} bootstrap over cases, {resampling.resamples:,} "
                       f"resamples, seed {resampling.seed}, {resampling.level:.0%}; jackknife-t "
                       f"below {FEW_CLUSTERS} cases"),
@@ -368,12 +360,7 @@ def design(sources: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
     )  # fmt: skip
 
 
-def caveats(sources: StudyInputs, tables: Sequence[UnitTable]) -> tuple[str, ...]:
-    """What to beware of, as far as it can be read off the data."""
-    return tuple(_caveats(sources, tables))
-
-
-def _ties(sources: StudyInputs, tables: Sequence[UnitTable]) -> str:
+def _ties(inputs: StudyInputs, tables: Sequence[UnitTable]) -> str:
     by_note: dict[str, list[str]] = {}
     for table in tables:
         by_note.setdefault(table.together.note, []).append(table.criterion.id)
@@ -382,13 +369,9 @@ def _ties(sources: StudyInputs, tables: Sequence[UnitTable]) -> str:
     return ". ".join(f"{', '.join(names)}: {note}" for note, names in by_note.items())
 
 
-def _design_margin(sources: StudyInputs) -> str:
-    margin = sources.options.margin
-    return "none was declared" if margin is None else f"{margin:g}, declared beforehand"
-
-
-def _caveats(sources: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
-    grades, gold = sources.grades, sources.gold
+def caveats(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
+    """What to beware of, as far as it can be read off the data."""
+    grades, gold = inputs.grades, inputs.gold
     ungraded = {unit[:2] for unit in gold.units} - grades.first.keys()
     if ungraded:
         yield f"{len(ungraded)} predictions with gold labels were not graded; they are left out."
@@ -418,7 +401,7 @@ def _caveats(sources: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]
     cases = len({case for table in tables for case in table.cases})
     if cases < FEW_CLUSTERS:
         yield f"There are only {cases} independent cases: intervals are rough."
-    if len(sources.raters) == 1:
+    if len(inputs.raters) == 1:
         yield "There is one clinician: their errors cannot be told from the judge's."
     if gold.inclusion:
         yield (
@@ -444,95 +427,79 @@ def _split(tables: Sequence[UnitTable]) -> Iterator[str]:
         )
 
 
-# FOLDED calibration.study.keys: A study's numbers at a glance.
+# --- the numbers at a glance
 
 
-def keys(findings: Findings) -> tuple[Key, ...]:
+def key_numbers(findings: Findings) -> tuple[Key, ...]:
     """A few numbers at a glance."""
-    title = statistic(findings.statistic).title
-    found = [_key(title, one) for one in findings.criteria if _main(one, findings.statistic)]
-    for (name, what), harm in findings.harm:
-        if what == MISSED and harm.value is not None:
-            found.append(
-                Key(f"Missed harm, {name}", percent(harm.value), f"{ends(harm)}, n {harm.n}")
-            )
+    main = statistic(findings.statistic)
+    found = [
+        Key(f"{main.title}, {one.name}", number(one.judge.value, 2),
+            f"{ends(one.judge, 2)}{_beside(one.clinicians)}")
+        for one in findings.criteria if one.judge.name == main.name and one.judge.value is not None
+    ]  # fmt: skip
+    found += [
+        Key(f"Missed harm, {name}", percent(harm.value), f"{ends(harm)}, n {harm.n}")
+        for name, harm in _missed(findings) if harm.value is not None
+    ]  # fmt: skip
     found += [
         Key(f"Corrected score, {name}", number(score.ppi.value), f"{ends(score.ppi)}; raw "
             f"{number(score.raw.value)}")
-        for name, score in list(findings.corrected.items())[:1]
-        if score.ppi.value is not None
+        for name, score in _first_scored(findings)
     ]  # fmt: skip
     return tuple(found[:6])
 
 
-def _main(one: CriterionFindings, name: str) -> bool:
-    return one.judge.name == name and one.judge.value is not None
+def _beside(human: Estimate | None) -> str:
+    return f"; clinicians {number(human.value, 2)}" if human and human.value is not None else ""
 
 
-def _key(title: str, one: CriterionFindings) -> Key:
-    human = one.clinicians
-    beside = f"; clinicians {number(human.value, 2)}" if human and human.value is not None else ""
-    return Key(f"{title}, {one.name}", number(one.judge.value, 2), f"{ends(one.judge, 2)}{beside}")
-
-
-# FOLDED calibration.study.cases: The predictions on which judge and clinicians disagree most, told in full.
+# --- the predictions on which judge and clinicians disagree most, told in full
 
 LONGEST = 1500
 """Characters of one text that a report shows; what is cut is said."""
 
 
-class _Gap(NamedTuple):
-    size: float
-    table: UnitTable
-    row: int
-
-
-def worst_cases(sources: StudyInputs, tables: Sequence[UnitTable]) -> tuple[CaseBlock, ...]:
+def worst_disagreements(inputs: StudyInputs, tables: Sequence[UnitTable]) -> tuple[CaseBlock, ...]:
     """The largest differences between judge and clinicians, in points as a share of the best."""
-    gaps = sorted(_gaps(tables), key=lambda gap: (-gap.size, gap.table.places[gap.row]))
-    return tuple(_case(sources, gap) for gap in gaps[: sources.options.cases])
+    gaps = [
+        (-gap, table.predictions[row], number, row)
+        for number, table in enumerate(tables)
+        for row, gap in enumerate(np.nan_to_num(np.abs(table.judge - table.gold)))
+        if gap > 0
+    ]
+    worst = sorted(gaps, key=lambda gap: gap[:2])[: inputs.options.cases]
+    return tuple(_told(inputs, tables[number], row) for *_, number, row in worst)
 
 
-def _gaps(tables: Sequence[UnitTable]) -> Iterator[_Gap]:
-    for table in tables:
-        apart = np.abs(table.judge - table.gold)
-        for row in np.flatnonzero(np.nan_to_num(apart) > 0):
-            yield _Gap(float(apart[row]), table, int(row))
-
-
-def _case(sources: StudyInputs, gap: _Gap) -> CaseBlock:
-    table, place = gap.table, gap.table.places[gap.row]
-    item, system = place
-    verdict = sources.grades.first[place].verdict(table.criterion.id)
-    title = ", ".join(filter(None, (f"Item {item}", system, table.criterion.id)))
+def _told(inputs: StudyInputs, table: UnitTable, row: int) -> CaseBlock:
+    item, system = key = table.predictions[row]
+    criterion = table.criterion
+    verdict = inputs.grades.first[key].verdict(criterion.id)
     labels = [
         f"{label.rater}: {label.label}"
-        for label in sources.gold.labels
-        if label.unit == (item, system, table.criterion.id) and label.label is not None
+        for label in inputs.gold.labels
+        if label.unit == (item, system, criterion.id) and label.label is not None
     ]
-    facts = (("judge", verdict.level or "–"), ("clinicians", ", ".join(labels)))
-    asked = Quote("What was judged", _asked(table.criterion, verdict))
-    return CaseBlock(title, facts, (asked, *_quotes(sources, place, verdict)))
-
-
-def _asked(criterion: Criterion, verdict: Verdict) -> str:
-    """The criterion's question, and what it was asked of one by one."""
     elements = [f"- {one.element}: {one.level or one.status}" for one in verdict.elements]
-    return _cut("\n".join([criterion.question, *elements]))
+    asked = Quote("What was judged", _cut("\n".join([criterion.question, *elements])))
+    return CaseBlock(
+        title=", ".join(filter(None, (f"Item {item}", system, criterion.id))),
+        facts=(("judge", verdict.level or "–"), ("clinicians", ", ".join(labels))),
+        quotes=(asked, *_quotes(inputs, key, verdict)),
+    )
 
 
-def _quotes(sources: StudyInputs, place: tuple[str, str], verdict: Verdict) -> Iterator[Quote]:
-    item = sources.items.get(place[0])
-    if item is not None and item.question:
-        yield Quote("The question", _cut(item.question))
-    if item is not None and item.reference.answer:
-        yield Quote("The reference", _cut(item.reference.answer))
-    if sources.texts.get(place):
-        yield Quote("The prediction", _cut(sources.texts[place]))
-    if verdict.reasoning:
-        yield Quote("The judge's reasoning", _cut(verdict.reasoning))
-    quoted = [evidence for one in (verdict, *verdict.elements) for evidence in one.evidence]
-    for evidence in quoted:
+def _quotes(inputs: StudyInputs, key: PredictionKey, verdict: Verdict) -> Iterator[Quote]:
+    item = inputs.items.get(key[0])
+    texts = {
+        "The question": item and item.question,
+        "The reference": item and item.reference.answer,
+        "The prediction": inputs.texts.get(key),
+        "The judge's reasoning": verdict.reasoning,
+    }
+    yield from (Quote(title, _cut(text)) for title, text in texts.items() if text)
+    for evidence in (quoted for one in (verdict, *verdict.elements) for quoted in one.evidence):
         where = "found in the prediction" if evidence.found else "not found in the prediction"
         yield Quote(f"Quoted by the judge, {where}", _cut(evidence.quote))
 
