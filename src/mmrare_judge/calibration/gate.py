@@ -70,93 +70,77 @@ def failures(
         calibration: What the certificate says of the run at hand, where there is one.
         coverages: Coverage of the run's parts by name, where there is one.
     """
-    return tuple(_failures(certificate, thresholds, calibration, coverages))
-
-
-def _failures(
-    certificate: Certificate,
-    thresholds: Thresholds,
-    calibration: Calibration | None,
-    coverages: Iterable[tuple[str, float]],
-) -> Iterator[str]:
+    found = []
     if calibration is not None and calibration.status != "calibrated":
-        yield f"the certificate is {calibration.status}: {'; '.join(calibration.reasons)}"
-    if thresholds.min_coverage is not None:
-        whole = (("the study", certificate.coverage), *coverages)
-        yield from _uncovered(whole, thresholds.min_coverage)
-    chosen = _chosen(certificate, thresholds)
-    for name in thresholds.criteria:
-        if name not in certificate.criteria:
-            yield f"{name} was not studied; studied were {', '.join(certificate.criteria)}"
-    if not thresholds.criteria:
-        yield from (f"{name} was not studied: nobody labelled it" for name in certificate.unstudied)
-    for name, found in chosen.items():
-        if thresholds.min_coverage is not None and found.coverage is not None:
-            part = ((f"{name} in the study", found.coverage),)
-            yield from _uncovered(part, thresholds.min_coverage)
-        if thresholds.min_kappa is not None:
-            yield from _below(f"kappa on {name}", found.kappa, thresholds.min_kappa, thresholds.by)
-        if thresholds.non_inferior and found.non_inferiority != "non-inferior":
-            verdict = found.non_inferiority or _untested(certificate)
-            yield f"non-inferiority on {name} is not shown: {verdict}"
-    if thresholds.max_missed_harm is not None:
-        yield from _harmful(certificate, thresholds.max_missed_harm, thresholds.by)
+        found.append(f"the certificate is {calibration.status}: {'; '.join(calibration.reasons)}")
+    found += _uncovered((("the study", certificate.coverage), *coverages), thresholds)
+    studied = certificate.criteria
+    if thresholds.criteria:
+        chosen = [name for name in thresholds.criteria if name in studied]
+        known = ", ".join(studied)
+        found += [f"{name} was not studied; studied were {known}"
+                  for name in thresholds.criteria if name not in studied]  # fmt: skip
+    else:
+        chosen = [name for name, one in studied.items() if one.kind != "overall"]
+        found += [f"{name} was not studied: nobody labelled it" for name in certificate.unstudied]
+    for name in chosen:
+        found += _unfit(name, certificate, thresholds)
+    return (*found, *_harmful(certificate, thresholds))
 
 
-def _chosen(certificate: Certificate, thresholds: Thresholds) -> dict[str, CertifiedCriterion]:
-    wanted = thresholds.criteria or tuple(
-        name for name, found in certificate.criteria.items() if found.kind != "overall"
-    )
-    return {name: certificate.criteria[name] for name in wanted if name in certificate.criteria}
-
-
-def _untested(certificate: Certificate) -> str:
-    if certificate.margin is None:
-        return "not tested: no margin was declared beforehand"
-    return "not tested: the study's labels do not allow it, such as those of one clinician"
-
-
-def _uncovered(coverages: Iterable[tuple[str, float]], least: float) -> Iterator[str]:
+def _uncovered(coverages: Iterable[tuple[str, float]], thresholds: Thresholds) -> Iterator[str]:
+    least = thresholds.min_coverage
     for name, coverage in coverages:
-        if coverage < least:
+        if least is not None and coverage < least:
             yield f"coverage of {name} is {coverage:.3f}, below {least:g}"
 
 
-def _harmful(certificate: Certificate, most: float, by: By) -> Iterator[str]:
+def _unfit(name: str, certificate: Certificate, thresholds: Thresholds) -> Iterator[str]:
+    """What one criterion falls short of."""
+    found, least = certificate.criteria[name], thresholds.min_kappa
+    if found.coverage is not None:
+        yield from _uncovered([(f"{name} in the study", found.coverage)], thresholds)
+    if least is not None:
+        yield from _short(f"kappa on {name}", found.kappa, thresholds.by, least=least)
+    if thresholds.non_inferior and found.non_inferiority != "non-inferior":
+        untested = (
+            "not tested: no margin was declared beforehand"
+            if certificate.margin is None
+            else "not tested: the study's labels do not allow it, such as those of one clinician"
+        )
+        yield f"non-inferiority on {name} is not shown: {found.non_inferiority or untested}"
+
+
+def _harmful(certificate: Certificate, thresholds: Thresholds) -> Iterator[str]:
+    most = thresholds.max_missed_harm
     safety = {name: c for name, c in certificate.criteria.items() if c.kind == "safety"}
-    if not safety:
+    if most is not None and not safety:
         yield "missed harm is not known: no safety criterion was studied"
-    for name, found in safety.items():
-        yield from _above(f"missed harm on {name}", found.missed_harm, most, by)
+    for name, found in safety.items() if most is not None else ():
+        yield from _short(f"missed harm on {name}", found.missed_harm, thresholds.by, most=most)
 
 
-def _below(what: str, measured: Measured | None, least: float, by: By) -> Iterator[str]:
-    worst = None if measured is None else measured.low if by == "interval" else measured.value
-    if measured is None or worst is None:
-        yield f"{what} is not known: {_reason(measured)}"
-    elif worst < least:
-        yield f"{what} is {_shown(measured)}; {_asked(worst, by)} is below {least:g}"
-
-
-def _above(what: str, measured: Measured | None, most: float, by: By) -> Iterator[str]:
-    worst = None if measured is None else measured.high if by == "interval" else measured.value
-    if measured is None or worst is None:
-        yield f"{what} is not known: {_reason(measured)}"
-    elif worst > most:
-        yield f"{what} is {_shown(measured)}; {_asked(worst, by)} is above {most:g}"
-
-
-def _asked(worst: float, by: By) -> str:
-    return f"its {'interval end' if by == 'interval' else 'estimate'} {worst:.3f}"
-
-
-def _shown(measured: Measured) -> str:
-    if measured.low is None or measured.high is None:
-        return f"{measured.value:.3f} (n {measured.n})"
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f}, n {measured.n})"
-
-
-def _reason(measured: Measured | None) -> str:
+def _short(
+    what: str,
+    measured: Measured | None,
+    by: By,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+) -> Iterator[str]:
+    """Whether a value is below the least or above the most that is allowed, or not known."""
     if measured is None:
-        return "it was not measured"
-    return measured.reason or "it has no interval"
+        yield f"{what} is not known: it was not measured"
+        return
+    low, high = measured.low, measured.high
+    worst = measured.value if by == "estimate" else low if least is not None else high
+    if worst is None:
+        yield f"{what} is not known: {measured.reason or 'it has no interval'}"
+        return
+    ends = "" if low is None or high is None else f"{low:.3f} to {high:.3f}, "
+    end = "interval end" if by == "interval" else "estimate"
+    start = f"{what} is {measured.value:.3f} ({ends}n {measured.n}); its {end} {worst:.3f}"
+    if least is not None and worst < least:
+        yield f"{start} is below {least:g}"
+    if most is not None and worst > most:
+        yield f"{start} is above {most:g}"

@@ -106,21 +106,16 @@ def refused(error: ValidationError, path: Path | None = None) -> InputError:
 
 
 def _placed(study: StudyFile, folder: Path) -> StudyFile:
-    names = ("grades", "items", "predictions")
-    paths = {name: _beside(folder, getattr(study, name)) for name in names}
-    gold = study.gold.model_copy(update={"path": _beside(folder, study.gold.path)})
-    return study.model_copy(
-        update={**paths, "gold": gold, "rubric": _file_beside(folder, study.rubric),
-                "judge": _file_beside(folder, study.judge)}
-    )  # fmt: skip
+    """The study with its paths relative to where we are."""
+    paths = {
+        name: str(folder / path)
+        for name in ("grades", "items", "predictions", "rubric", "judge")
+        if (path := getattr(study, name)) is not None and _names_file(name, path)
+    }
+    gold = study.gold.model_copy(update={"path": str(folder / study.gold.path)})
+    return study.model_copy(update={**paths, "gold": gold})
 
 
-def _beside(folder: Path, name: str | None) -> str | None:
-    return None if name is None else str(folder / name)
-
-
-def _file_beside(folder: Path, name: str | None) -> str | None:
-    """A rubric or a judge may be a name or a file."""
-    if name is None or not name.endswith((".yaml", ".yml")):
-        return name
-    return str(folder / name)
+def _names_file(field: str, value: str) -> bool:
+    """A rubric or a judge may be a name as well."""
+    return field not in ("rubric", "judge") or value.endswith((".yaml", ".yml"))

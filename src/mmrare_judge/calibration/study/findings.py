@@ -62,9 +62,9 @@ from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
 from mmrare_judge.calibration.study.inputs import (
     JudgeGrades,
+    PredictionKey,
     StudyInputs,
     StudyOptions,
-    PredictionKey,
     UnitTable,
 )
 from mmrare_judge.errors import InputError

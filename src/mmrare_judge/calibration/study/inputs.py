@@ -20,9 +20,8 @@ from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
 from mmrare_judge.calibration.statistics.table import STATISTICS
 from mmrare_judge.data.items import Item
-from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Record, Signature, Signatures, today
 from mmrare_judge.rubric.model import Criterion, Rubric, load_rubric
 

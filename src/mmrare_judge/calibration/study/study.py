@@ -1,6 +1,6 @@
 """A calibration study: may this judge stand in for clinicians, and what is the corrected score?
 
-`calibrate` makes a `Study` from grades and gold, `write_study` its folder, `certify` its certificate.
+`calibrate` makes a `Study` from grades and gold, `write_study` its files, `certify` a certificate.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from mmrare_judge.calibration.study.inputs import (
 )
 from mmrare_judge.calibration.study.verdict import (
     caveats,
+    conditions_of,
     decision,
     design,
     facts,
     key_numbers,
-    conditions_of,
     worst_disagreements,
 )
 from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
