@@ -7,14 +7,15 @@ from functools import cache
 
 import numpy as np
 
-from mmrare_judge.calibration.analyses.abstention import guaranteed_threshold, risk_coverage
 from mmrare_judge.calibration.analyses.alt_test import alt_test
 from mmrare_judge.calibration.analyses.bias import leniency_by_group
 from mmrare_judge.calibration.analyses.ceiling import human_ceiling, non_inferiority
 from mmrare_judge.calibration.analyses.confidence import (
     brier_score,
     expected_calibration_error,
+    guaranteed_threshold,
     reliability_diagram,
+    risk_coverage,
 )
 from mmrare_judge.calibration.analyses.correction import corrected_score
 from mmrare_judge.calibration.report.blocks import (

@@ -16,12 +16,6 @@ except ImportError as error:
     raise _MissingExtraError("numpy", "calibration") from error
 
 if _typing.TYPE_CHECKING:
-    from mmrare_judge.calibration.analyses.abstention import (
-        RiskCoverage,
-        Threshold,
-        guaranteed_threshold,
-        risk_coverage,
-    )
     from mmrare_judge.calibration.analyses.alt_test import AltTest, alt_test
     from mmrare_judge.calibration.analyses.bias import (
         GroupBias,
@@ -41,10 +35,14 @@ if _typing.TYPE_CHECKING:
     )
     from mmrare_judge.calibration.analyses.confidence import (
         BrierScore,
+        RiskCoverage,
+        Threshold,
         brier_score,
         expected_calibration_error,
+        guaranteed_threshold,
         log_loss,
         reliability_diagram,
+        risk_coverage,
     )
     from mmrare_judge.calibration.analyses.correction import (
         CorrectedScore,
@@ -186,7 +184,6 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "analyses.abstention": "RiskCoverage Threshold guaranteed_threshold risk_coverage",
     "analyses.alt_test": "AltTest alt_test",
     "analyses.bias": (
         "GroupBias compare_judges family_preference leniency leniency_by_group retest "
@@ -194,7 +191,8 @@ _NAMES_BY_MODULE = {
     ),
     "analyses.ceiling": "Ceiling NonInferiority human_ceiling non_inferiority",
     "analyses.confidence": (
-        "BrierScore brier_score expected_calibration_error log_loss reliability_diagram"
+        "BrierScore RiskCoverage Threshold brier_score expected_calibration_error "
+        "guaranteed_threshold log_loss reliability_diagram risk_coverage"
     ),
     "analyses.correction": (
         "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.analyses.abstention import guaranteed_threshold, risk_coverage
+from mmrare_judge.calibration.analyses.confidence import guaranteed_threshold, risk_coverage
 from mmrare_judge.errors import ConfigError
 
 

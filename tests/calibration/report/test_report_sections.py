@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold, risk_coverage
 from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
 from mmrare_judge.calibration.analyses.bias import GroupBias
-from mmrare_judge.calibration.analyses.confidence import reliability_diagram
+from mmrare_judge.calibration.analyses.confidence import (
+    RiskCoverage,
+    Threshold,
+    reliability_diagram,
+    risk_coverage,
+)
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.report.blocks import Table
 from mmrare_judge.calibration.report.sections import (

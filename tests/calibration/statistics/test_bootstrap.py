@@ -258,9 +258,9 @@ def test_a_missing_library_is_named_with_the_install_line(
 
 LIGHT = """
 import sys
-import mmrare_judge.calibration.statistics.table, mmrare_judge.calibration.alt_test
-import mmrare_judge.calibration.gold.labels, mmrare_judge.calibration.gold_reading
-import mmrare_judge.calibration.statistics.proportions, mmrare_judge.calibration.noninferiority
+import mmrare_judge.calibration.statistics.table, mmrare_judge.calibration.analyses.alt_test
+import mmrare_judge.calibration.statistics.proportions, mmrare_judge.calibration.analyses.ceiling
+import mmrare_judge.calibration.gold.labels, mmrare_judge.calibration.gold.reading
 slow = {"scipy", "sklearn", "krippendorff", "pandas", "matplotlib", "litellm"}
 print(sorted(slow & set(sys.modules)))
 """

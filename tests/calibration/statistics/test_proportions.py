@@ -9,7 +9,6 @@ from scipy import stats
 from mmrare_judge.calibration.statistics.estimate import (
     Interval,
     beta_quantile,
-    chi_square_quantile,
     normal_quantile,
     t_quantile,
     t_two_sided_p,
@@ -141,11 +140,10 @@ def test_a_level_that_is_no_probability_is_refused_by_every_interval(level: floa
 
 
 def test_quantiles_are_those_of_the_tables() -> None:
-    # Student's t, normal and chi-square from the usual tables; beta(1, 19) has .05^(1/19) in closed
+    # Student's t and normal from the usual tables; beta(1, 19) has .05^(1/19) in closed
     # form: P(X > x) = (1 - x)^19.
     assert normal_quantile(0.975) == pytest.approx(1.959964, abs=1e-6)
     assert t_quantile(0.975, 4) == pytest.approx(2.776445, abs=1e-6)
     assert t_quantile(0.95, 1) == pytest.approx(6.313752, abs=1e-6)
     assert t_two_sided_p(2.776445, 4) == pytest.approx(0.05, abs=1e-7)
-    assert chi_square_quantile(0.95) == pytest.approx(3.841459, abs=1e-6)
     assert beta_quantile(0.95, 1, 19) == pytest.approx(1 - 0.05 ** (1 / 19))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.analyses.degenerate import peculiarities
+from mmrare_judge.calibration.analyses.bias import peculiarities
 from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval

@@ -1,4 +1,7 @@
-"""The alternative annotator test: may the judge stand in for one of the clinicians?"""
+"""The alternative annotator test: may the judge stand in for one of the clinicians?
+
+For each clinician a contest: unit by unit, is the judge or the clinician nearer to the others?
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,10 @@ import numpy as np
 
 from mmrare_judge.calibration.analyses.ceiling import human_ceiling
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
-from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
-from mmrare_judge.calibration.statistics.libraries import scipy_stats
-from mmrare_judge.calibration.statistics.ratings import TINY, Bools, Ratings
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats, library
+from mmrare_judge.calibration.statistics.ratings import TINY, Bools, Ints, Ratings
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
-
-# FOLDED calibration.alt_test_outcome: The outcome of the alternative annotator test, as data.
 
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
 """The cost-benefit penalties that are always shown together."""
@@ -86,45 +86,6 @@ class AltTest(Record):
     reason: str = ""
 
 
-# FOLDED calibration.alt_test_contest: Unit by unit: is the judge or a clinician nearer to the other clinicians?
-
-
-@dataclass(frozen=True, eq=False)
-class Contest:
-    """For each unit, whether judge and clinician were at least as near as the other."""
-
-    judge: Bools
-    clinician: Bools
-    clusters: Floats
-
-    @property
-    def loss(self) -> Floats:
-        """How much the judge is worse, unit by unit: -1, 0 or 1; ``d`` of `alt_test`."""
-        return np.asarray(self.clinician.astype(float) - self.judge)
-
-
-def contest_with(ratings: Ratings, column: int, scoring: Scoring, min_others: int) -> Contest:
-    """The judge's contest with the clinician of one column; the judge stands in column 0."""
-    known = ratings.codes >= 0
-    others = [other for other in range(1, len(ratings.raters)) if other != column]
-    enough = known[:, others].sum(axis=1) >= max(min_others, 1)
-    used = ratings.take(known[:, 0] & known[:, column] & enough)
-    judge, clinician = (_nearness(used, rater, others, scoring) for rater in (0, column))
-    return Contest(
-        judge >= clinician - TINY, clinician >= judge - TINY, used.clusters.astype(float)
-    )
-
-
-def _nearness(ratings: Ratings, rater: int, others: Sequence[int], scoring: Scoring) -> Floats:
-    """How near a rater's labels are to the others'; more is nearer."""
-    known = ratings.codes[:, others] >= 0
-    if scoring == "accuracy":
-        equal = ratings.codes[:, others] == ratings.codes[:, [rater]]
-        return np.asarray((equal & known).sum(axis=1) / known.sum(axis=1))
-    apart = np.where(known, ratings.numbers[:, others] - ratings.numbers[:, [rater]], 0.0)
-    return np.asarray(-np.sqrt((apart**2).sum(axis=1) / known.sum(axis=1)))
-
-
 def alt_test(
     ratings: Ratings,
     *,
@@ -169,8 +130,7 @@ def alt_test(
     ordered = ratings.only(judge, *names)
     _check(ordered, scoring)
     contests = {
-        name: contest_with(ordered, column, scoring, min_others)
-        for column, name in enumerate(names, 1)
+        name: _contest(ordered, column, scoring, min_others) for column, name in enumerate(names, 1)
     }
     tests = tuple(_test(name, contest, errors, min_units) for name, contest in contests.items())
     counted = [test for test in tests if not test.left_out]
@@ -200,29 +160,58 @@ def _check(ratings: Ratings, scoring: Scoring) -> None:
         raise InputError("neg_rmse needs numbers, and the scale has none", remedy=remedy)
 
 
-def _test(name: str, contest: Contest, errors: Errors, min_units: int) -> ClinicianTest:
+@dataclass(frozen=True, eq=False)
+class _Contest:
+    """For each unit, whether judge and clinician were at least as near as the other."""
+
+    judge: Bools
+    clinician: Bools
+    clusters: Ints
+
+    @property
+    def loss(self) -> Floats:
+        """How much the judge is worse, unit by unit: -1, 0 or 1; ``d`` of `alt_test`."""
+        return np.asarray(self.clinician.astype(float) - self.judge)
+
+
+def _contest(ratings: Ratings, column: int, scoring: Scoring, min_others: int) -> _Contest:
+    """The judge's contest with the clinician of one column; the judge stands in column 0."""
+    known = ratings.codes >= 0
+    others = [other for other in range(1, len(ratings.raters)) if other != column]
+    enough = known[:, others].sum(axis=1) >= max(min_others, 1)
+    used = ratings.take(known[:, 0] & known[:, column] & enough)
+    judge, clinician = (_nearness(used, rater, others, scoring) for rater in (0, column))
+    return _Contest(judge >= clinician - TINY, clinician >= judge - TINY, used.clusters)
+
+
+def _nearness(ratings: Ratings, rater: int, others: Sequence[int], scoring: Scoring) -> Floats:
+    """How near a rater's labels are to the others'; more is nearer."""
+    known = ratings.codes[:, others] >= 0
+    if scoring == "accuracy":
+        equal = ratings.codes[:, others] == ratings.codes[:, [rater]]
+        return np.asarray((equal & known).sum(axis=1) / known.sum(axis=1))
+    apart = np.where(known, ratings.numbers[:, others] - ratings.numbers[:, [rater]], 0.0)
+    return np.asarray(-np.sqrt((apart**2).sum(axis=1) / known.sum(axis=1)))
+
+
+def _test(name: str, contest: _Contest, errors: Errors, min_units: int) -> ClinicianTest:
     n, clusters = len(contest.loss), len(np.unique(contest.clusters))
+    blank = ClinicianTest(clinician=name, n=n, clusters=clusters)
     if n < max(min_units, 2):
-        return ClinicianTest(
-            clinician=name,
-            n=n,
-            clusters=clusters,
-            left_out=f"{n} units, where {max(min_units, 2)} are needed",
-        )
+        needed = f"{n} units, where {max(min_units, 2)} are needed"
+        return blank.model_copy(update={"left_out": needed})
     if clusters < 2:
-        return ClinicianTest(clinician=name, n=n, clusters=clusters, left_out="only one cluster")
-    groups = contest.clusters if errors == "clustered" else np.arange(n, dtype=float)
-    return ClinicianTest(
-        clinician=name,
-        n=n,
-        clusters=clusters,
-        judge_advantage=float(contest.judge.mean()),
-        clinician_advantage=float(contest.clinician.mean()),
-        p_values={epsilon: _p_value(contest.loss, groups, epsilon) for epsilon in EPSILONS},
-    )
+        return blank.model_copy(update={"left_out": "only one cluster"})
+    groups = contest.clusters if errors == "clustered" else np.arange(n)
+    found = {
+        "judge_advantage": float(contest.judge.mean()),
+        "clinician_advantage": float(contest.clinician.mean()),
+        "p_values": {epsilon: _p_value(contest.loss, groups, epsilon) for epsilon in EPSILONS},
+    }
+    return blank.model_copy(update=found)
 
 
-def _p_value(loss: Floats, groups: Floats, epsilon: float) -> float:
+def _p_value(loss: Floats, groups: Ints, epsilon: float) -> float:
     """One-sided p-value of ``mean loss >= epsilon``, with cluster-robust standard error."""
     index = np.unique(groups, return_inverse=True)[1].reshape(-1)
     sums = np.bincount(index, loss - loss.mean())
@@ -231,14 +220,14 @@ def _p_value(loss: Floats, groups: Floats, epsilon: float) -> float:
     gap = float(loss.mean()) - epsilon
     if error <= TINY:
         return 0.0 if gap < -TINY else 1.0
-    return float(scipy_stats().t.cdf(gap / error, count - 1))
+    return float(library("scipy.stats").t.cdf(gap / error, count - 1))
 
 
 def _row(epsilon: float, tests: Sequence[ClinicianTest], level: float) -> EpsilonRow:
     if not tests:
         return EpsilonRow(epsilon=epsilon, winning_rate=None, passed=None)
     values = [test.p_values[epsilon] for test in tests]
-    adjusted = scipy_stats().false_discovery_control(values, method="by")
+    adjusted = library("scipy.stats").false_discovery_control(values, method="by")
     rate = float((adjusted <= level).mean())
     return EpsilonRow(epsilon=epsilon, winning_rate=rate, passed=rate >= 0.5)
 

@@ -1,10 +1,15 @@
-"""The human ceiling: how well clinicians agree, by the judge's own measure, judge beside them."""
+"""The human ceiling: how well clinicians agree, by the judge's own measure, judge beside them.
+
+A judge is compared with every other clinician in turn, or with the others taken together. Judge and
+clinicians are measured against the very same references on the very same units, so that the one
+number can be read beside the other. At the end: is the judge at most a margin worse?
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from itertools import combinations
 from math import inf
 from typing import Literal, get_args
@@ -21,11 +26,9 @@ from mmrare_judge.calibration.statistics.bootstrap import (
 )
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Patterns, Ratings
-from mmrare_judge.calibration.statistics.table import Statistic, statistic, unsuited, within
+from mmrare_judge.calibration.statistics.table import Statistic, statistic, unsuited
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
-
-# FOLDED calibration.ceiling_sides: The judge beside the human ceiling, as data, by each rule of comparison.
 
 Versus = Literal["pairwise", "leave one out, ties dropped", "leave one out, ties split"]
 
@@ -70,7 +73,7 @@ class Ceiling(Record):
         return next(side for side in self.sides if side.versus == versus)
 
 
-# FOLDED calibration.references: What a rater is compared with: every other rater in turn, or the others taken together. The judge and each clinician are measured against the very same references on the very same units, so that the one number can be read beside the other.
+# --- two columns made from rows of labels: someone's label, and the reference's
 
 Ties = Literal["drop", "split"]
 
@@ -158,81 +161,7 @@ def _points(patterns: Patterns) -> Floats:
     return points
 
 
-# FOLDED calibration.ceiling_study: Who is compared with whom, where a judge stands beside clinicians.
-
-TIES: Mapping[str, Ties] = {
-    "leave one out, ties dropped": "drop",
-    "leave one out, ties split": "split",
-}
-
-
-@dataclass(frozen=True)
-class CeilingStudy:
-    """Ratings with the judge in column 0 and clinicians behind, and what is asked of them."""
-
-    ratings: Ratings
-    row: Statistic
-
-    @cached_property
-    def clinicians(self) -> dict[str, int]:
-        """The clinicians' columns by name."""
-        return {name: column for column, name in enumerate(self.ratings.raters) if column}
-
-    @cached_property
-    def shared(self) -> Bools:
-        """The rows that show both sides: a label of the judge, and two clinicians' or more."""
-        known = self.ratings.patterns.known
-        return np.asarray(known[:, 0] & (known[:, 1:].sum(axis=1) > 1))
-
-    def judged(self, versus: Versus, clinician: int) -> list[Comparison]:
-        """The judge's comparisons that stand beside one clinician's."""
-        patterns = self.ratings.patterns
-        if versus == "pairwise":
-            return [against(patterns, 0, clinician, among=self.shared)]
-        return [self._others(0, clinician, TIES[versus])]
-
-    def human(self, versus: Versus, clinician: int) -> list[Comparison]:
-        """One clinician's comparisons with the other clinicians."""
-        patterns = self.ratings.patterns
-        if versus == "pairwise":
-            others = [column for column in self.clinicians.values() if column != clinician]
-            return [against(patterns, clinician, o, among=self.shared) for o in others]
-        return [self._others(clinician, clinician, TIES[versus])]
-
-    def _others(self, rater: int, clinician: int, ties: Ties) -> Comparison:
-        others = [column for column in self.clinicians.values() if column != clinician]
-        return against_others(self.ratings.patterns, rater, clinician, others, ties=ties, also=0)
-
-    def all_human(self, versus: Versus) -> list[Comparison]:
-        """The clinicians' comparisons: a pair counts once, both ways where the order matters."""
-        columns, patterns = self.clinicians.values(), self.ratings.patterns
-        if versus != "pairwise" or not self.row.symmetric:
-            return [found for column in columns for found in self.human(versus, column)]
-        return [against(patterns, a, b, among=self.shared) for a, b in combinations(columns, 2)]
-
-    def all_judged(self, versus: Versus) -> list[Comparison]:
-        """The judge's comparisons."""
-        return [found for c in self.clinicians.values() for found in self.judged(versus, c)]
-
-
-def study_of(ratings: Ratings, judge: str, name: str) -> CeilingStudy:
-    """Check and order what a comparison with clinicians needs.
-
-    Raises:
-        InputError: There are too few clinicians, or the statistic cannot be asked of them.
-    """
-    clinicians = [rater for rater in ratings.raters if rater != judge]
-    ordered = ratings.only(judge, *clinicians)
-    if len(clinicians) < 2:
-        problem = f"a human ceiling needs two clinicians or more, not {len(clinicians)}"
-        raise InputError(problem, remedy="Have a second clinician label some of the units")
-    row = statistic(name)
-    why = unsuited(row, ordered.only(*clinicians[:2]))
-    if row.higher_is_better is None:
-        why = "it has no better and worse"
-    if why:
-        raise InputError(f"{name} cannot be compared with clinicians: {why}")
-    return CeilingStudy(ordered, row)
+# --- judge and clinicians side by side
 
 
 def human_ceiling(
@@ -265,68 +194,98 @@ def human_ceiling(
     >>> round(found.judge.value, 3), round(found.clinicians.value, 3)
     (0.833, 0.667)
     """
-    study = study_of(ratings, judge, name)
+    clinicians = [rater for rater in ratings.raters if rater != judge]
+    ordered, row = ratings.only(judge, *clinicians), statistic(name)
+    _check(ordered, row)
     # The mean of numbers has no ties, so that both rules would say the same.
     rules = get_args(Versus) if ratings.scale.categories else get_args(Versus)[:2]
-    sides = tuple(_side(study, versus, resampling) for versus in rules)
+    sides = tuple(_side(ordered, row, versus, resampling) for versus in rules)
     return Ceiling(statistic=name, judge=judge, sides=sides)
 
 
-def mean_value(row: Statistic, comparisons: Sequence[Comparison]) -> Functional:
-    """The mean of a statistic over comparisons; undefined where it is for one of them."""
-
-    def functional(weights: Floats) -> Floats:
-        values = [comparison.value(row, weights) for comparison in comparisons]
-        return np.asarray(np.mean(values, axis=0))
-
-    return functional
-
-
-def _side(study: CeilingStudy, versus: Versus, resampling: Resampling | None) -> Side:
-    row = study.row
-    judge, human = study.all_judged(versus), study.all_human(versus)
-    parts: dict[str, list[Comparison]] = {"judge": judge, "clinicians": human}
-    parts |= {f"each {c}": study.human(versus, n) for c, n in study.clinicians.items()}
-    functionals = {name: mean_value(row, part) for name, part in parts.items()}
-    functionals["difference"] = difference(row, functionals["judge"], functionals["clinicians"])
-    parts["difference"] = judge + human
-    found = _estimates(study, functionals, parts, resampling)
-    each = {name: found[f"each {name}"] for name in study.clinicians}
-    return Side(
-        versus=versus,
-        judge=found["judge"],
-        clinicians=found["clinicians"],
-        difference=found["difference"],
-        each=each,
-    )
+def _check(ratings: Ratings, row: Statistic) -> None:
+    clinicians = ratings.raters[1:]
+    if len(clinicians) < 2:
+        problem = f"a human ceiling needs two clinicians or more, not {len(clinicians)}"
+        raise InputError(problem, remedy="Have a second clinician label some of the units")
+    why = unsuited(row, ratings.only(*clinicians[:2]))
+    if row.higher_is_better is None:
+        why = "it has no better and worse"
+    if why:
+        raise InputError(f"{row.name} cannot be compared with clinicians: {why}")
 
 
-def difference(row: Statistic, judge: Functional, clinicians: Functional) -> Functional:
-    """Judge minus clinicians, turned round where less is better: above zero is to its credit."""
+def _side(ratings: Ratings, row: Statistic, versus: Versus, resampling: Resampling | None) -> Side:
+    parts = _comparisons(ratings, row, versus)
+    means = {name: partial(_mean_value, row, part) for name, part in parts.items()}
+    # Turned round where less is better: above zero is to the judge's credit.
     sign = 1 if row.higher_is_better else -1
-    return lambda weights: sign * (judge(weights) - clinicians(weights))
+    functionals: dict[str, Functional] = {
+        **means,
+        "difference": lambda weights: sign * (means["judge"](weights) - means["human"](weights)),
+    }
+    parts["difference"] = parts["judge"] + parts["human"]
+    found = _estimates(ratings, row, functionals, parts, resampling)
+    each = {name: found[f"each {name}"] for name in ratings.raters[1:]}
+    judge, human, difference = (found[name] for name in ("judge", "human", "difference"))
+    return Side(versus=versus, judge=judge, clinicians=human, difference=difference, each=each)
+
+
+def _comparisons(ratings: Ratings, row: Statistic, versus: Versus) -> dict[str, list[Comparison]]:
+    """The comparisons that each number of a side is the mean of; the judge is in column 0."""
+    patterns, columns = ratings.patterns, range(1, len(ratings.raters))
+    if versus == "pairwise":
+        shared = patterns.known[:, 0] & (patterns.known[:, 1:].sum(axis=1) > 1)
+        compare = partial(against, patterns, among=shared)
+        judge = [compare(0, column) for column in columns]
+        each = [[compare(mine, other) for other in columns if other != mine] for mine in columns]
+    else:
+        others = {mine: [other for other in columns if other != mine] for mine in columns}
+        beside = partial(against_others, patterns, ties=_TIES[versus], also=0)
+        judge = [beside(0, column, others[column]) for column in columns]
+        each = [[beside(column, column, others[column])] for column in columns]
+    human = [found for mine in each for found in mine]
+    if versus == "pairwise" and row.symmetric:
+        human = [compare(first, second) for first, second in combinations(columns, 2)]
+    named = {f"each {name}": found for name, found in zip(ratings.raters[1:], each, strict=True)}
+    return {"judge": judge, "human": human, **named}
+
+
+_TIES: Mapping[Versus, Ties] = {
+    "leave one out, ties dropped": "drop",
+    "leave one out, ties split": "split",
+}
+
+
+def _mean_value(row: Statistic, comparisons: Sequence[Comparison], weights: Floats) -> Floats:
+    """The mean of a statistic over comparisons; undefined where it is for one of them."""
+    values = [comparison.value(row, weights) for comparison in comparisons]
+    return np.asarray(np.mean(values, axis=0))
 
 
 def _estimates(
-    study: CeilingStudy,
+    ratings: Ratings,
+    row: Statistic,
     functionals: Mapping[str, Functional],
     parts: Mapping[str, Sequence[Comparison]],
     resampling: Resampling | None,
 ) -> dict[str, Estimate]:
-    ratings = study.ratings
     values = {name: float(f(ratings.pattern_weights)[0]) for name, f in functionals.items()}
     defined = {name: f for name, f in functionals.items() if not np.isnan(values[name])}
     found = intervals(defined, cluster_table(ratings), resampling) if resampling else {}
     estimates = {}
     for name, value in values.items():
-        units = _units(ratings, parts[name])
+        sources = np.concatenate([comparison.source for comparison in parts[name]])
+        units = np.isin(ratings.pattern_of_unit, sources)
         interval, reason = found.get(name, (None, ""))
         if np.isnan(value):
             reason = "undefined for at least one of the comparisons it is the mean of"
+        if interval is not None and name != "difference":
+            interval = interval.cut(row.low, row.high)
         estimates[name] = Estimate(
-            name=study.row.name,
+            name=row.name,
             value=None if np.isnan(value) else value,
-            interval=interval if name == "difference" else within(interval, study.row),
+            interval=interval,
             n=int(units.sum()),
             clusters=len(np.unique(ratings.clusters[units])),
             missing=ratings.units - int(units.sum()),
@@ -335,13 +294,7 @@ def _estimates(
     return estimates
 
 
-def _units(ratings: Ratings, comparisons: Sequence[Comparison]) -> Bools:
-    """The units that any of the comparisons uses."""
-    sources = np.concatenate([comparison.source for comparison in comparisons])
-    return np.isin(ratings.pattern_of_unit, sources)
-
-
-# FOLDED calibration.noninferiority: Is the judge at most a margin worse than a clinician? The margin is given beforehand.
+# --- is the judge at most a margin worse than a clinician
 
 Verdict = Literal["non-inferior", "inferior", "inconclusive", "undefined"]
 
@@ -405,12 +358,9 @@ def non_inferiority(
         raise InputError(f"no comparison {versus!r}", remedy=f"For this scale there are: {known}")
     side = ceiling.side(versus)
     verdict = _verdict(side, margin)
+    sentence = _sentence(side, margin, verdict)
     return NonInferiority(
-        statistic=name,
-        margin=margin,
-        verdict=verdict,
-        side=side,
-        sentence=_sentence(side, margin, verdict),
+        statistic=name, margin=margin, verdict=verdict, side=side, sentence=sentence
     )
 
 

@@ -1,4 +1,9 @@
-"""A stated confidence beside what came true of it, checked and without what is missing."""
+"""A stated confidence beside what came true of it.
+
+Does 0.8 mean right in eight of ten (calibration error, reliability diagram); what is the confidence
+worth (Brier score, log loss); and from which confidence on may the judge decide alone (risk against
+coverage, a guaranteed threshold). Units without confidence or gold are left out and counted.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +24,9 @@ from mmrare_judge.calibration.statistics.estimate import (
     floats,
     two_sided,
 )
-from mmrare_judge.calibration.statistics.proportions import design_share, wilson
-from mmrare_judge.calibration.statistics.regression import clustered_mean, without_column
-from mmrare_judge.errors import InputError
+from mmrare_judge.calibration.statistics.proportions import design_share, upper_limit, wilson
+from mmrare_judge.calibration.statistics.regression import clustered_mean
+from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.records import Record
 
 
@@ -51,14 +56,19 @@ def stated(
     >>> p.tolist(), y.tolist(), missing
     ([0.9, 0.2], [1.0, 0.0], 1)
     """
-    p = probabilities(confidence, "confidence")
+    return _complete(probabilities(confidence, "confidence"), correct, clusters)
+
+
+def _complete(
+    p: Floats, correct: ArrayLike, clusters: ArrayLike | None
+) -> tuple[Floats, Floats, Codes, int]:
     y = binary(correct, "correct", length=len(p))
     codes = cluster_codes(clusters, len(p))
     used = ~(np.isnan(p) | np.isnan(y))
     return p[used], y[used], codes[used], int((~used).sum())
 
 
-# FOLDED calibration.confidence_bins: Bins of stated confidence, of equal width or equal mass.
+# --- bins of stated confidence, of equal width or equal mass
 
 Binning = Literal["width", "mass"]
 
@@ -96,7 +106,7 @@ def bin_means(p: Floats, y: Floats, place: Codes) -> tuple[Floats, Floats, Float
     return n, np.bincount(place, weights=p) / n, np.bincount(place, weights=y) / n
 
 
-# FOLDED calibration.ece_interval: An interval for the expected calibration error, which chance alone keeps above 0.
+# --- the expected calibration error, and an interval for it, which chance keeps above 0
 
 _HALVINGS = 30
 
@@ -165,9 +175,6 @@ def _reaches(scale: float, seen: Floats, noise: Floats, error: float) -> float:
     return float((shown >= error * (1 - 1e-12)).mean())
 
 
-# FOLDED calibration.calibration_error: Does a confidence of 0.8 mean right in eight of ten: the expected calibration error.
-
-
 def expected_calibration_error(
     confidence: ArrayLike,
     correct: ArrayLike,
@@ -216,7 +223,7 @@ def expected_calibration_error(
     )  # fmt: skip
 
 
-# FOLDED calibration.reliability: The points of a reliability diagram: how often verdicts of a stated confidence were right.
+# --- the reliability diagram: how often verdicts of a stated confidence were right
 
 
 class ReliabilityBin(Record):
@@ -275,11 +282,10 @@ def reliability_diagram(
 def _share_interval(y: Floats, codes: Codes, level: float) -> Interval:
     share = design_share(y, np.ones_like(y), codes, level=level)
     assert share is not None, "a bin that is shown holds a verdict"
-    n = share.n_effective
-    return wilson(min(share.value * n, n), n, level=level)
+    return wilson(share.events, share.n_effective, level=level)
 
 
-# FOLDED calibration.proper_scores: What a stated confidence is worth, by proper scores: Brier's with its parts, and the log loss.
+# --- proper scores: Brier's with its parts, and the log loss
 
 
 class BrierScore(Record):
@@ -331,10 +337,9 @@ def brier_score(
     (0.21, 0.1875)
     """
     p, y, codes, missing = stated(confidence, correct, clusters)
-    score = without_column(
-        clustered_mean("brier", (p - y) ** 2, codes, level=level).estimate, low=0, high=1
-    )
-    score = score.model_copy(update={"missing": missing})
+    score = clustered_mean(
+        "brier", (p - y) ** 2, codes, low=0, high=1, level=level, missing=missing
+    ).estimate
     if score.value is None:
         return BrierScore(score=score)
     place = np.unique(p, return_inverse=True)[1]
@@ -376,5 +381,189 @@ def log_loss(
         return Estimate(
             name="log_loss", value=None, n=len(p), clusters=groups, missing=missing, reason=reason
         )
-    loss = clustered_mean("log_loss", -np.log(given), codes, level=level).estimate
-    return without_column(loss, low=0).model_copy(update={"missing": missing})
+    return clustered_mean(
+        "log_loss", -np.log(given), codes, low=0, level=level, missing=missing
+    ).estimate
+
+
+# --- risk against coverage, and a threshold that is guaranteed
+
+STEPS = 100
+"""Thresholds that are looked at, at most: evenly spread over the distinct confidences."""
+
+
+class RiskCoverage(Record):
+    """Risk among the verdicts that are kept, from the most confident to all.
+
+    Attributes:
+        thresholds: Distinct confidences, falling; verdicts at or above are kept.
+        coverage: Share of verdicts kept.
+        risk: Share of wrong ones among the kept.
+        aurc: Area under the curve: the mean risk over all coverages.
+        best_aurc: What a judge with the same errors but perfect order would have.
+        n: Verdicts.
+        reason: Why there is no curve.
+    """
+
+    thresholds: tuple[float, ...] = ()
+    coverage: tuple[float, ...] = ()
+    risk: tuple[float, ...] = ()
+    aurc: float | None = None
+    best_aurc: float | None = None
+    n: int = 0
+    reason: str = ""
+
+
+class Threshold(Record):
+    """A confidence from which the judge may decide alone.
+
+    Attributes:
+        value: The threshold; ``None`` where none can be guaranteed.
+        max_risk: The share of wrong verdicts that was asked for at most.
+        level: With which confidence it holds.
+        bound: Upper limit of the risk on the held-out verdicts.
+        risk: Risk seen there.
+        coverage: Share of held-out verdicts kept.
+        kept: Held-out verdicts kept.
+        held_out: Held-out verdicts.
+        reason: Why there is no threshold.
+    """
+
+    value: float | None
+    max_risk: float
+    level: float
+    bound: float | None = None
+    risk: float | None = None
+    coverage: float | None = None
+    kept: int = 0
+    held_out: int = 0
+    reason: str = ""
+
+
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
+    """The risk-coverage curve and the area under it (Geifman, Uziel and El-Yaniv 2019).
+
+    ``AURC = (1/n) sum_k (errors among the k most confident) / k``; verdicts with the same
+    confidence are kept or left together, and within a tie the errors count as evenly spread, so
+    that the order of the rows does not matter.
+
+    >>> curve = risk_coverage([0.9, 0.8, 0.7, 0.6], [1, 1, 1, 0])
+    >>> curve.coverage, curve.risk[-1], curve.aurc
+    ((0.25, 0.5, 0.75, 1.0), 0.25, 0.0625)
+    """
+    p, right, _, _ = _complete(floats(confidence, "confidence"), correct, None)
+    n, wrong = len(p), 1 - right
+    if n == 0:
+        return RiskCoverage(reason="no unit has both a confidence and gold")
+    values, place, counts = np.unique(-p, return_inverse=True, return_counts=True)
+    kept = np.cumsum(counts)
+    errors = np.cumsum(np.bincount(place, weights=wrong))
+    steps = np.arange(1, n + 1)
+    spread = np.interp(steps, np.append(0, kept), np.append(0, errors))
+    best = np.maximum(0, steps - (n - wrong.sum()))
+    return RiskCoverage(
+        thresholds=tuple((-values).tolist()),
+        coverage=tuple((kept / n).tolist()),
+        risk=tuple((errors / kept).tolist()),
+        aurc=float((spread / steps).mean()),
+        best_aurc=float((best / steps).mean()),
+        n=n,
+    )
+
+
+def guaranteed_threshold(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    max_risk: float,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+    tuning_share: float = 0.5,
+    seed: int = 0,
+) -> Threshold:
+    """A threshold above which at most ``max_risk`` of the verdicts are wrong, with confidence.
+
+    Whole clusters are split at random. The first part only says where to begin: at the confidence
+    whose one-sided Clopper-Pearson limit of the risk is least there. From it, going down, the
+    second part is asked one threshold after another, until its own limit exceeds ``max_risk``; the
+    last one before holds. Because the order was fixed without the second part, each question may
+    be asked at the full level: the chance that the risk at the answer is higher than ``max_risk``
+    stays below ``1 - level`` (fixed-sequence testing, as in Angelopoulos and others 2021; the limit
+    and the split as in Geifman and El-Yaniv 2017). Clusters enter by the effective sample size,
+    with which the level is kept about, not exactly.
+
+    Args:
+        confidence: Stated probability; nan where the judge stated none.
+        correct: 1 where the verdict was that of the gold, 0 where not, nan without gold.
+        max_risk: The largest share of wrong verdicts to accept.
+        clusters: The case of each unit.
+        level: Confidence of the guarantee, one-sided.
+        tuning_share: Share of clusters by which the order is chosen.
+        seed: Of the split.
+
+    Returns:
+        The threshold; its value is ``None``, with the reason, where the held-out part shows none.
+
+    >>> sure = guaranteed_threshold([0.9] * 200, [1] * 200, max_risk=0.05)
+    >>> sure.value, round(sure.bound, 3)
+    (0.9, 0.03)
+    """
+    if not 0 < max_risk < 1 or not 0 < tuning_share < 1:
+        raise ConfigError(f"max_risk {max_risk} and tuning_share {tuning_share} lie within 0..1")
+    p, right, codes, _ = _complete(floats(confidence, "confidence"), correct, clusters)
+    wrong = 1 - right
+    shuffled = np.random.default_rng(seed).permutation(np.unique(codes))
+    tuning = np.isin(codes, shuffled[: round(tuning_share * len(shuffled))])
+    order = _order(p[tuning], wrong[tuning], codes[tuning], level)
+    held = (p[~tuning], wrong[~tuning], codes[~tuning])
+    blank = Threshold(value=None, max_risk=max_risk, level=level, held_out=len(held[0]))
+    if not order or blank.held_out == 0:
+        reason = f"{count_clusters(codes)} clusters with confidence and gold cannot be split"
+        return blank.model_copy(update={"reason": reason})
+    return _walked(held, order, blank)
+
+
+def _walked(held: tuple[Floats, Floats, Codes], order: list[float], blank: Threshold) -> Threshold:
+    """The last threshold in the order before the first that the held-out part does not confirm."""
+    confirmed = None
+    for value in order:
+        seen = _seen(held, value, blank)
+        if seen.bound is None or seen.bound > blank.max_risk:
+            return confirmed or seen
+        confirmed = seen.model_copy(update={"value": value, "reason": ""})
+    return confirmed or blank
+
+
+def _seen(held: tuple[Floats, Floats, Codes], value: float, blank: Threshold) -> Threshold:
+    """What the held-out part shows at a threshold, with the reason should it not be enough."""
+    p, wrong, codes = held
+    kept = p >= value
+    bound = _bound(wrong[kept], codes[kept], blank.level)
+    if bound is None:
+        reason = f"no held-out verdict has a confidence of {value:g} or more"
+        return blank.model_copy(update={"reason": reason})
+    found = {
+        "bound": bound, "risk": float(wrong[kept].mean()), "kept": int(kept.sum()),
+        "coverage": float(kept.mean()),
+        "reason": f"at {value:g} the held-out part only shows a risk of at most {bound:.3f}",
+    }  # fmt: skip
+    return blank.model_copy(update=found)
+
+
+def _order(p: Floats, wrong: Floats, codes: Codes, level: float) -> list[float]:
+    """Thresholds falling from the one with the least upper limit of the risk."""
+    values = np.unique(p)
+    places = np.linspace(0, len(values) - 1, min(len(values), STEPS)).round().astype(int)
+    values = values[places]
+    limits = [_bound(wrong[kept], codes[kept], level) for kept in (p >= v for v in values)]
+    if not limits:
+        return []
+    start = len(limits) - 1 - int(np.argmin(np.array(limits[::-1], dtype=np.float64)))
+    return [float(value) for value in values[start::-1]]
+
+
+def _bound(wrong: Floats, codes: Codes, level: float) -> float | None:
+    share = design_share(wrong, np.ones_like(wrong), codes, level=level)
+    if share is None:
+        return None
+    return upper_limit(share.events, share.n_effective, level=level)

@@ -1,4 +1,8 @@
-"""From the confidence a judge states to the chance that it is right, checked out of fold."""
+"""From the confidence a judge states to the chance that it is right, checked out of fold.
+
+`recalibrate`, at the end, is the whole. Before it: the maps, which need numpy alone and are stored
+as JSON; their fits by scikit-learn; and the folds of whole cases in which they are tested.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,13 @@ from mmrare_judge.calibration.statistics.estimate import (
     binary,
     cluster_codes,
     count_clusters,
+    library,
 )
-from mmrare_judge.calibration.statistics.libraries import sklearn_part
 from mmrare_judge.calibration.statistics.regression import clustered_mean
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.records import Record
 
-# FOLDED calibration.recalibrator: Maps from a stated confidence to the chance of being right: plain numbers, numpy and JSON.
+# --- maps from a stated confidence to the chance of being right: plain numbers
 
 EDGE = 1e-6
 """Logarithms of 0 do not exist: a stated confidence of 0 or 1 is read as so far from it."""
@@ -172,7 +176,7 @@ def _logistic(logit: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -700, 700))))
 
 
-# FOLDED calibration.recalibration_fit: Fitting the maps of `recalibrator`, by scikit-learn.
+# --- fitting the maps, by scikit-learn
 
 Method = Literal["unchanged", "platt", "beta", "isotonic"]
 
@@ -210,7 +214,7 @@ def _isotonic(confidence: Floats, right: Floats) -> Curve:
     They do what Platt's soft outcomes do: a single right verdict at the greatest confidence would
     otherwise be read as certainty from there on.
     """
-    regression = sklearn_part("isotonic").IsotonicRegression(y_min=0, y_max=1)
+    regression = library("sklearn.isotonic").IsotonicRegression(y_min=0, y_max=1)
     ends = [confidence.max(), confidence.min()]
     regression.fit(np.append(confidence, ends), np.append(right, [0.0, 1.0]))
     steps = np.clip(np.maximum.accumulate(regression.y_thresholds_), 0, 1)
@@ -248,7 +252,7 @@ def _logistic_regression(terms: Floats, right: Floats) -> tuple[list[float], flo
 
 def _likeliest(terms: Floats, target: Floats) -> tuple[Floats, float]:
     """Logistic regression on soft outcomes: each row once as right and once as wrong, by weight."""
-    regression = sklearn_part("linear_model").LogisticRegression(
+    regression = library("sklearn.linear_model").LogisticRegression(
         C=1 / _RIDGE, solver="newton-cholesky", tol=1e-8
     )
     outcomes = np.repeat([1, 0], len(target))
@@ -257,7 +261,7 @@ def _likeliest(terms: Floats, target: Floats) -> tuple[Floats, float]:
     return regression.coef_[0], float(regression.intercept_[0])
 
 
-# FOLDED calibration.recalibration_folds: Grouped folds, and the choice of a method within them.
+# --- grouped folds, and the choice of a method within them
 
 Loss = Literal["brier", "log_loss"]
 
@@ -287,7 +291,7 @@ def shuffled(codes: Codes, seed: int) -> Codes:
 def folds_of(data: Verdicts, folds: int) -> Parts:
     """The rows of each fold; no case is in two of them."""
     count = min(folds, count_clusters(data.codes))
-    splitter = sklearn_part("model_selection").GroupKFold(n_splits=count)
+    splitter = library("sklearn.model_selection").GroupKFold(n_splits=count)
     return list(splitter.split(data.stated, groups=data.codes))
 
 
@@ -332,6 +336,8 @@ def _loss(chance: Floats, right: Floats, by: Loss) -> float:
     with np.errstate(divide="ignore"):
         return float(-np.log(given).mean())
 
+
+# --- the recalibration and what it is worth
 
 FEWEST_OF_EACH = 10
 """With fewer right or wrong verdicts there is nothing to fit a curve of three numbers to."""

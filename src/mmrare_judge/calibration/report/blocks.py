@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold
 from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.analyses.ceiling import Ceiling, NonInferiority
-from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
+from mmrare_judge.calibration.analyses.confidence import (
+    BrierScore,
+    ReliabilityBin,
+    RiskCoverage,
+    Threshold,
+)
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.recalibration import Recalibration
 from mmrare_judge.calibration.report.plots import AxisLimits

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmrare_judge.calibration.analyses.abstention import RiskCoverage, Threshold
 from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.analyses.ceiling import Ceiling, Versus
-from mmrare_judge.calibration.analyses.confidence import BrierScore, ReliabilityBin
+from mmrare_judge.calibration.analyses.confidence import (
+    BrierScore,
+    ReliabilityBin,
+    RiskCoverage,
+    Threshold,
+)
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.recalibration import ConfidenceScores, Recalibration
 from mmrare_judge.calibration.report.blocks import (

@@ -14,10 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Floats, Interval
-from mmrare_judge.calibration.statistics.libraries import scipy_stats
+from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Floats, Interval, library
 from mmrare_judge.calibration.statistics.ratings import TINY, Ints, Ratings
-from mmrare_judge.errors import MissingExtraError
 from mmrare_judge.records import Record
 
 _FEW = f"fewer than {FEW_CLUSTERS} clusters"
@@ -76,13 +74,11 @@ def cluster_table(ratings: Ratings) -> ClusterTable:
     Raises:
         MissingExtraError: scipy is not installed.
     """
-    try:
-        from scipy.sparse import csr_array
-    except ImportError as error:
-        raise MissingExtraError("scipy", "calibration") from error
     rows = np.unique(ratings.clusters, return_inverse=True)[1].reshape(-1)
     shape = (int(rows.max(initial=-1)) + 1, len(ratings.patterns.codes))
-    held = csr_array((ratings.weights, (rows, ratings.pattern_of_unit)), shape=shape)
+    held = library("scipy.sparse").csr_array(
+        (ratings.weights, (rows, ratings.pattern_of_unit)), shape=shape
+    )
     held.sum_duplicates()
     kinds: dict[bytes, list[int]] = {}
     for row, (start, end) in enumerate(zip(held.indptr[:-1], held.indptr[1:], strict=True)):
@@ -189,7 +185,7 @@ def _bca(
     below = float((defined < point - TINY).mean() + (np.abs(defined - point) <= TINY).mean() / 2)
     if not 0 < below < 1:
         return _fallback(drawn, level, "all resamples lie on one side of the estimate")
-    normal = scipy_stats().norm
+    normal = library("scipy.stats").norm
     apart = (without * multiplicity).sum() / multiplicity.sum() - without
     spread = float((multiplicity * apart**2).sum())
     skew = 0.0 if spread <= TINY**2 else float((multiplicity * apart**3).sum()) / spread**1.5 / 6
@@ -211,6 +207,6 @@ def _jackknife_t(
         return None, f"{_FEW}, and without one of them it is undefined: no interval"
     mean = (multiplicity * without).sum() / count
     variance = (count - 1) / count * float((multiplicity * (without - mean) ** 2).sum())
-    half = float(scipy_stats().t.ppf((1 + level) / 2, count - 1)) * variance**0.5
+    half = float(library("scipy.stats").t.ppf((1 + level) / 2, count - 1)) * variance**0.5
     interval = Interval(low=point - half, high=point + half, level=level, method="jackknife-t")
     return interval, f"{_FEW}: a jackknife-t interval, which is approximate"

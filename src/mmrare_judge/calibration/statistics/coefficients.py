@@ -1,4 +1,9 @@
-"""Percent agreement and the kappa family: Cohen, Scott, Fleiss, Conger."""
+"""The formulas of agreement, vectorised: from patterns and B rows of weights to B values.
+
+The sample at hand is B = 1, a bootstrap is B = thousands; NaN where a statistic is undefined. In
+this order: agreement and the kappas, Gwet and Brennan-Prediger, Krippendorff's alpha, intraclass
+correlations, numbers and ranks, and the first rater as a classifier.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +114,7 @@ def conger_kappa(patterns: Patterns, weights: Floats) -> Floats:
     return beyond_chance(percent_agreement(patterns, weights), expected)
 
 
-# FOLDED calibration.gwet: Coefficients that stay put where one category is rare: Gwet's AC1/AC2, Brennan-Prediger.
+# --- coefficients that stay put where one category is rare
 
 
 def gwet_ac(patterns: Patterns, weights: Floats, *, alike: str = "identity") -> Floats:
@@ -140,7 +145,7 @@ def brennan_prediger(patterns: Patterns, weights: Floats, *, alike: str = "ident
     return beyond_chance(observed, np.full_like(observed, expected))
 
 
-# FOLDED calibration.alpha: Krippendorff's alpha: nominal, ordinal, interval; any raters, missing labels allowed.
+# --- Krippendorff's alpha: any raters, missing labels allowed
 
 
 def coincidences(patterns: Patterns, weights: Floats) -> Floats:
@@ -205,7 +210,7 @@ def alpha_interval(patterns: Patterns, weights: Floats) -> Floats:
     return 1 - ratio((n - 1) * (weights @ within), 2 * (n * second - first**2))
 
 
-# FOLDED calibration.icc: Intraclass correlations of Shrout and Fleiss: three designs, one rater or the mean of k.
+# --- intraclass correlations: three designs, one rater or the mean of k
 
 Design = Literal["one-way", "two-way random", "two-way mixed"]
 
@@ -275,7 +280,7 @@ def icc(patterns: Patterns, weights: Floats, *, design: Design, average: bool) -
     return ratio(ms.between - noise, ms.between + (k - 1) * noise + k * shift)
 
 
-# FOLDED calibration.continuous: Two raters' numbers: differences, limits of agreement, rank correlations.
+# --- two raters' numbers: differences, limits of agreement, rank correlations
 
 _BLOCK = 1000
 
@@ -367,7 +372,7 @@ def _concordance(weights: Floats, first: Ints, second: Ints) -> Floats:
     return total
 
 
-# FOLDED calibration.classify: The first rater as a classifier of the second rater's labels: F1, recall, MCC, confusion.
+# --- the first rater as a classifier of the second rater's labels
 
 
 class Confusion(Record):
@@ -422,10 +427,15 @@ def pairwise_macro_f1(patterns: Patterns, weights: Floats) -> Floats:
 
 def _macro_f1(table: Floats) -> Floats:
     use = table.sum(axis=1) + table.sum(axis=2)
-    each = ratio(2 * np.diagonal(table, axis1=1, axis2=2), use)
+    return _mean_of_two_or_more(ratio(2 * np.diagonal(table, axis1=1, axis2=2), use))
+
+
+def _mean_of_two_or_more(each: Floats) -> Floats:
+    """The mean over the categories that occur; undefined where fewer than two do."""
     occurring = ~np.isnan(each)
-    mean = ratio(np.where(occurring, each, 0.0).sum(axis=1), occurring.sum(axis=1).astype(float))
-    return np.where(occurring.sum(axis=1) >= 2, mean, np.nan)
+    count = occurring.sum(axis=1)
+    mean = ratio(np.where(occurring, each, 0.0).sum(axis=1), count.astype(float))
+    return np.where(count >= 2, mean, np.nan)
 
 
 def balanced_accuracy(patterns: Patterns, weights: Floats) -> Floats:
@@ -435,10 +445,7 @@ def balanced_accuracy(patterns: Patterns, weights: Floats) -> Floats:
     where fewer than two are left. Source: Brodersen et al. (2010).
     """
     table = joint(patterns, weights)
-    each = ratio(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1))
-    occurring = ~np.isnan(each)
-    mean = ratio(np.where(occurring, each, 0.0).sum(axis=1), occurring.sum(axis=1).astype(float))
-    return np.where(occurring.sum(axis=1) >= 2, mean, np.nan)
+    return _mean_of_two_or_more(ratio(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1)))
 
 
 def mcc(patterns: Patterns, weights: Floats) -> Floats:

@@ -1,4 +1,9 @@
-"""A statistic with everything a reader needs to believe it: `Estimate`."""
+"""What every statistic takes in and gives back.
+
+In: plain vectors, cluster codes and sampling weights, checked once. Out: an `Estimate` with its
+`Interval`. Quantiles and optional libraries are reached through here, so that importing the
+statistics loads numpy alone.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +40,11 @@ class Interval(Record):
     method: str
     undefined: int = 0
 
+    def cut(self, low: float, high: float) -> Interval:
+        """The interval cut at the least and the greatest value the statistic can have."""
+        ends = (float(np.clip(end, low, high)) for end in (self.low, self.high))
+        return self.model_copy(update=dict(zip(("low", "high"), ends, strict=True)))
+
 
 class Estimate(Record):
     """One statistic.
@@ -57,8 +67,6 @@ class Estimate(Record):
     missing: int = 0
     reason: str = ""
 
-
-# FOLDED calibration.vectors: What the statistics take in: plain vectors, cluster codes and sampling weights, checked once.
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -175,7 +183,7 @@ def count_clusters(codes: Codes) -> int:
     return len(np.unique(codes))
 
 
-# FOLDED calibration.quantiles: Quantiles of the normal, t, beta and chi-square distributions; the only scipy door here.
+# --- quantiles, and the libraries behind them
 
 
 def two_sided(level: float) -> float:
@@ -184,72 +192,48 @@ def two_sided(level: float) -> float:
     >>> two_sided(0.95)
     0.975
     """
-    _check(level)
-    return (1 + level) / 2
+    return (1 + probability(level)) / 2
 
 
-def one_sided_level(level: float) -> float:
-    """The probability below the end of a one-sided interval: the level itself, once checked.
+def probability(level: float) -> float:
+    """The level, if it is a probability.
 
-    >>> one_sided_level(0.95)
-    0.95
+    Raises:
+        ConfigError: It is not between 0 and 1.
     """
-    _check(level)
+    if not 0 < level < 1:
+        raise ConfigError(f"level {level} must lie between 0 and 1, as in 0.95")
     return level
 
 
-def normal_quantile(probability: float) -> float:
-    """Quantile of the standard normal distribution.
-
-    >>> round(normal_quantile(0.975), 4)
-    1.96
-    """
-    return NormalDist().inv_cdf(probability)
+def normal_quantile(below: float) -> float:
+    """Quantile of the standard normal distribution."""
+    return NormalDist().inv_cdf(below)
 
 
-def t_quantile(probability: float, freedom: float) -> float:
-    """Quantile of Student's t distribution.
-
-    >>> round(t_quantile(0.975, 10), 3)
-    2.228
-    """
-    return float(_special().stdtrit(freedom, probability))
+def t_quantile(below: float, freedom: float) -> float:
+    """Quantile of Student's t distribution."""
+    return float(library("scipy.special").stdtrit(freedom, below))
 
 
 def t_two_sided_p(statistic: float, freedom: float) -> float:
-    """Two-sided p-value of a t statistic.
+    """Two-sided p-value of a t statistic."""
+    return float(2 * library("scipy.special").stdtr(freedom, -abs(statistic)))
 
-    >>> round(t_two_sided_p(2.228, 10), 3)
-    0.05
+
+def beta_quantile(below: float, a: float, b: float) -> float:
+    """Quantile of the beta distribution."""
+    return float(library("scipy.special").betaincinv(a, b, below))
+
+
+def library(module: str) -> Any:
+    """A module of scipy, scikit-learn or krippendorff, loaded when it is first needed.
+
+    Raises:
+        MissingExtraError: The library is not installed; the message has the install line.
     """
-    return float(2 * _special().stdtr(freedom, -abs(statistic)))
-
-
-def beta_quantile(probability: float, a: float, b: float) -> float:
-    """Quantile of the beta distribution.
-
-    >>> round(beta_quantile(0.5, 2, 2), 3)
-    0.5
-    """
-    return float(_special().betaincinv(a, b, probability))
-
-
-def chi_square_quantile(probability: float) -> float:
-    """Quantile of the chi-square distribution with one degree of freedom.
-
-    >>> round(chi_square_quantile(0.95), 3)
-    3.841
-    """
-    return normal_quantile((1 + probability) / 2) ** 2
-
-
-def _check(level: float) -> None:
-    if not 0 < level < 1:
-        raise ConfigError(f"level {level} must lie between 0 and 1, as in 0.95")
-
-
-def _special() -> Any:
     try:
-        return importlib.import_module("scipy.special")
+        return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError("scipy", "calibration") from error
+        package = module.partition(".")[0].replace("sklearn", "scikit-learn")
+        raise MissingExtraError(package, "calibration") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +19,13 @@ from mmrare_judge.calibration.statistics.estimate import (
     cluster_codes,
     count_clusters,
     group_sums,
+    library,
     normal_quantile,
-    one_sided_level,
+    probability,
     sampling_weights,
     t_quantile,
     two_sided,
 )
-from mmrare_judge.calibration.statistics.libraries import scipy_stats
 from mmrare_judge.calibration.statistics.ratings import Ratings, joint
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
@@ -58,8 +58,8 @@ def upper_limit(events: float, n: float, *, level: float = 0.95) -> float:
     0.095
     """
     _check(events, n)
-    probability = one_sided_level(level)
-    return beta_quantile(probability, events + 1, n - events) if events < n else 1.0
+    below = probability(level)
+    return beta_quantile(below, events + 1, n - events) if events < n else 1.0
 
 
 def wilson(events: float, n: float, *, level: float = 0.95) -> Interval:
@@ -90,7 +90,7 @@ def rule_of_three(n: float, *, level: float = 0.95) -> float:
     0.0295
     """
     _check(0, n)
-    return float(1 - (1 - one_sided_level(level)) ** (1 / n))
+    return float(1 - (1 - probability(level)) ** (1 / n))
 
 
 class Share(NamedTuple):
@@ -100,6 +100,11 @@ class Share(NamedTuple):
     n_effective: float
     n: int
     clusters: int
+
+    @property
+    def events(self) -> float:
+        """How many of the independent units it is worth are events."""
+        return min(self.value * self.n_effective, self.n_effective)
 
 
 def design_share(
@@ -143,7 +148,7 @@ def _check(events: float, n: float) -> None:
         raise InputError(f"{events:g} events among {n:g} are no share")
 
 
-# FOLDED calibration.missed_harm: Missed harm: violations that clinicians confirmed and the judge let pass.
+# --- missed harm: violations that clinicians confirmed and the judge let pass
 
 
 def missed_harm(
@@ -218,8 +223,7 @@ def _share_of(
         reason = _NOTHING[name] if not among.any() else "the judge gave no verdict on any of them"
         groups = count_clusters(codes[among])
         return Estimate(name=name, value=None, n=0, clusters=groups, missing=missing, reason=reason)
-    counted = share.value * share.n_effective
-    interval = clopper_pearson(min(counted, share.n_effective), share.n_effective, level=level)
+    interval = clopper_pearson(share.events, share.n_effective, level=level)
     if share.n_effective != share.n:
         interval = interval.model_copy(update={"method": "korn-graubard"})
     return Estimate(
@@ -259,7 +263,7 @@ def _caveats(share: Share, missing: int, worst: float, level: float) -> Iterator
         )
 
 
-# FOLDED calibration.multiplicity: P-values adjusted for how many questions were asked.
+# --- p-values adjusted for how many questions were asked
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -271,51 +275,43 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     >>> holm([0.01, 0.04, None, 0.03])
     [0.03, 0.06, None, 0.06]
     """
-    known, order = _ordered(p_values)
-    m = len(known)
-    stepped = [min(1.0, (m - rank) * known[place]) for rank, place in enumerate(order)]
-    return _spread(p_values, order, list(np.maximum.accumulate(stepped)) if m else [])
+
+    def stepped(p: Floats) -> Floats:
+        order = np.argsort(p, kind="stable")
+        adjusted = np.empty_like(p)
+        rising = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+        adjusted[order] = np.minimum(rising, 1)
+        return adjusted
+
+    return _adjusted(p_values, stepped)
 
 
 def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
-    """Benjamini and Hochberg's adjustment: the expected share of false findings stays below.
+    """Benjamini and Hochberg's adjustment, by scipy: the expected share of false findings.
 
-    ``min over j >= i of min(1, m p_(j) / j)`` in rising order (Benjamini and Hochberg 1995).
-    ``None`` stays ``None`` and is not counted.
+    ``None`` stays ``None`` and is not counted. Source: Benjamini and Hochberg (1995).
 
     >>> benjamini_hochberg([0.01, 0.04, None, 0.03])
     [0.03, 0.04, None, 0.04]
     """
-    known, order = _ordered(p_values)
-    m = len(known)
-    stepped = [min(1.0, m * known[place] / (rank + 1)) for rank, place in enumerate(order)]
-    falling = list(np.minimum.accumulate(stepped[::-1])[::-1]) if m else []
-    return _spread(p_values, order, falling)
+    return _adjusted(p_values, lambda p: library("scipy.stats").false_discovery_control(p))
 
 
-def _ordered(p_values: Sequence[float | None]) -> tuple[list[float], list[int]]:
-    known = [p for p in p_values if p is not None]
-    for p in known:
-        if not 0 <= p <= 1:
-            raise InputError(f"p-value {p} lies outside 0..1")
-    return known, sorted(range(len(known)), key=known.__getitem__)
-
-
-def _spread(
-    p_values: Sequence[float | None], order: list[int], adjusted: list[float]
+def _adjusted(
+    p_values: Sequence[float | None], adjust: Callable[[Floats], Floats]
 ) -> list[float | None]:
-    back = dict(zip(order, adjusted, strict=True))
-    places = iter(range(len(order)))
-    return [None if p is None else float(back[next(places)]) for p in p_values]
+    known = np.array([p for p in p_values if p is not None], dtype=np.float64)
+    odd = known[~((known >= 0) & (known <= 1))]
+    if len(odd):
+        raise InputError(f"p-value {odd[0]:g} lies outside 0..1")
+    adjusted = iter(adjust(known).tolist() if len(known) else ())
+    return [None if p is None else next(adjusted) for p in p_values]
 
 
-# FOLDED calibration.homogeneity: Do two raters use the categories equally often? McNemar, and Stuart-Maxwell beyond two.
+# --- do two raters use the categories equally often
 
 EXACT_BELOW = 25
 """With fewer discordant pairs McNemar's test is the exact binomial one."""
-
-NEVER_DIFFER = "the raters never differ"
-NO_PAIR = "no unit has both labels"
 
 
 class HomogeneityTest(Record):
@@ -369,12 +365,12 @@ def marginal_homogeneity(ratings: Ratings) -> HomogeneityTest:
 def _mcnemar(table: Floats) -> HomogeneityTest:
     n, first, second = int(table.sum()), int(table[0, 1]), int(table[1, 0])
     if first + second == 0:
-        return _no_test("mcnemar", n, NEVER_DIFFER if n else NO_PAIR)
+        return _no_test("mcnemar", n)
     if first + second < EXACT_BELOW:
-        p_value = float(scipy_stats().binomtest(first, first + second, 0.5).pvalue)
+        exact = library("scipy.stats").binomtest(first, first + second, 0.5)
+        p_value = float(exact.pvalue)
         return HomogeneityTest(name="mcnemar exact", statistic=None, df=None, p_value=p_value, n=n)
-    statistic = (first - second) ** 2 / (first + second)
-    return _chi_squared("mcnemar", statistic, 1, n)
+    return _chi_squared("mcnemar", (first - second) ** 2 / (first + second), 1, n)
 
 
 def _stuart_maxwell(table: Floats) -> HomogeneityTest:
@@ -383,15 +379,16 @@ def _stuart_maxwell(table: Floats) -> HomogeneityTest:
     apart = table.sum(axis=1) - table.sum(axis=0)
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if rank == 0:
-        return _no_test("stuart-maxwell", n, NEVER_DIFFER if n else NO_PAIR)
+        return _no_test("stuart-maxwell", n)
     statistic = float(apart @ np.linalg.pinv(covariance, hermitian=True) @ apart)
     return _chi_squared("stuart-maxwell", statistic, rank, n)
 
 
 def _chi_squared(name: str, statistic: float, df: int, n: int) -> HomogeneityTest:
-    p_value = float(scipy_stats().chi2.sf(statistic, df))
-    return HomogeneityTest(name=name, statistic=float(statistic), df=df, p_value=p_value, n=n)
+    p_value = float(library("scipy.stats").chi2.sf(statistic, df))
+    return HomogeneityTest(name=name, statistic=statistic, df=df, p_value=p_value, n=n)
 
 
-def _no_test(name: str, n: int, reason: str) -> HomogeneityTest:
+def _no_test(name: str, n: int) -> HomogeneityTest:
+    reason = "the raters never differ" if n else "no unit has both labels"
     return HomogeneityTest(name=name, statistic=None, df=None, p_value=None, n=n, reason=reason)

@@ -1,4 +1,8 @@
-"""Who gave which label to what: `Scale` and `Ratings`, the input of every agreement statistic."""
+"""Who gave which label to what: the input of every agreement statistic.
+
+`Ratings` are labels on a declared `Scale`. A statistic is computed from their `Patterns`, the
+distinct rows of labels, and from weights over them: B rows of weights give B values at once.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,6 @@ from pydantic import model_validator
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
-
-# FOLDED calibration.patterns: Distinct rows of labels and sums over them: the arithmetic that all statistics share. A statistic takes `Patterns` (P distinct rows of labels) and weights (B by P: how much of each row there is, for B samples at a time) and returns B values, NaN where it is undefined. The sample at hand is B = 1; a bootstrap is B = thousands, without a loop.
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""Least squares with cluster-robust errors."""
+"""Least squares where units come in clusters, perhaps in few: one coefficient, its error, its t."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from mmrare_judge.calibration.statistics.estimate import (
     two_sided,
 )
 from mmrare_judge.errors import InputError
-
-# FOLDED calibration.cluster_robust: A regression coefficient's standard error when units come in clusters, few of them perhaps.
 
 _ONE = 1 - 1e-9
 """An eigenvalue of a cluster's leverage above this is 1: the cluster alone decides a direction."""
@@ -121,6 +119,8 @@ def _freedom(stretched: Floats, inner: Floats) -> float:
     return float((own - lost).sum() ** 2 / squares) if squares > 0 else 1.0
 
 
+# --- the coefficient as an estimate
+
 FEW_FREEDOM = 4
 """Below so many degrees of freedom the t interval is not to be relied on (Tipton 2015)."""
 
@@ -133,7 +133,13 @@ class Slope(NamedTuple):
 
 
 def clustered_slope(
-    name: str, design: Floats, outcome: Floats, codes: Codes, *, level: float = 0.95
+    name: str,
+    design: Floats,
+    outcome: Floats,
+    codes: Codes,
+    *,
+    level: float = 0.95,
+    missing: int = 0,
 ) -> Slope:
     """The first column's coefficient in a linear regression, with a cluster-robust interval.
 
@@ -148,43 +154,42 @@ def clustered_slope(
     """
     if len(design) != len(outcome) or len(design) != len(codes):
         raise InputError(f"{len(design)} rows, {len(outcome)} outcomes, {len(codes)} clusters")
-    if len(outcome) == 0:
-        reason = "no unit has both values"
-        return Slope(Estimate(name=name, value=None, n=0, clusters=0, reason=reason), None)
-    blank = Estimate(name=name, value=None, n=len(outcome), clusters=count_clusters(codes))
-    if _unidentified(design):
+    blank = Estimate(
+        name=name, value=None, n=len(outcome), clusters=count_clusters(codes), missing=missing
+    )
+    reason = "no unit has both values"
+    if len(outcome):
         reason = "it does not vary once the other terms are held fixed"
+    if not len(outcome) or _unidentified(design):
         return Slope(blank.model_copy(update={"reason": reason}), None)
     return _slope(blank, first_coefficient(design, outcome, codes), level)
 
 
-def clustered_mean(name: str, values: Floats, codes: Codes, *, level: float = 0.95) -> Slope:
+def clustered_mean(
+    name: str,
+    values: Floats,
+    codes: Codes,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    level: float = 0.95,
+    missing: int = 0,
+) -> Slope:
     """A mean with the cluster-robust error: the regression on a constant.
+
+    ``low`` and ``high`` are what the mean can be at least and at most: its interval is cut there.
 
     >>> clustered_mean("leniency", np.array([1.0, 0, 2]), np.arange(3)).estimate.value
     1.0
     """
-    slope = clustered_slope(name, np.ones((len(values), 1)), values, codes, level=level)
-    if slope.estimate.value is None:
+    constant = np.ones((len(values), 1))
+    slope = clustered_slope(name, constant, values, codes, level=level, missing=missing)
+    found, interval = slope.estimate, slope.estimate.interval
+    if found.value is None:
         return slope
-    exact = {"value": float(values.mean())}
-    return slope._replace(estimate=slope.estimate.model_copy(update=exact))
-
-
-def without_column(estimate: Estimate, *, low: float = -np.inf, high: float = np.inf) -> Estimate:
-    """The estimate with its interval cut at what the statistic can be.
-
-    >>> share = clustered_mean("share", np.array([1.0, 1, 1, 0]), np.arange(4)).estimate
-    >>> share.interval.high > 1, without_column(share, low=0, high=1).interval.high
-    (True, 1.0)
-    """
-    if estimate.interval is None:
-        return estimate
-    ends = (
-        float(np.clip(end, low, high)) for end in (estimate.interval.low, estimate.interval.high)
-    )
-    interval = estimate.interval.model_copy(update=dict(zip(("low", "high"), ends, strict=True)))
-    return estimate.model_copy(update={"interval": interval})
+    # The fitted value differs from the mean in the last digits.
+    changes = {"value": float(values.mean()), "interval": interval and interval.cut(low, high)}
+    return slope._replace(estimate=found.model_copy(update=changes))
 
 
 def dummies(values: Floats) -> Floats:

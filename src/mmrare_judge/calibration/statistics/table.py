@@ -1,4 +1,8 @@
-"""The property table: one row a statistic."""
+"""The property table: one row a statistic, and the estimates made by it.
+
+Start at `STATISTICS`, the rows, and at `estimates`, which asks them of `Ratings`: value, interval,
+n, clusters, missing, and the reason for whatever there is not.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from mmrare_judge.calibration.statistics import coefficients, libraries
+from mmrare_judge.calibration.statistics import coefficients as by
 from mmrare_judge.calibration.statistics.bootstrap import (
     RESAMPLING,
     Functional,
@@ -18,30 +22,9 @@ from mmrare_judge.calibration.statistics.bootstrap import (
     cluster_table,
     intervals,
 )
-from mmrare_judge.calibration.statistics.coefficients import (
-    Design,
-    alpha_interval,
-    alpha_nominal,
-    alpha_ordinal,
-    brennan_prediger,
-    cohen_kappa,
-    conger_kappa,
-    fleiss_kappa,
-    gwet_ac,
-    icc,
-    kendall_tau_b,
-    limit_of_agreement,
-    mean_absolute_error,
-    mean_difference,
-    percent_agreement,
-    scott_pi,
-    spearman,
-)
-from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
+from mmrare_judge.calibration.statistics.estimate import Estimate, Interval, library
 from mmrare_judge.calibration.statistics.ratings import Bools, Compute, Ratings
 from mmrare_judge.errors import InputError
-
-# FOLDED calibration.statistic: What is known of a statistic beforehand: a row of the property table.
 
 Needs = Literal["categories", "positive", "order", "numbers"]
 
@@ -75,7 +58,7 @@ class Statistic:
     name: str
     title: str
     compute: Compute
-    library: Callable[[Ratings], float] | None = None
+    library: Library | None = None
     needs: Needs = "categories"
     raters: Raters = "pair"
     uses: Uses = "complete"
@@ -88,172 +71,210 @@ class Statistic:
     higher_is_better: bool | None = True
 
 
-def _cohen(kind: Literal["linear", "quadratic"]) -> Statistic:
-    return Statistic(
-        f"cohen_kappa_{kind}",
-        f"Cohen's kappa, {kind} weights",
-        partial(cohen_kappa, alike=kind),
-        partial(libraries.cohen, weights=kind),
+# --- point estimates by the libraries that have them
+#
+# Each takes `Ratings` on which the statistic is defined and that carry no weights. The library's
+# value is the one reported; the twin in `coefficients` serves the bootstrap.
+
+Library = Callable[[Ratings], float]
+
+
+def _by_sklearn(metric: str, **options: object) -> Library:
+    """A metric of scikit-learn: the second rater's labels are the true ones."""
+
+    def value(ratings: Ratings) -> float:
+        first, second = ratings.codes[(ratings.codes[:, :2] >= 0).all(axis=1), :2].T
+        return float(getattr(library("sklearn.metrics"), metric)(second, first, **options))
+
+    return value
+
+
+def _kappa(weights: str | None = None) -> Library:
+    def value(ratings: Ratings) -> float:
+        labels = list(range(len(ratings.scale.categories)))
+        return _by_sklearn("cohen_kappa_score", labels=labels, weights=weights)(ratings)
+
+    return value
+
+
+def _pairwise_f1(ratings: Ratings) -> float:
+    """Macro-F1 over all pairs of the first rater with another."""
+    columns = [ratings.codes[:, [0, other]] for other in range(1, ratings.codes.shape[1])]
+    pairs = np.concatenate(columns)
+    first, second = pairs[(pairs >= 0).all(axis=1)].T
+    return float(library("sklearn.metrics").f1_score(second, first, average="macro"))
+
+
+def _recall_macro(ratings: Ratings) -> float:
+    """Recall averaged over the second rater's categories."""
+    second = ratings.codes[(ratings.codes[:, :2] >= 0).all(axis=1), 1]
+    options = {"labels": np.unique(second), "average": "macro"}
+    return _by_sklearn("recall_score", **options)(ratings)
+
+
+def _recall(*, positive: bool) -> Library:
+    def value(ratings: Ratings) -> float:
+        both = ratings.codes[(ratings.codes[:, :2] >= 0).all(axis=1), :2]
+        first, second = (both == ratings.patterns.positive).T
+        return float(library("sklearn.metrics").recall_score(second, first, pos_label=positive))
+
+    return value
+
+
+def _by_numbers(module: str, function: str) -> Library:
+    """A function of both raters' numbers: scipy's rank correlations, and the mean error."""
+
+    def value(ratings: Ratings) -> float:
+        both = ratings.numbers[(ratings.codes[:, :2] >= 0).all(axis=1), :2]
+        found = getattr(library(module), function)(*both.T)
+        return float(getattr(found, "statistic", found))
+
+    return value
+
+
+def _krippendorff(level: str) -> Library:
+    def value(ratings: Ratings) -> float:
+        alpha: Callable[..., Any] = library("krippendorff").alpha
+        if ratings.scale.level == "continuous":
+            return float(alpha(ratings.numbers.T, level_of_measurement=level))
+        counts = ratings.patterns.counts[ratings.pattern_of_unit].astype(int)
+        points = ratings.scale.points if level == "interval" else range(counts.shape[1])
+        domain = np.array(points, dtype=float)
+        return float(alpha(value_counts=counts, value_domain=domain, level_of_measurement=level))
+
+    return value
+
+
+# --- the rows
+
+
+def _pair(name: str, title: str, compute: Compute, library: Library | None = None) -> Statistic:
+    return Statistic(name, title, compute, library)
+
+
+def _weighted(kind: Literal["linear", "quadratic"]) -> Statistic:
+    name, title = f"cohen_kappa_{kind}", f"Cohen's kappa, {kind} weights"
+    compute = partial(by.cohen_kappa, alike=kind)
+    return Statistic(name, title, compute, _kappa(kind), needs="order", relabelling=False)
+
+
+def _many(name: str, title: str, compute: Compute, **properties: Any) -> Statistic:
+    return Statistic(name, title, compute, raters="many", uses="pairable", **properties)
+
+
+def _graded(kind: Literal["linear", "quadratic"]) -> Statistic:
+    return _many(
+        f"gwet_ac2_{kind}",
+        f"Gwet's AC2, {kind}",
+        partial(by.gwet_ac, alike=kind),
         needs="order",
-        relabelling=False,
-    )
-
-
-def _many(name: str, title: str, compute: Compute, one_class: float | None = None) -> Statistic:
-    low = 0.0 if name == "percent_agreement" else -1.0
-    return Statistic(
-        name, title, compute, raters="many", uses="pairable", low=low, one_class=one_class
-    )
-
-
-def _graded(name: str, title: str, compute: Compute) -> Statistic:
-    return Statistic(
-        name,
-        title,
-        compute,
-        needs="order",
-        raters="many",
-        uses="pairable",
         one_class=1.0,
         relabelling=False,
     )
 
 
-def _alpha(level: Literal["nominal", "ordinal", "interval"], compute: Compute) -> Statistic:
-    needs: dict[str, Needs] = {"nominal": "categories", "ordinal": "order", "interval": "numbers"}
-    return Statistic(
-        f"alpha_{level}",
-        f"Krippendorff's alpha, {level}",
-        compute,
-        partial(libraries.alpha, level=level),
-        needs=needs[level],
-        raters="many",
-        uses="pairable",
-        relabelling=level == "nominal",
+def _alpha(level: Literal["nominal", "ordinal", "interval"], needs: Needs) -> Statistic:
+    name, title = f"alpha_{level}", f"Krippendorff's alpha, {level}"
+    compute, nominal = getattr(by, name), level == "nominal"
+    return _many(
+        name, title, compute, library=_krippendorff(level), needs=needs, relabelling=nominal
     )
 
 
 def _share(
     name: str,
-    title: str,
     compute: Compute,
-    library: Callable[[Ratings], float] | None = None,
+    library: Library | None = None,
     *,
+    title: str = "",
     needs: Needs = "positive",
     symmetric: bool = False,
 ) -> Statistic:
+    title = title or name.replace("_", " ").capitalize()
     return Statistic(name, title, compute, library, needs=needs, low=0.0, symmetric=symmetric)
 
 
-def _icc(name: str, design: Design, *, average: bool) -> Statistic:
-    title = f"ICC({name.removeprefix('icc_').replace('_', ',')})"
+def _icc(form: int, design: by.Design, *, average: bool = False) -> Statistic:
+    raters = "k" if average else "1"
+    compute = partial(by.icc, design=design, average=average)
+    name, title = f"icc_{form}_{raters}", f"ICC({form},{raters})"
     return Statistic(
-        name,
-        title,
-        partial(icc, design=design, average=average),
-        needs="numbers",
-        raters="many",
-        low=-inf,
-        relabelling=False,
+        name, title, compute, needs="numbers", raters="many", low=-inf, relabelling=False
     )
 
 
-def _number(name: str, title: str, compute: Compute, *, low: float = -inf) -> Statistic:
-    return Statistic(
-        name,
-        title,
-        compute,
-        libraries.absolute_error if name == "mae" else None,
-        needs="numbers",
-        low=low,
-        high=inf,
-        perfect=0.0,
-        one_class=0.0,
-        symmetric=name == "mae",
-        relabelling=False,
-        higher_is_better=False if name == "mae" else None,
-    )
+def _number(name: str, title: str, compute: Compute, **properties: Any) -> Statistic:
+    """Of differences in points: 0 is no difference."""
+    given: dict[str, Any] = {"low": -inf, "high": inf, "perfect": 0.0, "one_class": 0.0}
+    given |= {"symmetric": False, "relabelling": False, "higher_is_better": None}
+    return Statistic(name, title, compute, needs="numbers", **(given | properties))
 
 
-def _rank(name: str, title: str, compute: Compute, kind: libraries.Correlation) -> Statistic:
-    correlate = partial(libraries.rank_correlation, kind=kind)
+def _rank(name: str, title: str, compute: Compute, function: str) -> Statistic:
+    correlate = _by_numbers("scipy.stats", function)
     return Statistic(name, title, compute, correlate, needs="numbers", relabelling=False)
 
 
 _ROWS = (
-    _many("percent_agreement", "Percent agreement", percent_agreement, one_class=1.0),
-    Statistic("cohen_kappa", "Cohen's kappa", cohen_kappa, libraries.cohen),
-    _cohen("linear"),
-    _cohen("quadratic"),
-    Statistic("scott_pi", "Scott's pi", scott_pi),
-    _many("fleiss_kappa", "Fleiss's kappa", fleiss_kappa),
-    _many("conger_kappa", "Conger's kappa", conger_kappa),
-    _alpha("nominal", alpha_nominal),
-    _alpha("ordinal", alpha_ordinal),
-    _alpha("interval", alpha_interval),
-    _many("gwet_ac1", "Gwet's AC1", gwet_ac, one_class=1.0),
-    _graded("gwet_ac2_linear", "Gwet's AC2, linear", partial(gwet_ac, alike="linear")),
-    _graded("gwet_ac2_quadratic", "Gwet's AC2, quadratic", partial(gwet_ac, alike="quadratic")),
-    _many("brennan_prediger", "Brennan-Prediger (PABAK)", brennan_prediger, one_class=1.0),
-    Statistic("mcc", "Matthews' correlation", coefficients.mcc, libraries.matthews),
+    _many("percent_agreement", "Percent agreement", by.percent_agreement, low=0.0, one_class=1.0),
+    _pair("cohen_kappa", "Cohen's kappa", by.cohen_kappa, _kappa()),
+    _weighted("linear"),
+    _weighted("quadratic"),
+    _pair("scott_pi", "Scott's pi", by.scott_pi),
+    _many("fleiss_kappa", "Fleiss's kappa", by.fleiss_kappa),
+    _many("conger_kappa", "Conger's kappa", by.conger_kappa),
+    _alpha("nominal", "categories"),
+    _alpha("ordinal", "order"),
+    _alpha("interval", "numbers"),
+    _many("gwet_ac1", "Gwet's AC1", by.gwet_ac, one_class=1.0),
+    _graded("linear"),
+    _graded("quadratic"),
+    _many("brennan_prediger", "Brennan-Prediger (PABAK)", by.brennan_prediger, one_class=1.0),
+    _pair("mcc", "Matthews' correlation", by.mcc, _by_sklearn("matthews_corrcoef")),
     _share(
         "macro_f1",
-        "Macro-F1",
-        coefficients.macro_f1,
-        libraries.f1_macro,
+        by.macro_f1,
+        _by_sklearn("f1_score", average="macro"),
+        title="Macro-F1",
         needs="categories",
         symmetric=True,
     ),
-    Statistic(
+    _many(
         "pairwise_macro_f1",
         "Pairwise balanced macro-F1 (HealthBench)",
-        coefficients.pairwise_macro_f1,
-        libraries.f1_macro_pairwise,
-        raters="many",
-        uses="pairable",
+        by.pairwise_macro_f1,
+        library=_pairwise_f1,
         low=0.0,
         symmetric=False,
     ),
-    _share(
-        "balanced_accuracy",
-        "Balanced accuracy",
-        coefficients.balanced_accuracy,
-        libraries.recall_macro,
-        needs="categories",
-    ),
-    _share(
-        "sensitivity",
-        "Sensitivity",
-        coefficients.sensitivity,
-        partial(libraries.recall, of="positive"),
-    ),
-    _share(
-        "specificity",
-        "Specificity",
-        coefficients.specificity,
-        partial(libraries.recall, of="negative"),
-    ),
-    _share(
-        "positive_agreement", "Positive agreement", coefficients.positive_agreement, symmetric=True
-    ),
-    _share(
-        "negative_agreement", "Negative agreement", coefficients.negative_agreement, symmetric=True
-    ),
-    _icc("icc_1_1", "one-way", average=False),
-    _icc("icc_2_1", "two-way random", average=False),
-    _icc("icc_3_1", "two-way mixed", average=False),
-    _icc("icc_1_k", "one-way", average=True),
-    _icc("icc_2_k", "two-way random", average=True),
-    _icc("icc_3_k", "two-way mixed", average=True),
-    _rank("spearman", "Spearman's rho", spearman, "spearmanr"),
-    _rank("kendall_tau_b", "Kendall's tau-b", kendall_tau_b, "kendalltau"),
-    _number("mae", "Mean absolute error", mean_absolute_error, low=0.0),
-    _number("leniency", "Leniency (mean signed difference)", mean_difference),
+    _share("balanced_accuracy", by.balanced_accuracy, _recall_macro, needs="categories"),
+    _share("sensitivity", by.sensitivity, _recall(positive=True)),
+    _share("specificity", by.specificity, _recall(positive=False)),
+    _share("positive_agreement", by.positive_agreement, symmetric=True),
+    _share("negative_agreement", by.negative_agreement, symmetric=True),
+    _icc(1, "one-way"),
+    _icc(2, "two-way random"),
+    _icc(3, "two-way mixed"),
+    _icc(1, "one-way", average=True),
+    _icc(2, "two-way random", average=True),
+    _icc(3, "two-way mixed", average=True),
+    _rank("spearman", "Spearman's rho", by.spearman, "spearmanr"),
+    _rank("kendall_tau_b", "Kendall's tau-b", by.kendall_tau_b, "kendalltau"),
     _number(
-        "agreement_limit_low", "Lower limit of agreement", partial(limit_of_agreement, side=-1)
+        "mae",
+        "Mean absolute error",
+        by.mean_absolute_error,
+        library=_by_numbers("sklearn.metrics", "mean_absolute_error"),
+        low=0.0,
+        symmetric=True,
+        higher_is_better=False,
+    ),
+    _number("leniency", "Leniency (mean signed difference)", by.mean_difference),
+    _number(
+        "agreement_limit_low", "Lower limit of agreement", partial(by.limit_of_agreement, side=-1)
     ),
     _number(
-        "agreement_limit_high", "Upper limit of agreement", partial(limit_of_agreement, side=1)
+        "agreement_limit_high", "Upper limit of agreement", partial(by.limit_of_agreement, side=1)
     ),
 )
 
@@ -275,9 +296,6 @@ def statistic(name: str) -> Statistic:
     except KeyError:
         known = ", ".join(STATISTICS)
         raise InputError(f"no statistic {name!r}", remedy=f"Known are: {known}") from None
-
-
-# FOLDED calibration.suitability: Which statistics can be asked of which ratings.
 
 
 def unsuited(row: Statistic, ratings: Ratings) -> str:
@@ -305,7 +323,7 @@ def unsuited(row: Statistic, ratings: Ratings) -> str:
     return ""
 
 
-# FOLDED calibration.agreement: Agreement statistics with all that belongs to them: value, interval, n, clusters, missing.
+# --- estimates
 
 
 def estimate(
@@ -392,15 +410,11 @@ def _intervals(
         }
         if chosen:
             found |= intervals(functionals, cluster_table(part), resampling)
-    return {row.name: (within(found[row.name][0], row), found[row.name][1]) for row in rows}
-
-
-def within(interval: Interval | None, row: Statistic) -> Interval | None:
-    """The interval cut at the least and the greatest value the statistic can have."""
-    if interval is None:
-        return None
-    low, high = (float(np.clip(end, row.low, row.high)) for end in (interval.low, interval.high))
-    return interval.model_copy(update={"low": low, "high": high})
+    return {
+        row.name: (interval and interval.cut(row.low, row.high), reason)
+        for row in rows
+        for interval, reason in [found[row.name]]
+    }
 
 
 def _estimate(

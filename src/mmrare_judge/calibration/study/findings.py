@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mmrare_judge.calibration.analyses.abstention import guaranteed_threshold, risk_coverage
 from mmrare_judge.calibration.analyses.alt_test import alt_test
 from mmrare_judge.calibration.analyses.bias import (
     GroupBias,
@@ -33,8 +32,10 @@ from mmrare_judge.calibration.analyses.ceiling import (
 from mmrare_judge.calibration.analyses.confidence import (
     brier_score,
     expected_calibration_error,
+    guaranteed_threshold,
     log_loss,
     reliability_diagram,
+    risk_coverage,
 )
 from mmrare_judge.calibration.analyses.correction import (
     CorrectedScore,

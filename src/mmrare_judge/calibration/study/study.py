@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mmrare_judge._version import __version__
+from mmrare_judge.calibration.analyses.bias import peculiarities, quote_peculiarities
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
-from mmrare_judge.calibration.analyses.degenerate import peculiarities, quote_peculiarities
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.render import write_reports
