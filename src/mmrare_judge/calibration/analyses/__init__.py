@@ -1,4 +1,4 @@
-"""One question about a judge a module: ceiling, alternative annotator, bias, confidence, correction.
+"""One question about a judge a module: the ceiling, an annotator test, bias, confidence, scores.
 
 In: `Ratings`, or the judge's points, the gold and the cases as vectors. Out: a record with
 estimates, or the reason why there is none. Start reading at `ceiling` (how well do clinicians

@@ -1,11 +1,19 @@
-"""The benchmark score once the judge's errors are corrected, with the other answers beside it."""
+"""The benchmark score once the judge's errors are corrected, with the other answers beside it.
+
+First the prediction-powered mean: the judge's points on all units, mended by gold labels on some.
+Then, for binary criteria, the correction by sensitivity and specificity (Rogan and Gladen). Last
+the scores made of them, of one criterion and of a rubric. Throughout ``judge`` and ``gold`` hold
+points, nan where there are none; ``clusters`` names the case of each unit (several systems answer
+one case), ``inclusion`` is the probability with which it was chosen for gold labels, and ``level``
+is nominal coverage.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,11 +35,11 @@ from mmrare_judge.calibration.statistics.estimate import (
     t_quantile,
     two_sided,
 )
-from mmrare_judge.calibration.statistics.proportions import Share, design_share, rule_of_three
+from mmrare_judge.calibration.statistics.proportions import design_share, rule_of_three
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 
-# FOLDED calibration.ppi_parts: What a prediction-powered mean is made of: two weighted means and each case's share in both.
+# --- what a prediction-powered mean is made of: two means and each case's share in both
 
 ROUNDING = 1e-10
 """A case's share in an error below this part of what one unit weighs is taken to be rounding."""
@@ -78,10 +86,6 @@ class Parts:
             return 0.0
         return max(0.0, float(self.gold_sums @ self.judge_sums) / spread)
 
-    def errors(self, lam: float) -> Floats:
-        """Each cluster's share in the error of the corrected mean."""
-        return self.gold_sums - lam * self.judge_sums
-
 
 def mean_parts(
     judge: ArrayLike,
@@ -109,7 +113,8 @@ def mean_parts(
     if not labelled.any():
         return None, codes
     shares = weights / weights.sum()
-    filled = _without_gaps(points)
+    judged = ~np.isnan(points)
+    filled = np.where(judged, points, points[judged].mean() if judged.any() else 0.0)
     gold_mean = float(weights[labelled] @ labels[labelled] / weights.sum())
     judge_mean = float(weights @ filled / weights.sum())
     overall = float(filled.mean())
@@ -127,8 +132,8 @@ def mean_parts(
         labelled=int(labelled.sum()),
         labelled_clusters=count_clusters(codes[labelled]),
         effective_clusters=float(1 / (group_sums(shares, codes) ** 2).sum()),
-        off_mode=_off_mode(labels[labelled]),
-        abstained=int(np.isnan(points).sum()),
+        off_mode=int(labelled.sum() - np.unique(labels[labelled], return_counts=True)[1].max()),
+        abstained=int((~judged).sum()),
         flawless=bool((points[labelled] == labels[labelled]).all()),
     ), codes
 
@@ -148,16 +153,7 @@ def _sums(errors: Floats, codes: Codes, scale: float) -> Floats:
     return np.where(np.abs(sums) > ROUNDING * scale, sums, 0.0)
 
 
-def _without_gaps(points: Floats) -> Floats:
-    known = ~np.isnan(points)
-    return np.where(known, points, points[known].mean() if known.any() else 0.0)
-
-
-def _off_mode(labels: Floats) -> int:
-    return len(labels) - int(np.unique(labels, return_counts=True)[1].max())
-
-
-# FOLDED calibration.ppi: Prediction-powered means: the judge's points on all items, mended by gold labels on some.
+# --- prediction-powered means
 
 MIN_CLUSTERS = 5
 """Below so many labelled clusters no variance is worth printing."""
@@ -203,14 +199,8 @@ def ppi_mean(
     A unit without a verdict of the judge stays in, and carries the judge's mean: the labels mend
     that like any other error of the judge, and the target stays whole.
 
-    Args:
-        judge: The judge's points; nan where it gave no verdict.
-        gold: The gold points; nan where there are none.
-        clusters: The case of each unit (several systems answer one case).
-        inclusion: The probability with which each unit was chosen for gold labels.
-        lam: A fixed weight on the judge instead of the tuned one; 0 ignores the judge, and the
-            estimate is then named ``labelled`` and counts the labelled units only.
-        level: Nominal coverage.
+    ``lam`` fixes the weight on the judge instead of tuning it; with 0, which ignores the judge, the
+    estimate is named ``labelled`` and counts the labelled units only.
 
     Returns:
         The corrected mean. No value without gold. No interval with fewer than 5 labelled clusters,
@@ -235,55 +225,46 @@ def ppi_mean(
         )
         return CorrectedMean(missing, None, None)
     weight = parts.tuned() if lam is None else lam
-    return combine(
-        [parts], [weight], [1.0], name=name, tuned=lam is None, n=n, clusters=groups, level=level
-    )
+    return _combined([parts], [weight], [1.0], name, n, groups, level, tuned=lam is None)
 
 
-def combine(
+def _combined(
     parts: list[Parts],
     lams: list[float],
     weights: list[float],
-    *,
     name: str,
-    tuned: bool,
     n: int,
     clusters: int,
     level: float,
+    *,
+    tuned: bool,
 ) -> CorrectedMean:
     """A weighted sum of corrected means over the same units, with one clustered variance.
 
     Named ``labelled`` it counts the labelled units and clusters (the fewest, where the parts
     differ) in place of ``n`` and ``clusters``.
     """
-    value = sum(
-        weight * (part.gold_mean - lam * part.judge_gap)
-        for part, lam, weight in zip(parts, lams, weights, strict=True)
-    )
-    errors = np.sum(
-        [w * part.errors(lam) for part, lam, w in zip(parts, lams, weights, strict=True)], axis=0
-    )
+    terms = list(zip(parts, lams, weights, strict=True))
+    value = float(sum(w * (part.gold_mean - lam * part.judge_gap) for part, lam, w in terms))
     groups = min(part.labelled_clusters for part in parts)
     spent = 1 + int(tuned and any(lams))
-    freedom = groups - spent
-    reason, error = _refusal(parts, freedom), None
+    reason, error, interval = _refusal(parts, groups - spent), None, None
     if not reason:
-        error = float(np.sqrt(groups / freedom * (errors @ errors)))
-    worth = max(1.0, min(part.effective_clusters for part in parts) - spent)
-    interval = None if error is None else _interval(value, error, worth, level)
+        errors = np.sum([w * (p.gold_sums - lam * p.judge_sums) for p, lam, w in terms], axis=0)
+        error = float(np.sqrt(groups / (groups - spent) * (errors @ errors)))
+        worth = max(1.0, min(part.effective_clusters for part in parts) - spent)
+        half = t_quantile(two_sided(level), worth) * error
+        low, high = value - half, value + half
+        interval = Interval(low=low, high=high, level=level, method="clustered t")
     missing = max(part.abstained for part in parts)
     if name == "labelled":
         n, clusters, missing = min(part.labelled for part in parts), groups, 0
+    reason = "; ".join(filter(None, [reason, *_caveats(parts, lams, name, reason)]))
     estimate = Estimate(
-        name=name, value=float(value), interval=interval, n=n, clusters=clusters, missing=missing,
-        reason="; ".join(filter(None, [reason, *_caveats(parts, lams, name, reason)])),
+        name=name, value=value, interval=interval, n=n, clusters=clusters, missing=missing,
+        reason=reason,
     )  # fmt: skip
     return CorrectedMean(estimate, lams[0] if len(lams) == 1 else None, error)
-
-
-def _interval(value: float, error: float, freedom: float, level: float) -> Interval:
-    half = t_quantile(two_sided(level), freedom) * error
-    return Interval(low=value - half, high=value + half, level=level, method="clustered t")
 
 
 def _refusal(parts: list[Parts], freedom: int) -> str:
@@ -317,18 +298,15 @@ def _caveats(parts: list[Parts], lams: list[float], name: str, refusal: str) -> 
             f"{_rare(min(rare, key=lambda part: part.off_mode))}, so the interval is too short"
         )
     if any(lams) and any(part.flawless for part in parts) and not refusal:
-        yield _flawless(min(part.labelled_clusters for part in parts if part.flawless))
+        fewest = min(part.labelled_clusters for part in parts if part.flawless)
+        yield (
+            "the judge agreed with every label, so the interval takes its error to be zero; by the "
+            f"rule of three in {fewest} clusters up to {rule_of_three(fewest):.1%} wrong verdicts "
+            "cannot be excluded"
+        )
 
 
-def _flawless(clusters: int) -> str:
-    return (
-        "the judge agreed with every label, so the interval takes its error to be zero; by the "
-        f"rule of three in {clusters} clusters up to {rule_of_three(clusters):.1%} wrong verdicts "
-        "cannot be excluded"
-    )
-
-
-# FOLDED calibration.rogan_gladen: Binary criteria: the judge's rate corrected by its sensitivity and specificity.
+# --- a binary judge's rate, corrected by its sensitivity and specificity
 
 MIN_CELL = 5
 """Gold-positive and gold-negative labels below which sensitivity and specificity are refused."""
@@ -418,12 +396,9 @@ def lang_reiczigel(test: BinaryTest, *, level: float = 0.95) -> Interval:
     shift = 2 * z**2 * (share * sensitivity - (1 - share) * specificity)
     variance = rate + share**2 * sensitivity + (1 - share) ** 2 * specificity
     half = z * math.sqrt(variance) / primed.youden
-    return Interval(
-        low=min(1.0, max(0.0, share + shift - half)),
-        high=max(0.0, min(1.0, share + shift + half)),
-        level=level,
-        method="lang-reiczigel",
-    )
+    middle = share + shift
+    found = Interval(low=middle - half, high=middle + half, level=level, method="lang-reiczigel")
+    return found.cut(0.0, 1.0)
 
 
 def rogan_gladen(
@@ -443,13 +418,6 @@ def rogan_gladen(
     as effective sample sizes. Where the samples are not independent after all, because one case has
     units with and without gold or because ``AP`` takes in the labelled, the interval is too wide.
 
-    Args:
-        judge: 1 where the judge says met, 0 where not, nan without a verdict.
-        gold: The same from clinicians, nan where there is no gold.
-        clusters: The case of each unit.
-        inclusion: The probability with which each unit was chosen for gold labels.
-        level: Nominal coverage.
-
     Returns:
         The estimate. No value, with the reason, where gold-positive or gold-negative labels are
         fewer than 5, where nothing is left without gold, or where sensitivity + specificity - 1 is
@@ -464,62 +432,44 @@ def rogan_gladen(
     judged, labelled = ~np.isnan(verdicts), ~np.isnan(labels)
     weights = sampling_weights(inclusion, labelled)
     rated = judged if inclusion is not None else judged & ~labelled
-    sides = [judged & (labels == side) for side in (1, 0)]
-    reason = _too_few(sides, rated)
-    test = None if reason else _test(verdicts, weights, codes, (rated, *sides), level)
-    if test is not None:
-        reason = _uninformative(test, level)
-    known = None if reason else test
-    return Estimate(
-        name="rogan-gladen",
-        value=None if known is None else min(1.0, max(0.0, known.prevalence)),
-        interval=None if known is None else lang_reiczigel(known, level=level),
-        n=len(labels),
-        clusters=count_clusters(codes),
-        missing=int((~judged).sum()),
-        reason=reason or _caveat(int((~judged).sum())),
+    positive, negative = (judged & (labels == side) for side in (1, 0))
+    abstained = int((~judged).sum())
+    blank = Estimate(
+        name="rogan-gladen", value=None, n=len(labels), clusters=count_clusters(codes),
+        missing=abstained,
+    )  # fmt: skip
+    reason = _too_few(int(positive.sum()), int(negative.sum()), int(rated.sum()))
+    if reason:
+        return blank.model_copy(update={"reason": reason})
+
+    def share(values: Floats, weights: Floats, mask: Mask) -> tuple[float, float]:
+        found = design_share(values[mask], weights[mask], codes[mask], level=level)
+        assert found is not None, "the cells were counted before"
+        return found.value, found.n_effective
+
+    test = BinaryTest(
+        *share(verdicts, np.ones_like(weights), rated),
+        *share(verdicts, weights, positive),
+        *share(1 - verdicts, weights, negative),
     )
+    reason = _uninformative(test, level)
+    if reason:
+        return blank.model_copy(update={"reason": reason})
+    if abstained:
+        reason = (
+            f"{abstained} units without a verdict are left out: this is the share of the others"
+        )
+    value, interval = min(1.0, max(0.0, test.prevalence)), lang_reiczigel(test, level=level)
+    return blank.model_copy(update={"value": value, "interval": interval, "reason": reason})
 
 
-def _caveat(abstained: int) -> str:
-    if not abstained:
-        return ""
-    return f"{abstained} units without a verdict are left out: this is the share of the others"
-
-
-def _too_few(sides: list[Mask], rated: Mask) -> str:
-    positive, negative = (int(side.sum()) for side in sides)
+def _too_few(positive: int, negative: int, rated: int) -> str:
     if min(positive, negative) < MIN_CELL:
         return (
             f"gold-positive labels with a verdict: {positive}, gold-negative: {negative}; "
             f"{MIN_CELL} of each are the least"
         )
-    return "" if rated.any() else "every unit has gold: there is nothing left to correct"
-
-
-def _test(
-    verdicts: Floats,
-    weights: Floats,
-    codes: Codes,
-    masks: tuple[Mask, Mask, Mask],
-    level: float,
-) -> BinaryTest:
-    rated, positive, negative = masks
-    even = np.ones_like(weights)
-    rate = _share(verdicts, even, codes, rated, level)
-    sensitivity = _share(verdicts, weights, codes, positive, level)
-    specificity = _share(1 - verdicts, weights, codes, negative, level)
-    return BinaryTest(
-        rate.value, rate.n_effective,
-        sensitivity.value, sensitivity.n_effective,
-        specificity.value, specificity.n_effective,
-    )  # fmt: skip
-
-
-def _share(values: Floats, weights: Floats, codes: Codes, mask: Mask, level: float) -> Share:
-    share = design_share(values[mask], weights[mask], codes[mask], level=level)
-    assert share is not None, "the cells were counted before"
-    return share
+    return "" if rated else "every unit has gold: there is nothing left to correct"
 
 
 def _uninformative(test: BinaryTest, level: float) -> str:
@@ -571,40 +521,32 @@ def corrected_score(
     """One criterion's (or one score's) mean over a benchmark, raw and corrected.
 
     The formulas are those of `ppi_mean` and `rogan_gladen`; ``raw`` and ``labelled`` are plain
-    means with clustered t intervals.
-
-    Args:
-        judge: The judge's points on every graded unit; nan where it gave no verdict.
-        gold: The clinicians' points; nan where there are none.
-        clusters: The case of each unit.
-        inclusion: The probability with which each unit was chosen for gold labels.
-        binary: The criterion is met or not (1 or 0): adds the Rogan-Gladen correction.
-        level: Nominal coverage.
+    means with clustered t intervals. ``binary``: the criterion is met or not (1 or 0), which adds
+    the Rogan-Gladen correction.
 
     >>> score = corrected_score([1, 1, 1, 1, 0, 0, 1, 0], [1, 1, 1, 0, 0, 0, None, None])
     >>> score.raw.value, score.labelled.value, score.lam["score"] > 0
     (0.625, 0.5, True)
     """
     points, labels = floats(judge, "judge"), floats(gold, "gold")
-    ppi = ppi_mean(points, labels, clusters=clusters, inclusion=inclusion, level=level)
-    labelled = ppi_mean(
-        points, labels, clusters=clusters, inclusion=inclusion, lam=0, level=level
-    ).estimate
-    correction = None
-    if binary:
-        correction = rogan_gladen(
-            points, labels, clusters=clusters, inclusion=inclusion, level=level
-        )
+    design: _Design = {"clusters": clusters, "inclusion": inclusion, "level": level}
+    ppi = ppi_mean(points, labels, **design)
     return CorrectedScore(
         raw=raw_mean(points, clusters=clusters, level=level),
-        labelled=labelled,
+        labelled=ppi_mean(points, labels, lam=0, **design).estimate,
         ppi=ppi.estimate,
-        rogan_gladen=correction,
+        rogan_gladen=rogan_gladen(points, labels, **design) if binary else None,
         lam={} if ppi.lam is None else {"score": ppi.lam},
         graded=len(points),
         with_gold=int((~np.isnan(labels)).sum()),
         abstained=int(np.isnan(points).sum()),
     )
+
+
+class _Design(TypedDict):
+    clusters: ArrayLike | None
+    inclusion: ArrayLike | None
+    level: float
 
 
 def raw_mean(
@@ -643,16 +585,8 @@ def corrected_rubric_score(
 
     ``sum_k a_k mean_k`` with ``a_k`` the normalised weights and ``mean_k`` the prediction-powered
     mean of criterion k, each with its own tuned weight on the judge. The variance is that of the
-    sum: the errors of one case are added over criteria before they are squared. Criteria may have
-    gold on different units.
-
-    Args:
-        judge: By criterion, the judge's points as shares of the maximum, one per graded unit.
-        gold: The same from clinicians; nan where there is no gold.
-        weights: By criterion, its weight in the rubric.
-        clusters: The case of each unit.
-        inclusion: By criterion, the probability with which each unit was chosen for gold labels.
-        level: Nominal coverage.
+    sum: the errors of one case are added over criteria before they are squared. Points are shares of
+    the maximum; criteria may have gold on different units.
 
     Returns:
         The score; without a value where a criterion with weight has no gold at all.
@@ -670,29 +604,32 @@ def corrected_rubric_score(
     scale = sum(weights.values())
     shares = [weights[name] / scale for name in names]
     points, labels = _columns(judge, names, "judge"), _columns(gold, names, "gold")
-    chances = [None if inclusion is None else inclusion[name] for name in names]
-    parts, codes = _all_parts(points, labels, clusters, chances)
-    raw = raw_mean(_weighted(points, shares), clusters=codes, level=level)
+    found = []
+    for name, given, known in zip(names, points, labels, strict=True):
+        chances = None if inclusion is None else inclusion[name]
+        part, codes = mean_parts(given, known, clusters=clusters, inclusion=chances)
+        found.append(part)
+    raw = raw_mean(np.stack(points, axis=1) @ np.asarray(shares), clusters=codes, level=level)
     graded, groups = len(codes), count_clusters(codes)
-    empty = [name for name, part in zip(names, parts, strict=True) if part is None]
-    known = [part for part in parts if part is not None]
-    if empty:
-        ppi = labelled = _no_gold(empty, graded, groups)
-        lams: list[float] = []
+    parts = [part for part in found if part is not None]
+    if len(parts) < len(names):
+        empty = ", ".join(name for name, part in zip(names, found, strict=True) if part is None)
+        reason = f"no gold label for {empty}"
+        ppi = Estimate(name="ppi", value=None, n=graded, clusters=groups, reason=reason)
+        labelled, lams, parts = ppi.model_copy(update={"name": "labelled"}), [], []
     else:
-        lams = [part.tuned() for part in known]
+        lams = [part.tuned() for part in parts]
         ppi, labelled = (
-            combine(known, some, shares, name=name, tuned=tuned, n=graded, clusters=groups,
-                    level=level).estimate
+            _combined(parts, some, shares, name, graded, groups, level, tuned=tuned).estimate
             for some, name, tuned in ((lams, "ppi", True), ([0.0] * len(names), "labelled", False))
-        )  # fmt: skip
+        )
     return CorrectedScore(
         raw=raw,
-        labelled=labelled.model_copy(update={"name": "labelled"}),
+        labelled=labelled,
         ppi=ppi,
         lam=dict(zip(names, lams, strict=False)),
         graded=graded,
-        with_gold=min((part.labelled for part in known), default=0) if not empty else 0,
+        with_gold=min((part.labelled for part in parts), default=0),
         abstained=raw.missing,
     )
 
@@ -714,25 +651,3 @@ def _criteria(
 def _columns(by_name: Mapping[str, ArrayLike], names: Sequence[str], of: str) -> list[Floats]:
     first = floats(by_name[names[0]], f"{of} of {names[0]}")
     return [floats(by_name[name], f"{of} of {name}", length=len(first)) for name in names]
-
-
-def _all_parts(
-    points: Sequence[Floats],
-    labels: Sequence[Floats],
-    clusters: ArrayLike | None,
-    inclusions: Sequence[ArrayLike | None],
-) -> tuple[list[Parts | None], Codes]:
-    parts: list[Parts | None] = []
-    for given, gold, inclusion in zip(points, labels, inclusions, strict=True):
-        part, codes = mean_parts(given, gold, clusters=clusters, inclusion=inclusion)
-        parts.append(part)
-    return parts, codes
-
-
-def _weighted(points: Sequence[Floats], shares: Sequence[float]) -> Floats:
-    return np.asarray(np.stack(points, axis=1) @ np.asarray(shares))
-
-
-def _no_gold(names: Sequence[str], graded: int, clusters: int) -> Estimate:
-    reason = f"no gold label for {', '.join(names)}"
-    return Estimate(name="ppi", value=None, n=graded, clusters=clusters, reason=reason)
