@@ -8,8 +8,8 @@ from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import (
     ElementMatch,
     compile_element,
+    compile_prohibited,
     match_element,
-    match_prohibited,
 )
 from mmrare_judge.level2.terms import Terms
 
@@ -92,10 +92,11 @@ def test_a_long_question_is_a_case_and_names_no_subject() -> None:
 
 def test_a_violation_needs_every_word_in_one_sentence() -> None:
     element = "Avoid platelet transfusion without bleeding"
+    prohibited = compile_prohibited(element, TERMS)
     spread = read_document("Count the platelet. Transfusion later.", TERMS)
-    assert not match_prohibited(spread, element, TERMS).found
+    assert not match_element(spread, prohibited).found
     given = read_document("Give a platelet transfusion without bleeding.", TERMS)
-    match = match_prohibited(given, element, TERMS)
+    match = match_element(given, prohibited)
     assert match.found
     assert match.element == element
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmrare_judge.level2.negation import negate
-from mmrare_judge.level2.tokens import tokens_of
+from mmrare_judge.level2.negation import negated_words
+from mmrare_judge.level2.tokens import Tokens
 
 # Words in capitals are the negated ones among the words of interest; all others are not.
 CASES = [
@@ -65,16 +65,15 @@ CASES = [
 
 @pytest.mark.parametrize("marked", [pytest.param(text, id=name) for text, name in CASES])
 def test_negation_reaches_the_words_in_capitals(marked: str) -> None:
-    tokens = tokens_of(marked)
-    negated = negate(marked.lower(), tokens_of(marked.lower()))
-    capitals = {index for index, token in enumerate(tokens) if marked[token.start].isupper()}
+    tokens = Tokens(marked)
+    negated = negated_words(tokens.words, tokens.gaps)
+    capitals = {at for at, start in enumerate(tokens.starts) if marked[start].isupper()}
     plain = "antihistamines heparin prednisone steroids ivig antibiotics mri ct aspirin surgery"
-    told = {index for index, token in enumerate(tokens) if token.word in plain.split()}
+    told = {at for at, word in enumerate(tokens.words) if word in plain.split()}
     assert capitals <= negated
     assert not (told - capitals) & negated
 
 
 def test_a_long_sentence_without_an_end_takes_no_long_time() -> None:
-    text = "nsaids, " * 20_000 + "are contraindicated"
-    tokens = tokens_of(text)
-    assert len(negate(text, tokens)) < 100
+    tokens = Tokens("nsaids, " * 20_000 + "are contraindicated")
+    assert len(negated_words(tokens.words, tokens.gaps)) < 100

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.errors import InputError
+from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.terms import KINDS, Term, Terms
-from mmrare_judge.level2.tokens import words_of
 
 
-def _names(text: str) -> list[str]:
-    return [term.name for _, _, term in Terms.default().find(words_of(text))]
+def _names(text: str, terms: Terms | None = None) -> list[str]:
+    return [name for _, name, _ in read_document(text, terms or Terms.default()).kinds]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_file_adds_names_and_replaces_rows_of_the_same_name(tmp_path: Path) ->
     file = tmp_path / "own.tsv"
     file.write_text("# ours\nnusinersen\tdrug\tSpinraza\n", encoding="utf-8")
     terms = Terms.default().with_file(file)
-    assert [term.name for _, _, term in terms.find(words_of("Spinraza"))] == ["nusinersen"]
+    assert _names("Spinraza", terms) == ["nusinersen"]
     assert terms.hash != Terms.default().hash
     assert len(Terms.load(file).rows) == 1
 

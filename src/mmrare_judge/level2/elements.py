@@ -18,17 +18,18 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Literal
 
-from mmrare_judge.level2.document import Document, Stretch, read_document
+from mmrare_judge.level2.document import Document, Mention, read_document
 from mmrare_judge.level2.negation import carries_negation
 from mmrare_judge.level2.terms import Terms
-from mmrare_judge.level2.tokens import TextToken, lazy, sentence_starts, tokens_of
+from mmrare_judge.level2.tokens import Tokens, sentence_starts
 from mmrare_judge.level2.words import Weight, is_directive, looks_like_drug, makes_statement, weight
 from mmrare_judge.records import Record, Text
 
-# FOLDED lexical.clauses: What a reference answer says, one element a clause, for items without a list.
+# --- What a reference answer says, one element a clause, for items without a list
 
 _BULLET = re.compile(r"^[\s\-*•#]*(?:\d{1,2}[.)]\s+)?")
 _LABEL = re.compile(r"^([^:.]{2,80}):(?=\s|$)")
@@ -48,8 +49,8 @@ def clauses_of(answer: str) -> tuple[str, ...]:
     >>> clauses_of("Start diazoxide and monitor glucose. Refer to genetics; train the parents.")
     ('Start diazoxide', 'monitor glucose', 'Refer to genetics', 'train the parents')
     """
-    cut = (clause.strip(" .,*") for line in _lines(answer) for clause in _orders(line))
-    return tuple(clause for clause in cut if _says_something(clause))
+    clauses = (clause.strip(" .,*") for line in _lines(answer) for clause in _orders(line))
+    return tuple(clause for clause in clauses if _says_something(clause))
 
 
 @lru_cache(maxsize=4096)
@@ -68,12 +69,9 @@ def list_labels(answer: str) -> tuple[str, ...]:
 
 
 def _lines(text: str) -> list[str]:
-    starts = [0, *sentence_starts(text)]
-    ends = [*starts[1:], len(text)]
-    return [
-        _BULLET.sub("", text[start:end].strip()).replace("*", "")
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    cuts = [0, *sentence_starts(text), len(text)]
+    lines = (text[start:end].strip() for start, end in pairwise(cuts))
+    return [_BULLET.sub("", line).replace("*", "") for line in lines]
 
 
 def _orders(line: str) -> list[str]:
@@ -88,10 +86,10 @@ def _orders(line: str) -> list[str]:
 
 
 def _says_something(clause: str) -> bool:
-    return any(weight(token.word) is Weight.CONTENT for token in tokens_of(clause))
+    return any(weight(word) is Weight.CONTENT for word in Tokens(clause).words)
 
 
-# FOLDED element_match: Elements found in a prediction: `ElementMatch` and `Span`.
+# --- Results
 
 
 class Span(Record):
@@ -118,7 +116,7 @@ class ElementMatch(Record):
     span: Span | None = None
 
 
-# FOLDED lexical.element: An element of a reference, compiled: `Element`, and the `Demand` of each of its words.
+# --- An element, compiled
 
 Kind = Literal["name", "order", "statement"]
 
@@ -147,24 +145,6 @@ class Demand:
     aside: bool
 
 
-class Least(NamedTuple):
-    """What has to be in a text for an element to be stated.
-
-    Attributes:
-        words: The keys of tokens that count.
-        terms: The terms that count.
-        needed: How many of these have to be there, at least one.
-        counted: The demands that count, by their places among the element's.
-        required: Those without which it is not stated, likewise.
-    """
-
-    words: frozenset[str]
-    terms: tuple[str, ...]
-    needed: int
-    counted: frozenset[int]
-    required: frozenset[int]
-
-
 @dataclass(frozen=True, eq=False)
 class Element:
     """An element of a reference, compiled.
@@ -179,41 +159,30 @@ class Element:
     kind: Kind
     demands: tuple[Demand, ...]
 
-    @lazy
-    def keys(self) -> tuple[str, ...]:
-        """The key of each demand."""
-        return tuple(demand.key for demand in self.demands)
+    @cached_property
+    def counted(self) -> frozenset[int]:
+        """The demands that count, by their places; asides count in a name only."""
+        return self._places(lambda one: self.kind == "name" or not one.aside)
 
-    @lazy
-    def words(self) -> frozenset[str]:
-        """Of `keys`, those of tokens."""
-        return frozenset(key for key in self.keys if key[0] != "=")
+    @cached_property
+    def required(self) -> frozenset[int]:
+        """The demands without which the element is not stated, by their places."""
+        return self._places(lambda one: one.required)
 
-    @lazy
-    def least(self) -> Least:
-        """What has to be there at least; asides count in a name only."""
-        counted = [one for one in self.demands if self.kind == "name" or not one.aside]
-        places = {one.key: at for at, one in enumerate(self.demands)}
-        return Least(
-            words=frozenset(one.key for one in counted if one.key[0] != "="),
-            terms=tuple(one.key for one in counted if one.key[0] == "="),
-            needed=max(1, math.ceil(SHARES[self.kind] * len(counted))),
-            counted=frozenset(places[one.key] for one in counted),
-            required=frozenset(places[one.key] for one in self.demands if one.required),
-        )
+    @cached_property
+    def needed(self) -> int:
+        """How many of the counted demands have to be there, at least one."""
+        return max(1, math.ceil(SHARES[self.kind] * len(self.counted)))
 
-    @lazy
-    def absent(self) -> ElementMatch:
-        """What is said of it where a text does not mention it."""
-        return ElementMatch(element=self.text, found=False)
+    def _places(self, wanted: Callable[[Demand], bool]) -> frozenset[int]:
+        return frozenset(at for at, demand in enumerate(self.demands) if wanted(demand))
 
     def made_of(self, there: Collection[int]) -> bool:
         """Whether some demands, by their places among `demands`, make the element."""
-        _, _, needed, counted, required = self.least
-        return required.issubset(there) and len(counted.intersection(there)) >= needed
+        return (
+            self.required.issubset(there) and len(self.counted.intersection(there)) >= self.needed
+        )
 
-
-# FOLDED lexical.demands: What an element of a reference asks of a text: `compile_element`.
 
 NAME_WORDS = 3
 """An element of at most so many content words, without a verb, is a name."""
@@ -252,7 +221,7 @@ def compile_element(
     >>> element.kind, [demand.key for demand in element.demands]
     ('name', ['prednison', '#10mg'])
     """
-    if strict or not any(map(makes_statement, read_document(text, terms).cut.words)):
+    if strict or not any(map(makes_statement, read_document(text, terms).tokens.words)):
         content = _heaviest(list(_asked(_without_remarks(text, _is_name), terms)))
         return Element(text, "name" if strict or len(content) <= NAME_WORDS else "order", content)
     asked = list(_asked(_without_remarks(text, _is_remark), terms))
@@ -275,16 +244,12 @@ def compile_prohibited(text: str, terms: Terms) -> Element:
     return Element(text, thing.kind, thing.demands)
 
 
-@lru_cache(maxsize=64)  # the same few texts are looked at several times while one is compiled
-def _tokens(text: str) -> tuple[TextToken, ...]:
-    return tuple(tokens_of(text))
-
-
 def _subject(question: str, terms: Terms) -> frozenset[str]:
     if len(question.split()) > PLAIN_QUESTION:
         return frozenset()
     document = read_document(question, terms)
-    return frozenset((*document.words, *document.terms))
+    named = (key for _, name, _ in document.kinds for key in terms.keys[name])
+    return frozenset((*document.words, *named))
 
 
 def _heaviest(asked: list[tuple[Demand, Weight]]) -> tuple[Demand, ...]:
@@ -301,8 +266,7 @@ def _asked(text: str, terms: Terms) -> Iterator[tuple[Demand, Weight]]:
     document = read_document(text, terms)
     asides = _asides(text)
     for position, key, value, drug in _keys(document):
-        token = document.tokens[position]
-        aside = bool(asides) and any(token.start in stretch for stretch in asides)
+        aside = any(document.tokens.starts[position] in stretch for stretch in asides)
         required = key[0] == "#" or (drug and not aside)
         negated = document.negated(position)
         yield Demand(key, negated, required, aside), value
@@ -316,15 +280,16 @@ def _keys(document: Document) -> Iterator[tuple[int, str, Weight, bool]]:
         for _, _, mention in document.kinds
         for position in range(mention.first, mention.last + 1)
     }
-    for position, token in enumerate(document.tokens):
-        value = weight(token.word)
+    for position, key in enumerate(document.tokens.keys):
+        word = document.tokens.words[position]
+        value = weight(word)
         if position in terms:
             kind, name, _ = terms[position]
             general = kind == "word" and value < Weight.CONTENT
             least = Weight.GENERAL if general else Weight.CONTENT
             yield position, f"={name}", least, kind == "drug"
-        elif position not in covered and value and not carries_negation(token.word):
-            yield position, token.key, value, looks_like_drug(token.word)
+        elif position not in covered and value and not carries_negation(word):
+            yield position, key, value, looks_like_drug(word)
 
 
 def _asides(text: str) -> list[range]:
@@ -332,11 +297,11 @@ def _asides(text: str) -> list[range]:
     asides = [range(*match.span()) for match in _ASIDE.finditer(text)]
     if not asides:
         return []
+    tokens = Tokens(text)
     rest = [
-        token
-        for token in _tokens(text)
-        if weight(token.word) is Weight.CONTENT
-        and not any(token.start in aside for aside in asides)
+        word
+        for word, start in zip(tokens.words, tokens.starts, strict=True)
+        if weight(word) is Weight.CONTENT and not any(start in aside for aside in asides)
     ]
     return asides if len(rest) >= 2 else []
 
@@ -346,26 +311,26 @@ def _without_remarks(text: str, droppable: Callable[[str], bool]) -> str:
     if "(" not in text and "[" not in text:
         return text
     bare = _PARENTHESIS.sub(lambda remark: "" if droppable(remark[1]) else remark[0], text)
-    return bare if any(weight(token.word) is Weight.CONTENT for token in _tokens(bare)) else text
+    return bare if _says_something(bare) else text
 
 
 def _is_name(remark: str) -> bool:
     """Whether a parenthesis holds one other name, as in "Whipple procedure (PPPD)"."""
-    words = _tokens(remark)
-    return len(words) <= 1 and not any(token.key[0] == "#" for token in words)
+    return len(Tokens(remark).keys) <= 1 and _is_remark(remark)
 
 
 def _is_remark(remark: str) -> bool:
     """Whether a parenthesis in a statement holds names or a remark, and no number."""
-    return not any(token.key[0] == "#" for token in _tokens(remark))
+    return not any(key[0] == "#" for key in Tokens(remark).keys)
 
+
+# --- Elements looked up
 
 WINDOWS: dict[Kind, int] = {"name": 1, "order": 3, "statement": 3}
 """Over how many adjacent sentences an element may be spread."""
 
-_Held = dict[int, Stretch]
+_Held = dict[int, Mention]
 """Mentions of demands, by the demand's place among the element's."""
-_NOTHING: _Held = {}
 
 
 @lru_cache(maxsize=64)  # level 2 and the embedded judge look at one document after the other
@@ -381,10 +346,9 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     >>> match_element(plan, compile_element("NSAIDs", table)).negated
     True
     """
-    if not _mentioned(document, element):
-        return element.absent
-    document.locate(element.words)
-    mentions = [document.stretches(key) for key in element.keys]
+    mentions = [document.mentions(demand.key) for demand in element.demands]
+    if not element.made_of([at for at, places in enumerate(mentions) if places]):
+        return ElementMatch(element=element.text, found=False)
     stated = _best(document, element, mentions, polarity=True)
     if stated is not None:
         return ElementMatch(element=element.text, found=True, span=stated)
@@ -394,26 +358,8 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     )
 
 
-def match_prohibited(document: Document, text: str, terms: Terms) -> ElementMatch:
-    """Whether a document recommends what it must not: found is a violation.
-
-    >>> from mmrare_judge.level2.document import read_document
-    >>> table = Terms.default()
-    >>> match_prohibited(read_document("Give the live vaccine.", table), "Avoid live vaccines", table).found
-    True
-    """
-    return match_element(document, compile_prohibited(text, terms))
-
-
-def _mentioned(document: Document, element: Element) -> bool:
-    """Whether enough of an element may stand somewhere, negated or not."""
-    words, terms, needed, _, _ = element.least
-    there = len(document.keys.intersection(words))
-    return there + len(terms) >= needed and there + sum(map(document.has, terms)) >= needed
-
-
 def _best(
-    document: Document, element: Element, mentions: Sequence[list[Stretch]], *, polarity: bool
+    document: Document, element: Element, mentions: Sequence[list[Mention]], *, polarity: bool
 ) -> Span | None:
     """The span of the window that holds most of the element, the shortest of them, if any does."""
     held = _held(element, mentions, alike=polarity and element.kind == "name")
@@ -430,7 +376,7 @@ def _best(
     return _span(document, best.values()) if best else None
 
 
-def _held(element: Element, mentions: Sequence[list[Stretch]], *, alike: bool) -> dict[int, _Held]:
+def _held(element: Element, mentions: Sequence[list[Mention]], *, alike: bool) -> dict[int, _Held]:
     """For each sentence the first mention of each demand, one of its own polarity before others.
 
     Args:
@@ -442,10 +388,10 @@ def _held(element: Element, mentions: Sequence[list[Stretch]], *, alike: bool) -
     for at, demand in enumerate(element.demands):
         own, any_polarity = demand.negated, not alike or demand.key[0] == "#"
         for mention in mentions[at]:
-            _, _, sentence, negated = mention
-            if negated == own or any_polarity:
-                there = held.setdefault(sentence, {})
-                if at not in there or (negated == own and there[at][3] != own):
+            alike_here = mention.negated == own
+            if alike_here or any_polarity:
+                there = held.setdefault(mention.sentence, {})
+                if at not in there or (alike_here and there[at].negated != own):
                     there[at] = mention
     return held
 
@@ -454,7 +400,7 @@ def _window(held: dict[int, _Held], sentences: range) -> _Held:
     """The first mention of each demand in some sentences."""
     there: _Held = {}
     for sentence in sentences:
-        for at, mention in held.get(sentence, _NOTHING).items():
+        for at, mention in held.get(sentence, {}).items():
             there.setdefault(at, mention)
     return there
 
@@ -465,10 +411,10 @@ def _opposed(element: Element, held: _Held) -> bool:
     for at, mention in held.items():
         demand = demands[at]
         if demand.key[0] != "#":
-            balance += 1 if mention[3] == demand.negated else -1
+            balance += 1 if mention.negated == demand.negated else -1
     return balance < 0
 
 
-def _span(document: Document, mentions: Collection[Stretch]) -> Span:
-    start, end = document.slice(min(mentions)[0], max(last for _, last, _, _ in mentions))
+def _span(document: Document, mentions: Collection[Mention]) -> Span:
+    start, end = document.slice(min(mentions).first, max(mention.last for mention in mentions))
     return Span(start=start, end=end, text=document.text[start:end])

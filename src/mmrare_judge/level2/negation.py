@@ -8,14 +8,18 @@ there they hold the ways of advising against something.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import compress, pairwise
+from collections.abc import Iterator
+from itertools import compress
 from typing import NamedTuple
 
-from mmrare_judge.level2.tokens import TextToken
 from mmrare_judge.level2.words import is_directive
 
-# FOLDED lexical.negation_words: The words by which negation is known, and those at which it ends.
+# --- The words by which negation is known, and those at which it ends
+
+
+def _pairs(listed: str) -> frozenset[tuple[str, str]]:
+    return frozenset((first, last) for first, last in map(str.split, listed.split(",")))
+
 
 FORWARD = frozenset(
     "no not cannot never without avoid avoids avoiding deny denies denied denying withhold "
@@ -23,28 +27,11 @@ FORWARD = frozenset(
     "omitting hold holding neither nor refuse refuses refused".split()
 )
 """Cues that negate what follows."""
-FORWARD_PAIRS = frozenset(
-    [
-        ("refrain", "from"),
-        ("instead", "of"),
-        ("rather", "than"),
-        ("absence", "of"),
-        ("lack", "of"),
-        ("free", "of"),
-        ("free", "from"),
-        ("negative", "for"),
-        ("cessation", "of"),
-        ("avoidance", "of"),
-        ("contraindication", "to"),
-        ("contraindications", "to"),
-        ("allergic", "to"),
-        ("allergy", "to"),
-        ("hypersensitive", "to"),
-        ("hypersensitivity", "to"),
-        ("intolerant", "of"),
-        ("intolerance", "to"),
-        ("intolerance", "of"),
-    ]
+FORWARD_PAIRS = _pairs(
+    "refrain from, instead of, rather than, absence of, lack of, free of, free from, negative "
+    "for, cessation of, avoidance of, contraindication to, contraindications to, allergic to, "
+    "allergy to, hypersensitive to, hypersensitivity to, intolerant of, intolerance to, "
+    "intolerance of"
 )
 """Cues of two words that negate what follows."""
 CONTRAINDICATION = frozenset("contraindication contraindications".split())
@@ -87,29 +74,10 @@ NEGATIVE_VERBS = frozenset(
     "interruption interrupting interrupt rule inappropriate unreasonable".split()
 )
 """Words that undo a negation before them, as in "do not stop"."""
-HARMLESS = frozenset(
-    [
-        ("not", "only"),
-        ("not", "just"),
-        ("not", "merely"),
-        ("not", "simply"),
-        ("not", "necessarily"),
-        ("not", "uncommon"),
-        ("not", "rare"),
-        ("not", "later"),
-        ("no", "later"),
-        ("not", "more"),
-        ("no", "more"),
-        ("not", "less"),
-        ("no", "less"),
-        ("no", "fewer"),
-        ("no", "longer"),
-        ("no", "doubt"),
-        ("not", "already"),
-        ("without", "hesitation"),
-        ("without", "waiting"),
-        ("without", "further"),
-    ]
+HARMLESS = _pairs(
+    "not only, not just, not merely, not simply, not necessarily, not uncommon, not rare, not "
+    "later, no later, not more, no more, not less, no less, no fewer, no longer, no doubt, "
+    "not already, without hesitation, without waiting, without further"
 )
 """Pairs that begin like a cue and negate nothing."""
 ENDS = frozenset(
@@ -154,7 +122,7 @@ CUES = (
 """Words that can begin a cue; a sentence without one of them has nothing negated."""
 
 
-# FOLDED lexical.cues: The cues of negation in a sentence: words that negate, and phrases that only look as if.
+# --- Cues: words that negate, and phrases that only look as if
 
 _LABELLING = re.compile("[:–—→|]| - ")
 """What stands between a thing and a remark on it: "NSAIDs: avoid", "| NSAIDs | avoid |"."""
@@ -172,15 +140,6 @@ class Cue(NamedTuple):
     start: int
     end: int
     forward: bool
-
-
-def is_cue(word: str) -> bool:
-    """Whether a folded word can begin a cue.
-
-    >>> is_cue("don't"), is_cue("knot")
-    (True, False)
-    """
-    return word in CUES
 
 
 def cues_in(words: list[str], gaps: list[str]) -> list[Cue]:
@@ -298,6 +257,8 @@ def _not(position: int, words: list[str]) -> Cue:
     return Cue(position, position + 1, forward=True)
 
 
+# --- What a cue reaches
+
 _OPENING = frozenset("if when once should given because since without absence".split())
 _PARTING = re.compile("[;:–—→|]| - ")
 _AIMS = PURPOSE | {"order"}
@@ -309,21 +270,16 @@ _SCOPE = 40
 """The most words a negation reaches: longer than any clause, so that no input takes long."""
 
 
-def negate(text: str, sentence: Sequence[TextToken]) -> set[int]:
-    """Positions in the sentence that are negated; "do not stop" and the like negate nothing.
+def negated_words(words: list[str], gaps: list[str]) -> set[int]:
+    """Positions in a sentence that are negated; "do not stop" and the like negate nothing.
 
-    >>> from mmrare_judge.level2.tokens import tokens_of
-    >>> words = tokens_of("Avoid aspirin and start heparin")
-    >>> negate("Avoid aspirin and start heparin", words)
+    Args:
+        words: The folded words of the sentence.
+        gaps: What stands before each of them.
+
+    >>> negated_words(["avoid", "aspirin", "and", "start", "heparin"], ["", " ", " ", " ", " "])
     {1}
     """
-    words = [token.word for token in sentence]
-    gaps = [""] + [text[before.end : after.start] for before, after in pairwise(sentence)]
-    return negated_words(words, gaps)
-
-
-def negated_words(words: list[str], gaps: list[str]) -> set[int]:
-    """The same, given the folded words and what stands before each of them in the sentence."""
     negated: set[int] = set()
     for cue in cues_in(words, gaps):
         negated.update(_ahead(cue, words, gaps) if cue.forward else _behind(cue, words, gaps))
@@ -378,7 +334,7 @@ def _clause_ends(at: int, first: int, words: list[str], gaps: list[str], prepose
         return not AUXILIARY.isdisjoint(words[at : at + 4])
     if word in ("to", "in") and following in _AIMS and at > first:
         return True
-    return at > first and is_cue(word) and word not in ("non", "against")
+    return at > first and word in CUES and word not in ("non", "against")
 
 
 def _behind(cue: Cue, words: list[str], gaps: list[str]) -> range:
@@ -419,7 +375,11 @@ def _has_verb(words: list[str]) -> bool:
     )
 
 
-# FOLDED lexical.headings: Lists under a heading that negates all of them: "Avoid:", "## Contraindicated medications". A heading is a line that ends with a colon, begins with ``#`` or is bold as a whole. It negates if it says nothing but that: words of negation and general words, up to "in", "due to" and the like. "To avoid relapse:" names what is avoided itself, and "Contraindications to surgery:" as well.
+# --- Lists under a heading that negates all of them: "Avoid:", "## Contraindicated medications"
+
+# A heading is a line that ends with a colon, begins with ``#`` or is bold as a whole. It negates if
+# it says nothing but that: words of negation and general words, up to "in", "due to" and the like.
+# "To avoid relapse:" names what is avoided itself, and "Contraindications to surgery:" as well.
 
 _LINE = re.compile(r"(?m)^([ \t]*)((?:[-*•–]|\(?\d{1,2}[.)])[ \t]+)?([^\n]*)$")
 _HEADING = re.compile(r"#+[ \t]*(.{2,80})|\*\*([^*\n]{2,80})\*\*[ \t]*:?|([^:\n]{2,80}):[*_]*")

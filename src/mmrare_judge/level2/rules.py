@@ -1,4 +1,7 @@
-"""What a rule of the embedded judge is given, and what it returns: `RuleInput` and `Finding`."""
+"""The rules of the embedded judge, one per kind of criterion.
+
+Each rule is given a `RuleInput` and the criterion, and returns a `Finding`.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from mmrare_judge.level2.elements import (
     ElementMatch,
     clauses_of,
     compile_element,
+    compile_prohibited,
     list_labels,
     match_element,
-    match_prohibited,
 )
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import stated_relations
@@ -95,14 +98,9 @@ class RuleInput:
         compiled = compile_element(element, self.terms, question=self.item.question)
         return match_element(self.document, compiled)
 
-    @cached_property
-    def prohibited(self) -> tuple[ElementMatch, ...]:
-        """The elements of ``must_not``, looked up."""
-        return tuple(self.match_prohibited(element) for element in self.item.reference.must_not)
-
     def match_prohibited(self, element: str) -> ElementMatch:
         """Look up one thing that must not be recommended."""
-        return match_prohibited(self.document, element, self.terms)
+        return match_element(self.document, compile_prohibited(element, self.terms))
 
     @cached_property
     def on_topic(self) -> bool:
@@ -117,11 +115,14 @@ class RuleInput:
 
 def quotes_of(matches: Iterable[ElementMatch]) -> tuple[str, ...]:
     """What was matched, each stretch once, at most `MOST_QUOTES`."""
-    spans = {match.span.text: None for match in matches if match.span}
-    return tuple(spans)[:MOST_QUOTES]
+    return _few(match.span.text for match in matches if match.span)
 
 
-# FOLDED lexical.dosing: Which dose and route a text gives which drug: `dosings`.
+def _few(quotes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(quotes))[:MOST_QUOTES]
+
+
+# --- Which dose and route a text gives which drug
 
 _DOSE = re.compile(r"#[\d.]+(?:mg|mcg|ng|unit|meq|mmol|ml|gy|cgy|mgy)(?:/(?:kg|m2|ml|l|dl))?")
 _AGENT_KINDS = frozenset(("drug", "class", "procedure"))
@@ -165,7 +166,8 @@ def dosings(document: Document) -> dict[str, Dosing]:
 
     >>> from mmrare_judge.level2.document import read_document
     >>> from mmrare_judge.level2.terms import Terms
-    >>> plan = read_document("IV acyclovir 350 mg, oral prednisolone (60 mg daily)", Terms.default())
+    >>> text = "IV acyclovir 350 mg, oral prednisolone (60 mg daily)"
+    >>> plan = read_document(text, Terms.default())
     >>> [(agent, *d.doses, *d.routes) for agent, d in dosings(plan).items()]
     [('=aciclovir', '#350mg', 'intravenous'), ('prednisolon', '#60mg', 'by mouth')]
     """
@@ -190,7 +192,7 @@ def _in_sentence(
         reach = agents[index + 1].first if following else behind
         begin = max(first, agent.first - _ROUTE_REACH, agents[index - 1].behind if index else 0)
         claimed = max(agent.behind, reach - _ROUTE_REACH) if following else reach
-        doses = [p for p in range(agent.behind, reach) if _is_dose(document.cut.keys[p])]
+        doses = [p for p in range(agent.behind, reach) if _DOSE.fullmatch(document.tokens.keys[p])]
         ways = [
             p for p in (*range(begin, agent.first), *range(agent.behind, claimed)) if p in routes
         ]
@@ -198,19 +200,14 @@ def _in_sentence(
         yield (
             agent.key,
             Dosing(
-                frozenset(document.cut.keys[p] for p in doses),
+                frozenset(document.tokens.keys[p] for p in doses),
                 frozenset(routes[p] for p in ways),
                 document.slice(min(places), max(places)),
             ),
         )
 
 
-def _is_dose(key: str) -> bool:
-    return key[0] == "#" and _DOSE.fullmatch(key) is not None
-
-
 def _agents(document: Document) -> list[_Agent]:
-    """The drugs of a text in order."""
     agents = [
         _Agent(mention.first, mention.last + 1, mention.sentence, f"={name}")
         for kind, name, mention in document.kinds
@@ -220,7 +217,7 @@ def _agents(document: Document) -> list[_Agent]:
     agents += [
         _Agent(position, position + 1, document.sentence_of(position), key)
         for key, positions in document.words.items()
-        if looks_like_drug(document.cut.words[positions[0]])
+        if looks_like_drug(document.tokens.words[positions[0]])
         for position in positions
         if position not in covered
     ]
@@ -234,7 +231,7 @@ def _merged(one: Dosing, other: Dosing) -> Dosing:
     )
 
 
-# FOLDED lexical.reference_rules: Rules of the embedded judge that compare the prediction with a list or name of the reference.
+# --- Rules that compare the prediction with a list or name of the reference
 
 BRIEF_ANSWER = 60
 """An answer of at most so many words can be one diagnosis; a longer one discusses several."""
@@ -279,7 +276,7 @@ def violations(case: RuleInput, criterion: Criterion) -> Finding:
     elements = case.item.reference.must_not
     if not elements:
         return Finding(None, "The reference lists nothing that must not be recommended.")
-    found = [match for match in case.prohibited if match.found]
+    found = [match for match in map(case.match_prohibited, elements) if match.found]
     if not found:
         return Finding(
             None,
@@ -307,7 +304,7 @@ def doses_and_routes(case: RuleInput, criterion: Criterion) -> Finding:
     return Finding(
         degree(Fraction(len(right), len(expected))),
         f"{len(right)} of {len(expected)} drugs have a dose or route of the reference.{lacks}",
-        tuple(case.quote(given[agent].span) for agent in right)[:5],
+        tuple(case.quote(given[agent].span) for agent in right)[:MOST_QUOTES],
     )
 
 
@@ -320,7 +317,7 @@ def exact_diagnosis(case: RuleInput, criterion: Criterion) -> Finding:
         if name
     ]
     found = [match for match in matches if match.found]
-    if found and len(case.document.cut.keys) <= BRIEF_ANSWER:
+    if found and len(case.document.tokens.keys) <= BRIEF_ANSWER:
         return Finding("full", f"Names {found[0].element!r}.", quotes_of(found[:1]))
     if found:
         return Finding(None, f"Names {found[0].element!r} among much else: which is meant?")
@@ -344,7 +341,7 @@ def relation(case: RuleInput, criterion: Criterion) -> Finding:
     )
 
 
-# FOLDED lexical.vocabulary: Words by which the form rules of the embedded judge know what they look for.
+# --- Words by which the form rules know what they look for
 
 
 def _stems(words: str) -> frozenset[str]:
@@ -412,7 +409,11 @@ THRESHOLD = re.compile(
 """A comparison with a number."""
 
 
-# FOLDED lexical.form_rules: Rules of the embedded judge that read the form of a prediction: times, branches, thresholds. They would credit an answer to another case, which may be in perfect form: the judge withholds their credit where the prediction states less than half of the reference. That form is absent can be said of any answer.
+# --- Rules that read the form of a prediction: times, branches, thresholds
+
+# They would credit an answer to another case, which may be in perfect form: the judge withholds
+# their credit where the prediction states less than half of the reference. That form is absent can
+# be said of any answer.
 
 _TIME = re.compile(r"#[\d.]+(?:day|week|month|year|hour)")
 _TIMES = frozenset(("every week", "every month", "every year", "once daily"))
@@ -433,12 +434,10 @@ def follow_up(case: RuleInput, criterion: Criterion) -> Finding:
         quote = case.quote((document.sentence(number)[0], end))
         (complete if time and named else incomplete).append(quote)
     if complete:
-        finding = Finding("full", "Follow-up with a time and a parameter.", _few(complete))
-    elif incomplete:
-        finding = Finding("partial", "Follow-up lacks a time or a parameter.", _few(incomplete))
-    else:
-        finding = Finding("none", "No sentence speaks of follow-up.")
-    return finding
+        return Finding("full", "Follow-up with a time and a parameter.", _few(complete))
+    if incomplete:
+        return Finding("partial", "Follow-up lacks a time or a parameter.", _few(incomplete))
+    return Finding("none", "No sentence speaks of follow-up.")
 
 
 def specific_tests(case: RuleInput, criterion: Criterion) -> Finding:
@@ -462,14 +461,13 @@ def conditional_logic(case: RuleInput, criterion: Criterion) -> Finding:
     branches = _matches(case.document, BRANCH)
     steps = [match[0] for match in _NUMBERED.finditer(case.document.text)]
     orders = _matches(case.document, ORDER) or (steps if len(steps) > 1 else [])
+    quotes = _few([*branches, *orders])
     if branches and orders:
-        finding = Finding("full", "Has an order and branches.", _few([*branches, *orders]))
-    elif branches or orders:
+        return Finding("full", "Has an order and branches.", quotes)
+    if quotes:
         lacks = "an order" if branches else "a branch"
-        finding = Finding("partial", f"Lacks {lacks}.", _few([*branches, *orders]))
-    else:
-        finding = Finding("none", "A flat list: neither order nor branch.")
-    return finding
+        return Finding("partial", f"Lacks {lacks}.", quotes)
+    return Finding("none", "A flat list: neither order nor branch.")
 
 
 def quantitative_criteria(case: RuleInput, criterion: Criterion) -> Finding:
@@ -497,14 +495,14 @@ def _sentences_with(document: Document, stems: frozenset[str], *keys: str) -> li
 
 def _has_time(document: Document, sentence: int) -> bool:
     first, behind = document.bounds[sentence]
-    if any(key[0] == "#" and _TIME.fullmatch(key) for key in document.cut.keys[first:behind]):
+    if any(map(_TIME.fullmatch, document.tokens.keys[first:behind])):
         return True
     return any(name in _TIMES and m.sentence == sentence for _, name, m in document.kinds)
 
 
 def _names_parameter(document: Document, sentence: int) -> bool:
     first, behind = document.bounds[sentence]
-    if not MONITORED.isdisjoint(document.cut.keys[first:behind]):
+    if not MONITORED.isdisjoint(document.tokens.keys[first:behind]):
         return True
     return any(kind == "test" and m.sentence == sentence for kind, _, m in document.kinds)
 
@@ -512,10 +510,10 @@ def _names_parameter(document: Document, sentence: int) -> bool:
 def _has_parameter(document: Document, start: int, end: int) -> bool:
     """Whether a parameter stands in a stretch, or within a few words of it in its sentence."""
     for first, behind in document.bounds:
-        inside = [p for p in range(first, behind) if start <= document.cut.starts[p] < end]
+        inside = [p for p in range(first, behind) if start <= document.tokens.starts[p] < end]
         if inside:
             near = range(max(first, inside[0] - _AROUND), min(behind, inside[-1] + 1 + _AROUND))
-            if any(document.cut.keys[position] in PARAMETERS for position in near):
+            if any(document.tokens.keys[position] in PARAMETERS for position in near):
                 return True
     return False
 
@@ -526,7 +524,3 @@ def _matches(document: Document, pattern: re.Pattern[str]) -> list[str]:
         document.text[slice(*document.sentence(number))] for number in range(len(document.bounds))
     )
     return [text for text in texts if pattern.search(text)]
-
-
-def _few(quotes: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(quotes))[:MOST_QUOTES]

@@ -14,8 +14,6 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.level2.tokens import words_of
 from mmrare_judge.records import content_hash
 
-# FOLDED lexical.term: One thing and its names: `Term`, and terms read from a table.
-
 Kind = Literal["drug", "class", "test", "procedure", "route", "schedule", "condition", "word"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -38,17 +36,12 @@ class Term:
     variants: tuple[str, ...] = ()
     source: str = ""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names, the main one first."""
-        return (self.name, *self.variants)
-
 
 def read_terms(path: Path) -> list[Term]:
     """The terms of a file.
 
     Raises:
-        InputError: It cannot be read, or a row is none of terms.
+        InputError: It cannot be read, or a row is not a term.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -58,15 +51,7 @@ def read_terms(path: Path) -> list[Term]:
 
 
 def terms_in(text: str, file: str) -> Iterator[Term]:
-    """The terms of a table.
-
-    Args:
-        text: The table.
-        file: What it is called in errors.
-
-    Raises:
-        InputError: A row is none of terms.
-    """
+    """The terms of a table; errors name ``file``."""
     for number, line in enumerate(text.splitlines(), start=1):
         header = number == 1 and line.split("\t")[:2] == ["name", "kind"]
         if line.strip() and not line.startswith("#") and not header:
@@ -117,7 +102,7 @@ class Terms:
         self._by_first: dict[str, _Names] = {}
         owner: dict[tuple[str, ...], Term] = {}
         for term in self.rows:
-            for name in term.names:
+            for name in (term.name, *term.variants):
                 words = words_of(name)
                 other = owner.setdefault(words, term)
                 if other is not term:
@@ -140,67 +125,39 @@ class Terms:
         """Tagged hash of the whole table."""
         return content_hash([[term.name, term.kind, *term.variants] for term in self.rows])
 
-    def __hash__(self) -> int:
-        return id(self)
-
-    @cached_property
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """For a test, the tests its name contains: who orders a chest X-ray orders an X-ray."""
-        tests = {words_of(term.name): term for term in self.rows if term.kind == "test"}
-        return {
-            term.name: tuple(
-                part.name
-                for words, part in tests.items()
-                if part is not term and _contains(whole, words)
-            )
-            for whole, term in tests.items()
-        }
-
     @cached_property
     def keys(self) -> dict[str, tuple[str, ...]]:
-        """For each term what a text has that names it, as ``=name``: the term and its parts."""
-        return {
-            term.name: tuple(f"={name}" for name in (term.name, *self.parts.get(term.name, ())))
-            for term in self.rows
-        }
+        """For each term what a text has that names it, as ``=name``: the term and its parts.
+
+        Parts of a test are the tests that its name contains: who orders a chest X-ray orders an
+        X-ray.
+        """
+        tests = {words_of(term.name): term.name for term in self.rows if term.kind == "test"}
+        keys: dict[str, tuple[str, ...]] = {term.name: (f"={term.name}",) for term in self.rows}
+        for whole, name in tests.items():
+            parts = (part for words, part in tests.items() if _contains(whole, words))
+            keys[name] = tuple(dict.fromkeys(f"={part}" for part in (name, *parts)))
+        return keys
 
     @cached_property
     def carriers(self) -> dict[str, tuple[str, ...]]:
         """For each ``=name`` the terms that a text names it by: `keys`, read backwards."""
-        carriers: dict[str, list[str]] = {}
+        carriers: dict[str, tuple[str, ...]] = {}
         for name, keys in self.keys.items():
             for key in keys:
-                carriers.setdefault(key, []).append(name)
-        return {key: tuple(names) for key, names in carriers.items()}
+                carriers[key] = (*carriers.get(key, ()), name)
+        return carriers
 
-    @cached_property
-    def openings(self) -> dict[str, frozenset[str]]:
-        """For each ``=name`` the words that begin a name of it; without them it is absent."""
-        first: dict[str, set[str]] = {}
-        for word, (alone, longer) in self._by_first.items():
-            for term in (*alone, *(term for names in longer.values() for _, _, term in names)):
-                first.setdefault(term.name, set()).add(word)
-        return {
-            key: frozenset(word for name in names for word in first.get(name, ()))
-            for key, names in self.carriers.items()
-        }
-
-    def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Term]]:
-        """The terms in a row of stemmed words, longest first, as (first, behind last, term).
-
-        >>> table = Terms([Term("magnetic resonance imaging", "test", ("MRI",))])
-        >>> [(start, end) for start, end, _ in table.find(("brain", "mri"))]
-        [(1, 2)]
-        """
-        for _, first, behind, term in self.find_within(list(words), ((0, len(words)),)):
-            yield first, behind, term
-
-    def find_within(self, words: list[str], bounds: Sequence[tuple[int, int]]) -> list[Found]:
-        """The same for a row of sentences.
+    def find(self, words: list[str], bounds: Sequence[tuple[int, int]]) -> list[Found]:
+        """The terms in a text, longest first, none across the end of a sentence.
 
         Args:
             words: The stemmed words of all sentences.
             bounds: The positions of each sentence's first word and behind its last.
+
+        >>> table = Terms([Term("magnetic resonance imaging", "test", ("MRI",))])
+        >>> [(first, behind) for _, first, behind, _ in table.find(["brain", "mri"], [(0, 2)])]
+        [(1, 2)]
         """
         by_first, following = self._by_first, [*words[1:], ""]
         found: list[Found] = []

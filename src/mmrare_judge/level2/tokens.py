@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from itertools import accumulate, compress, pairwise
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from itertools import accumulate, compress
+from typing import TypeVar
 
 from mmrare_judge.level2.words import fold_word, stem, weight
 
-# FOLDED lexical.numbers: Numbers as they are compared: value with unit, so that 10 mg, 100 mg and 10 days differ.
+# --- Numbers: compared as value with unit, so that 10 mg, 100 mg and 10 days differ
 
 NUMBER_WORDS = {
     word: f"#{number}"
@@ -96,7 +95,7 @@ def _short(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-# FOLDED lexical.sentences: Where sentences and lines begin in a text.
+# --- Sentences
 
 # A mark or line end behind which a sentence may begin; not a list number at the start of a line.
 # A full stop is group 1 unless it is sure to end a sentence: behind a bracket, behind a word and a
@@ -140,46 +139,9 @@ def _ends_nothing(text: str, stop: int) -> bool:
     return text[max(0, stop - 8) : stop].rpartition("\n")[2].strip(" -*#").isdigit()
 
 
-# FOLDED lexical.lazy: Attributes worked out when they are first asked for: `lazy`.
+# --- Tokens
 
 T = TypeVar("T")
-
-
-class lazy(Generic[T]):  # noqa: N801  # used as a decorator, like property
-    """A method whose value stays as an attribute, as `functools.cached_property` has it.
-
-    That one takes a lock each time, which for some ten attributes of a text is a good part of the
-    time level 2 spends on a short one. Two threads may both work a value out here; as the values
-    depend on nothing but the object, nobody can tell.
-
-    >>> class Text(str):
-    ...     words = lazy(lambda text: text.split())
-    >>> Text("give IVIG").words
-    ['give', 'IVIG']
-    """
-
-    def __init__(self, work: Callable[[Any], T]) -> None:
-        self._work = work
-        self.__doc__ = work.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> lazy[T]: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-
-    def __get__(self, instance: object | None, owner: type) -> lazy[T] | T:
-        if instance is None:
-            return self
-        value = instance.__dict__[self._name] = self._work(instance)
-        return value
-
-
-Bounds = tuple[tuple[int, int], ...]
-"""For each sentence, the positions of its first token and behind its last."""
 
 _INSIDE = "\u00ad\u200b-\u200d\u2060\ufeff\u0300-\u036f"
 _DIGITS = r"\d++(?:[.,]\d++)*+"
@@ -197,38 +159,24 @@ _NUMBER = re.compile(rf"({_DIGITS})(?:[ \u00a0]?((?i:{UNIT})))?")
 _POINTS = frozenset(".,")  # between digits only where there is no number: the 8 of "8.8x7"
 
 
-class TextToken(NamedTuple):
-    """One word or number.
+class Tokens:
+    """A text cut into tokens, in lists with one entry per token.
 
     Attributes:
-        key: What it is compared by: the stem of a word, or a number with its unit, as ``#10mg``.
-        word: The folded word; for a number its key.
-        start: Offset of its first character.
-        end: Offset behind its last character.
-    """
-
-    key: str
-    word: str
-    start: int
-    end: int
-
-
-class Cut:
-    """A text cut into tokens; one entry a token in each list.
-
-    Args:
-        pieces: What stands between tokens, and tokens, in turn.
-
-    Attributes:
-        keys: What the tokens are compared by.
+        keys: What tokens are compared by: the stem, or a number with its unit, as ``#10mg``.
         said: The same, but blank for function words.
-        words: The folded words.
-        gaps: What stands before them.
+        words: The folded words; the key again for a number.
+        gaps: What stands before each token.
+
+    >>> Tokens("Give 2-4 mg of Prednisones").keys
+    ['give', '#2mg', '#4mg', 'of', 'prednison']
     """
 
-    def __init__(self, pieces: Sequence[str]) -> None:
-        self._pieces = pieces
-        folded = list(map(_folds.__getitem__, pieces[1::2]))
+    def __init__(self, text: str) -> None:
+        # All at once: token by token, level 2 would spend most of its time here. What stands
+        # between tokens, and tokens, in turn.
+        self._pieces = pieces = _TOKEN.split(text)
+        folded = list(map(_fold, pieces[1::2]))
         keys, said, words, marks = zip(*folded, strict=True) if folded else ((), (), (), ())
         self.keys: list[str] = list(keys)
         self.said: list[str] = list(said)
@@ -239,7 +187,7 @@ class Cut:
             self.keys, self.said = self._kept(self.keys), self._kept(self.said)
             self.words, self.gaps = self._kept(self.words), self._kept(self.gaps)
 
-    @lazy
+    @cached_property
     def starts(self) -> list[int]:
         """Offsets of the tokens' first characters."""
         starts = list(accumulate(map(len, self._pieces)))[0:-1:2]
@@ -247,7 +195,7 @@ class Cut:
             starts[before + 1] = starts[before]
         return self._kept(starts)
 
-    @lazy
+    @cached_property
     def ends(self) -> list[int]:
         """Offsets behind the tokens' last characters."""
         return self._kept(list(accumulate(map(len, self._pieces)))[1::2])
@@ -281,78 +229,25 @@ class Cut:
         return frozenset(gone)
 
 
-def cut(text: str) -> Cut:
-    """Cut a text into tokens, all at once: this is where level 2 would spend most of its time."""
-    return Cut(_TOKEN.split(text))
-
-
-def cuts_of(text: str, tokens: Cut) -> list[int]:
-    """The positions of the tokens that begin a sentence, and behind the last of all.
-
-    >>> text = "Rest. Eat well."
-    >>> cuts_of(text, cut(text))
-    [0, 1, 3]
-    """
-    starts = tokens.starts
-    breaks = [bisect_left(starts, start) for start in sentence_starts(text)]
-    return sorted({0, len(starts), *breaks})
-
-
-def bounds_of(cuts: Sequence[int]) -> Bounds:
-    """The stretches between cuts.
-
-    >>> bounds_of([0, 1, 3])
-    ((0, 1), (1, 3))
-    """
-    return tuple(pairwise(cuts))
-
-
-def tokens_of(text: str) -> list[TextToken]:
-    """The tokens of a text, in order.
-
-    >>> [token.key for token in tokens_of("Give 2-4 mg of Prednisones")]
-    ['give', '#2mg', '#4mg', 'of', 'prednison']
-    """
-    parts = cut(text)
-    return list(map(TextToken, parts.keys, parts.words, parts.starts, parts.ends))
-
-
 def _is_range(low: str, between: str) -> bool:
     """Whether a dash leads to the next number from one without a unit."""
     return low[0] == "#" and low[-1].isdigit() and between.strip() in ("-", "–", "—")
 
 
-class _Folds(dict[str, tuple[str, str, str, str]]):
-    """For a token as it is written its key, the key again or blank, its word and its mark.
+@lru_cache(maxsize=16384)  # more than the words of most corpora; numbers are without end
+def _fold(raw: str) -> tuple[str, str, str, str]:
+    """Key, key again but blank for a function word, word, and mark of a token as it is written.
 
-    The second key is blank for function words. Marked are words of time, by the word, and
-    numbers, by ``#`` and the unit.
+    Words of time are marked by the word, numbers by ``#`` and the unit.
     """
-
-    def __missing__(self, raw: str) -> tuple[str, str, str, str]:
-        if len(self) >= _MOST_FOLDS:
-            self.clear()
-        number = _NUMBER.fullmatch(raw) if raw[0].isdecimal() else None
-        self[raw] = folded = _folded(raw) if number is None else _number(number)
-        return folded
-
-
-def _number(match: re.Match[str]) -> tuple[str, str, str, str]:
-    unit = plain_unit(match[2] or "")
-    key = plain_number(match[1], unit)
-    return key, key, key, f"#{unit}"
-
-
-def _folded(raw: str) -> tuple[str, str, str, str]:
-    word = fold_word(raw)
-    if word.endswith("'s"):
-        word = word[:-2]
+    number = _NUMBER.fullmatch(raw) if raw[0].isdecimal() else None
+    if number is not None:
+        unit = plain_unit(number[2] or "")
+        key = plain_number(number[1], unit)
+        return key, key, key, f"#{unit}"
+    word = fold_word(raw).removesuffix("'s")
     key = NUMBER_WORDS.get(word) or stem(word)
     return key, key if weight(word) else "", word, word if word in TIMES else ""
-
-
-_folds = _Folds()
-_MOST_FOLDS = 16384  # more than the words of most corpora; numbers are without end
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -361,4 +256,4 @@ def words_of(text: str) -> tuple[str, ...]:
     >>> words_of("CT scans")
     ('ct', 'scan')
     """
-    return tuple(cut(text).keys)
+    return tuple(Tokens(text).keys)

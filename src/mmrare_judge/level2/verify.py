@@ -21,7 +21,7 @@ from mmrare_judge.level2.elements import (
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import Record
 
-# FOLDED lexical.token_f1: Token F1 of a short answer, as question answering and MMRareBench's diagnosis track use it.
+# --- Token F1 of a short answer
 
 _ARTICLES = frozenset(("a", "an", "the"))
 _ASCII = str.maketrans("", "", string.punctuation)
@@ -57,7 +57,7 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(token for token in bare.split() if token not in _ARTICLES)
 
 
-# FOLDED lexical.relations: Which relation between images a text states: confirm, complement or contrast.
+# --- The relation between images that a text states
 
 _FAMILIES: dict[Relation, re.Pattern[str]] = {
     "confirm": re.compile(
@@ -78,10 +78,8 @@ _DYE_AFTER = frozenset(
 )
 _NAMED = re.compile(r"relation|relationships?|relate")
 
-Span = tuple[int, int]
 
-
-def stated_relations(document: Document) -> dict[Relation, Span]:
+def stated_relations(document: Document) -> dict[Relation, tuple[int, int]]:
     """Each relation the text states un-negated, with the offsets of its first word.
 
     "Contrast" as in "contrast-enhanced" is a dye and no relation. Where some sentence speaks of a
@@ -93,11 +91,10 @@ def stated_relations(document: Document) -> dict[Relation, Span]:
     >>> list(stated_relations(read_document(text, Terms.default())))
     ['complement']
     """
-    named: dict[Relation, Span] = {}
-    found: dict[Relation, Span] = {}
+    named: dict[Relation, tuple[int, int]] = {}
+    found: dict[Relation, tuple[int, int]] = {}
     for first, behind in document.bounds:
-        tokens = document.tokens[first:behind]
-        speaks = any(_NAMED.fullmatch(token.word) for token in tokens)
+        speaks = any(map(_NAMED.fullmatch, document.tokens.words[first:behind]))
         for position in range(first, behind):
             relation = _relation(document, position)
             if relation is not None:
@@ -108,7 +105,7 @@ def stated_relations(document: Document) -> dict[Relation, Span]:
 
 
 def _relation(document: Document, position: int) -> Relation | None:
-    word = document.tokens[position].word
+    word = document.tokens.words[position]
     for relation, family in _FAMILIES.items():
         if family.match(word):
             if word == "contrast" and _is_dye(document, position):
@@ -118,14 +115,12 @@ def _relation(document: Document, position: int) -> Relation | None:
 
 
 def _is_dye(document: Document, position: int) -> bool:
-    before = document.tokens[position - 1].word if position else ""
-    two_before = document.tokens[position - 2].word if position > 1 else ""
-    after = document.tokens[position + 1].word if position + 1 < len(document.tokens) else ""
+    two_before, before, _, after = ["", "", *document.tokens.words, ""][position : position + 4]
     one_of = (two_before, before) in {("one", "of"), ("that", "of"), ("relation", "of")}
     return after in _DYE_AFTER or (before in _DYE_BEFORE and not one_of)
 
 
-# FOLDED level2_result: What level 2 found: `Level2`.
+# --- All lists of an item
 
 
 class ListCoverage(Record):
@@ -189,58 +184,42 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
     """
     table = terms if terms is not None else Terms.default()
     document = read_document(prediction, table)
-    asked = [
-        (field, *_compiled(field, getattr(item.reference, field), item.question, table))
+    lists = tuple(
+        _coverage(document, field, _compiled(field, listed, item.question, table))
         for field in LISTS[item.track]
-    ]
-    document.locate(frozenset().union(*(words for _, _, words in asked)))
-    lists = tuple(_coverage(document, field, elements) for field, elements, _ in asked)
+        for listed in (getattr(item.reference, field),)
+    )
+    violations = [match for held in lists if held.field == "must_not" for match in held.elements]
+    relation: Relation | None = None
+    relation_found: Relation | None = None
+    f1: float | None = None
+    if item.track == "cross_image":
+        stated = list(stated_relations(document))
+        relation = item.reference.relation
+        relation_found = stated[0] if len(stated) == 1 else None
+    if item.track == "diagnosis":
+        f1 = token_f1(prediction, (item.reference.answer, *item.reference.aliases))
     return Level2(
         lists=lists,
-        violations=tuple(
-            match
-            for coverage in lists
-            if coverage.field == "must_not"
-            for match in coverage.elements
-            if match.found
-        ),
-        relation_expected=item.reference.relation if item.track == "cross_image" else None,
-        relation_found=_one_relation(document) if item.track == "cross_image" else None,
-        token_f1=_diagnosis_f1(prediction, item) if item.track == "diagnosis" else None,
+        violations=tuple(match for match in violations if match.found),
+        relation_expected=relation,
+        relation_found=relation_found,
+        token_f1=f1,
     )
 
 
 def _coverage(document: Document, field: str, elements: tuple[Element, ...]) -> ListCoverage:
-    if not elements:
-        return _EMPTY[field]
-    matches = tuple([match_element(document, element) for element in elements])
-    found = sum([match.found for match in matches])
-    return ListCoverage(field=field, elements=matches, coverage=found / len(matches))
-
-
-_EMPTY = {
-    field: ListCoverage(field=field, elements=(), coverage=None)
-    for fields in LISTS.values()
-    for field in fields
-}
+    matches = tuple(match_element(document, element) for element in elements)
+    found = sum(match.found for match in matches)
+    coverage = found / len(matches) if matches else None
+    return ListCoverage(field=field, elements=matches, coverage=coverage)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(
     field: str, listed: tuple[str, ...], question: str, terms: Terms
-) -> tuple[tuple[Element, ...], frozenset[str]]:
-    """A list compiled, with all its words, once for all predictions of its item."""
+) -> tuple[Element, ...]:
+    """A list compiled, once for all predictions of its item."""
     if field == "must_not":
-        elements = tuple(compile_prohibited(element, terms) for element in listed)
-    else:
-        elements = tuple(compile_element(element, terms, question=question) for element in listed)
-    return elements, frozenset().union(*(element.words for element in elements))
-
-
-def _one_relation(document: Document) -> Relation | None:
-    relations = list(stated_relations(document))
-    return relations[0] if len(relations) == 1 else None
-
-
-def _diagnosis_f1(prediction: str, item: Item) -> float:
-    return token_f1(prediction, (item.reference.answer, *item.reference.aliases))
+        return tuple(compile_prohibited(element, terms) for element in listed)
+    return tuple(compile_element(element, terms, question=question) for element in listed)

@@ -1,4 +1,4 @@
-"""Words by how much they say: function words, words too general to weigh much, and drug names."""
+"""Single words: folded, stemmed, and weighed by how much they say."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 import unicodedata
 from enum import IntEnum
 from functools import lru_cache
-
-# FOLDED lexical.stems: Words folded so that inflected forms of one word meet: `fold_word` and `stem`.
 
 _DOUBLED = re.compile(r"([bdgmnprt])\1$")
 _WHOLE = frozenset("weekly monthly yearly hourly daily early during".split())
@@ -206,22 +204,13 @@ def is_directive(word: str) -> bool:
     return stem(word) in _DIRECTIVE_STEMS
 
 
-def is_finite(word: str) -> bool:
-    """Whether a folded word is an auxiliary, or a verb in the third person as statements have it.
-
-    >>> is_finite("reduces"), is_finite("administer")
-    (True, False)
-    """
-    return word in _FINITE or word.endswith("n't")
-
-
 def makes_statement(word: str) -> bool:
     """Whether a folded word stands in sentences, and not in names of things or short orders.
 
     >>> makes_statement("you"), makes_statement("is"), makes_statement("brain")
     (True, True, False)
     """
-    return is_finite(word) or word in _CLAUSE
+    return word in _FINITE or word in _CLAUSE or word.endswith("n't")
 
 
 @lru_cache(maxsize=65536)
