@@ -19,6 +19,7 @@ from mmrare_judge.calibration.analyses.confidence import (
 )
 from mmrare_judge.calibration.analyses.correction import corrected_score
 from mmrare_judge.calibration.report.blocks import (
+    AgreementLimits,
     BiasFindings,
     CaseBlock,
     ConfidenceFindings,
@@ -27,7 +28,6 @@ from mmrare_judge.calibration.report.blocks import (
     Key,
     Quote,
 )
-from mmrare_judge.calibration.report.plots import AxisLimits
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.proportions import (
@@ -76,7 +76,7 @@ def criterion(name: str, ratings: Ratings) -> CriterionFindings:
     return CriterionFindings(
         name=name, judge=side.judge, clinicians=side.clinicians, statistics=found,
         ceiling=ceiling, confusion=confusion(pair), homogeneity=marginal_homogeneity(pair),
-        points=points, limits=AxisLimits(*(end for end in ends if end is not None)),
+        points=points, limits=AgreementLimits(*(end for end in ends if end is not None)),
         non_inferiority=non_inferiority(ratings, judge="judge", margin=0.1, resampling=FEW),
         alternative=alt_test(ratings, judge="judge", resampling=FEW),
     )  # fmt: skip

@@ -21,9 +21,9 @@ from mmrare_judge.calibration.report.blocks import (
     Report,
     Section,
     Table,
+    shown_value,
 )
 from mmrare_judge.calibration.report.render import escaped, html_of, markdown_of, policy
-from mmrare_judge.calibration.report.text import shown_value
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",

@@ -11,40 +11,54 @@ from xml.etree import ElementTree as Tree
 import matplotlib as mpl
 import pytest
 
+from mmrare_judge.calibration.analyses.confidence import ReliabilityBin
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.report.blocks import AgreementLimits
 from mmrare_judge.calibration.report.plots import (
-    AxisLimits,
-    Mark,
-    Operating,
-    ReliabilityPoint,
+    bias_plot,
     bland_altman_plot,
     confusion_plot,
-    inline,
-    reliability_plot,
-    risk_coverage_plot,
-)
-from mmrare_judge.calibration.report.sections import (
-    CorrectedRow,
-    ForestRow,
-    bias_plot,
     corrected_plot,
     epsilon_plot,
     forest_plot,
+    reliability_plot,
+    risk_coverage_plot,
 )
+from mmrare_judge.calibration.report.svg import inline
+from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 
-HALF, LOW = Mark(0.5, 0.25, 0.75), Mark(0.125)
+
+def found(value: float | None, *ends: float) -> Estimate:
+    interval = Interval(low=ends[0], high=ends[1], method="bca") if ends else None
+    return Estimate(name="kappa", value=value, interval=interval, n=9, clusters=3)
+
+
+HALF, LOW, UNKNOWN = found(0.5, 0.25, 0.75), found(0.125), found(None)
+BIN = ReliabilityBin(
+    low=0.5, high=1, n=4, confidence=0.8, share=0.75,
+    interval=Interval(low=0.3, high=0.95, method="wilson"),
+)  # fmt: skip
+
+
+def score(rogan_gladen: Estimate | None) -> CorrectedScore:
+    return CorrectedScore(
+        raw=HALF, ppi=LOW, labelled=HALF, rogan_gladen=rogan_gladen, lam={}, graded=9,
+        with_gold=3, abstained=0,
+    )  # fmt: skip
+
 
 PLOTS: dict[str, Callable[[str], str]] = {
-    "forest": lambda name: forest_plot([ForestRow(name, HALF, LOW)], statistic=name),
-    "bias": lambda name: bias_plot([(name, HALF)], axis=f"{name} points"),
-    "corrected": lambda name: corrected_plot([CorrectedRow(name, HALF, LOW, HALF, Mark(None))]),
+    "forest": lambda name: forest_plot([(name, HALF, LOW)], statistic=name),
+    "bias": lambda name: bias_plot([(name, HALF)]),
+    "corrected": lambda name: corrected_plot({name: score(UNKNOWN)}),
     "confusion": lambda name: confusion_plot(
         (name, "b"), ((3, 1), (0, 2)), name="c", criterion="d"
     ),
     "differences": lambda name: bland_altman_plot(
-        [(1, 0), (1, 0), (0.5, 1)], AxisLimits(0.25, -1, 1.5), name="d", criterion=name
+        [(1, 0), (1, 0), (0.5, 1)], AgreementLimits(0.25, -1, 1.5), name="d", criterion=name
     ),
-    "reliability": lambda _: reliability_plot([ReliabilityPoint(0.5, 1, 4, 0.8, 0.75, 0.3, 0.95)]),
-    "risk": lambda _: risk_coverage_plot([0.5, 1], [0, 0.25], chosen=Operating(0.5, 0.125)),
+    "reliability": lambda _: reliability_plot([BIN]),
+    "risk": lambda _: risk_coverage_plot([0.5, 1], [0, 0.25], chosen=(0.5, 0.125)),
     "epsilon": lambda _: epsilon_plot([(0.0, 0.0), (0.1, None), (0.2, 1.0)]),
 }
 NAMED = ("forest", "bias", "corrected", "confusion", "differences")
@@ -126,14 +140,12 @@ def test_numbers_stand_beside_their_marks() -> None:
 
 
 def test_a_criterion_without_a_value_says_so() -> None:
-    svg = forest_plot(
-        [ForestRow("dose", HALF, HALF), ForestRow("safe", Mark(None), HALF)], statistic="kappa"
-    )
+    svg = forest_plot([("dose", HALF, HALF), ("safe", UNKNOWN, HALF)], statistic="kappa")
     assert "no value" in texts(svg)
 
 
 def test_without_a_ceiling_the_forest_plot_shows_the_judge_alone() -> None:
-    shown = texts(forest_plot([ForestRow("dose", HALF, Mark(None))], statistic="kappa"))
+    shown = texts(forest_plot([("dose", HALF, None)], statistic="kappa"))
     assert "judge and clinicians" in shown
     assert "clinicians among themselves" not in shown
 
@@ -166,16 +178,14 @@ def test_words_in_a_cell_can_be_read_on_its_shade(share: int) -> None:
 
 def test_what_was_never_asked_has_no_words_and_what_failed_has() -> None:
     """A score with levels has no Rogan-Gladen correction; a binary one may lack a value."""
-    levels = CorrectedRow("levels", HALF, HALF, HALF, Mark(None, asked=False))
-    binary = CorrectedRow("binary", HALF, HALF, HALF, Mark(None))
-    solved = CorrectedRow("solved", HALF, HALF, HALF, HALF)
-    assert texts(corrected_plot([levels, binary, solved])).count("no value") == 1
+    scores = {"levels": score(None), "binary": score(UNKNOWN), "solved": score(HALF)}
+    assert texts(corrected_plot(scores)).count("no value") == 1
 
 
 def test_names_of_lines_on_one_spot_do_not_overlap() -> None:
     """Where judge and clinicians never differ, all three lines lie at zero."""
     root = Tree.fromstring(
-        bland_altman_plot([(0, 0), (1, 0)], AxisLimits(0, 0, 0), name="d", criterion="c")
+        bland_altman_plot([(0, 0), (1, 0)], AgreementLimits(0, 0, 0), name="d", criterion="c")
     )
     named = [
         e for e in root.iter("text") if (e.text or "").startswith(("upper", "mean 0", "lower"))
@@ -195,8 +205,8 @@ def test_units_on_one_spot_are_counted_in_one_dot() -> None:
     "svg",
     [
         forest_plot([], statistic="kappa"),
-        bias_plot([("dose", Mark(None))]),
-        corrected_plot([]),
+        bias_plot([("dose", UNKNOWN)]),
+        corrected_plot({}),
         confusion_plot(("a", "b"), ((0, 0), (0, 0)), name="c", criterion="d"),
         bland_altman_plot([], None, name="d", criterion="c"),
         reliability_plot([]),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
@@ -13,21 +16,18 @@ from mmrare_judge.calibration.analyses.confidence import (
     risk_coverage,
 )
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
-from mmrare_judge.calibration.report.blocks import Table
-from mmrare_judge.calibration.report.sections import (
-    bias_figure,
-    cells,
-    clinicians_table,
-    confusion_figure,
-    corrected_figure,
-    epsilon_figure,
-    forest_figure,
-    reliability_figure,
-    risk_coverage_figure,
-    sample_table,
-    thinned,
-    threshold_sentence,
+from mmrare_judge.calibration.report.blocks import (
+    BiasFindings,
+    Block,
+    ConfidenceFindings,
+    CriterionFindings,
+    Figure,
+    Findings,
+    Gallery,
+    Paragraph,
+    Table,
 )
+from mmrare_judge.calibration.report.sections import cells, report_of, thinned
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 
@@ -42,9 +42,36 @@ def estimate(
     )  # fmt: skip
 
 
-def rows(table: Table | None) -> list[tuple[str, ...]]:
-    assert table is not None
-    return list(table.rows)
+DOSE = CriterionFindings("dose", estimate(0.5), clinicians=estimate(0.625))
+
+
+def blocks(*criteria: CriterionFindings, **found: Any) -> list[Block]:
+    """All blocks of the report on these findings, figures of galleries one by one."""
+    plain = Findings(
+        title="t", facts=(), tone="open", verdict=("v",), statistic="cohen_kappa",
+        criteria=criteria,
+    )  # fmt: skip
+    report = report_of(replace(plain, **found))
+    every = [block for section in report.sections for block in section.blocks]
+    return [one for b in every for one in (b.figures if isinstance(b, Gallery) else (b,))]
+
+
+def figure(name: str, *criteria: CriterionFindings, **found: Any) -> Figure:
+    """The figure of this name in the report on these findings."""
+    figures = [one for one in blocks(*criteria, **found) if isinstance(one, Figure)]
+    return next(one for one in figures if one.name == name)
+
+
+def table(caption: str, *criteria: CriterionFindings, **found: Any) -> Table:
+    """The table outside of figures whose caption begins like this."""
+    tables = [one for one in blocks(*criteria, **found) if isinstance(one, Table)]
+    return next(one for one in tables if one.caption.startswith(caption))
+
+
+def rows(shown: Figure | Table) -> list[tuple[str, ...]]:
+    found = shown.table if isinstance(shown, Figure) else shown
+    assert found is not None
+    return list(found.rows)
 
 
 def test_an_estimate_shows_everything_that_belongs_to_it() -> None:
@@ -61,88 +88,82 @@ def test_an_undefined_estimate_shows_its_reason_and_no_number() -> None:
 
 
 def test_the_forest_plot_has_judge_and_ceiling_of_every_criterion_in_its_table() -> None:
-    figure = forest_figure(
-        [("dose", estimate(0.5), estimate(0.625)), ("safe", estimate(0.25), None)], "cohen_kappa"
-    )
-    shown = [row[:3] for row in rows(figure.table)]
-    assert shown == [
+    forest = figure("forest", DOSE, CriterionFindings("safe", estimate(0.25)))
+    assert [row[:3] for row in rows(forest)] == [
         ("dose", "judge and clinicians", "0.500"),
         ("dose", "clinicians", "0.625"),
         ("safe", "judge and clinicians", "0.250"),
     ]
-    assert figure.svg
+    assert forest.svg
 
 
 def test_a_forest_plot_without_values_gives_the_reasons() -> None:
-    figure = forest_figure([("dose", estimate(None, reason="no labels"), None)], "cohen_kappa")
-    assert (figure.svg, figure.missing) == ("", "dose: no labels")
+    forest = figure("forest", CriterionFindings("dose", estimate(None, reason="no labels")))
+    assert (forest.svg, forest.missing) == ("", "dose: no labels")
 
 
 def test_a_missing_ceiling_is_explained_beside_the_plot() -> None:
-    figure = forest_figure(
-        [("dose", estimate(0.5), None)], "cohen_kappa", no_ceiling="One clinician has no ceiling."
-    )
-    assert "One clinician has no ceiling." in figure.caption
+    forest = figure("forest", DOSE, no_ceiling="One clinician has no ceiling.")
+    assert "One clinician has no ceiling." in forest.caption
+
+
+def matrix(counts: tuple[tuple[float, ...], ...], missing: int = 0) -> Figure:
+    names = ("NO", "YES") if len(counts) == 2 else tuple(map(str, range(len(counts))))
+    found = Confusion(categories=names, counts=counts, missing=missing)
+    return figure("confusion-1", replace(DOSE, confusion=found))
 
 
 def test_a_matrix_shows_counts_and_shares_of_its_columns() -> None:
-    matrix = Confusion(categories=("NO", "YES"), counts=((3.0, 1.0), (0.0, 2.0)), missing=4)
-    figure = confusion_figure("dose", matrix, "c")
-    assert rows(figure.table) == [
-        ("NO", "3 (100 %)", "1 (33 %)"),
-        ("YES", "0 (0 %)", "2 (67 %)"),
-    ]
-    assert figure.caption.startswith("4 units")
+    shown = matrix(((3.0, 1.0), (0.0, 2.0)), missing=4)
+    assert rows(shown) == [("NO", "3 (100 %)", "1 (33 %)"), ("YES", "0 (0 %)", "2 (67 %)")]
+    assert shown.caption.startswith("4 units")
 
 
 def test_a_matrix_of_many_levels_has_a_row_of_its_own() -> None:
-    def large(levels: int) -> bool:
-        names = tuple(map(str, range(levels)))
-        counts = ((1.0,) * levels,) * levels
-        return confusion_figure(
-            "d", Confusion(categories=names, counts=counts, missing=0), "c"
-        ).large
-
-    assert [large(levels) for levels in (2, 4, 5)] == [False, False, True]
+    sizes = (2, 4, 5)
+    assert [matrix(((1.0,) * n,) * n).large for n in sizes] == [False, False, True]
 
 
 def test_an_empty_column_has_counts_without_shares() -> None:
-    matrix = Confusion(categories=("NO", "YES"), counts=((3.0, 0.0), (1.0, 0.0)), missing=0)
-    assert rows(confusion_figure("dose", matrix, "c").table)[0] == ("NO", "3 (75 %)", "0")
+    assert rows(matrix(((3.0, 0.0), (1.0, 0.0))))[0] == ("NO", "3 (75 %)", "0")
 
 
 def test_the_reliability_table_has_every_bin() -> None:
     """Confidences .1 | .9, .95: one wrong in the lower half, one right and one wrong above."""
-    bins = reliability_diagram([0.1, 0.9, 0.95], [0, 1, 0], bins=2)
-    shown = [row[:5] for row in rows(reliability_figure(bins, missing="").table)]
-    assert shown == [
+    bins = tuple(reliability_diagram([0.1, 0.9, 0.95], [0, 1, 0], bins=2))
+    shown = figure("reliability", DOSE, confidence=ConfidenceFindings(bins=bins))
+    assert [row[:5] for row in rows(shown)] == [
         ("0.00", "0.50", "1", "0.100", "0.000"),
         ("0.50", "1.00", "2", "0.925", "0.500"),
     ]
 
 
-def test_without_confidence_both_plots_give_the_reason() -> None:
+@pytest.mark.parametrize("name", ["reliability", "risk-coverage"])
+def test_without_confidence_both_plots_give_the_reason(name: str) -> None:
     reason = "the judge stated no confidence"
-    figures = [
-        reliability_figure([], missing=reason),
-        risk_coverage_figure(RiskCoverage(reason=reason), None),
-    ]
-    assert [(f.svg, f.missing, f.table) for f in figures] == [("", reason, None)] * 2
+    shown = figure(name, DOSE, confidence=ConfidenceFindings(missing=reason))
+    assert (shown.svg, shown.missing, shown.table) == ("", reason, None)
+
+
+def curve_table(curve: RiskCoverage) -> Table:
+    shown = figure("risk-coverage", DOSE, confidence=ConfidenceFindings(curve=curve)).table
+    assert shown is not None
+    return shown
 
 
 def test_the_risk_coverage_table_has_the_whole_of_a_short_curve() -> None:
     curve = risk_coverage([0.9, 0.8, 0.7, 0.6], [1, 1, 1, 0])
-    assert rows(risk_coverage_figure(curve, None).table)[-1] == ("0.600", "100.0 %", "25.0 %")
+    assert curve_table(curve).rows[-1] == ("0.600", "100.0 %", "25.0 %")
 
 
 def test_a_long_curve_is_thinned_and_says_so() -> None:
     many = tuple(step / 100 for step in range(1, 101))
-    curve = RiskCoverage(thresholds=many[::-1], coverage=many, risk=(0.5,) * 100, n=100)
-    table = risk_coverage_figure(curve, None).table
-    assert len(rows(table)) == 12
-    assert table is not None
-    assert "study.json has all" in table.caption
-    assert rows(table)[-1][1] == "100.0 %"
+    shown = curve_table(
+        RiskCoverage(thresholds=many[::-1], coverage=many, risk=(0.5,) * 100, n=100)
+    )
+    assert len(shown.rows) == 12
+    assert "study.json has all" in shown.caption
+    assert shown.rows[-1][1] == "100.0 %"
 
 
 @pytest.mark.parametrize("length", [1, 2, 11, 12, 13, 1000])
@@ -152,19 +173,29 @@ def test_thinning_keeps_the_first_and_the_last(length: int) -> None:
     assert len(set(places)) == len(places) == min(length, 12)
 
 
+def guarantee(threshold: Threshold) -> str:
+    found = blocks(DOSE, confidence=ConfidenceFindings(threshold=threshold))
+    return next(b.text for b in found if isinstance(b, Paragraph) and "at most" in b.text)
+
+
 def test_a_guaranteed_threshold_is_told_with_its_held_out_evidence() -> None:
     threshold = Threshold(
         value=0.75, max_risk=0.1, level=0.95, bound=0.0875, risk=0.05, coverage=0.5, kept=40,
         held_out=80,
     )  # fmt: skip
-    words = threshold_sentence(threshold)
+    words = guarantee(threshold)
     for number in ("0.750", "10.0 %", "95 %", "80 held-out", "40 (50.0 %)", "5.0 %", "8.8 %"):
         assert number in words
 
 
-def alternative(rate: float | None) -> AltTest:
+def test_where_no_threshold_is_guaranteed_the_reason_is_told() -> None:
+    words = guarantee(Threshold(value=None, max_risk=0.1, level=0.95, reason="too few cases"))
+    assert words == "No threshold can promise a risk of at most 10.0 %: too few cases."
+
+
+def alternative(rate: float | None) -> CriterionFindings:
     passed = None if rate is None else rate >= 0.5
-    return AltTest(
+    test = AltTest(
         scoring="accuracy",
         errors="clustered",
         grid=(
@@ -180,23 +211,24 @@ def alternative(rate: float | None) -> AltTest:
         clinicians_kappa=estimate(0.625),
         reason="b left out",
     )
+    return replace(DOSE, alternative=test)
 
 
 def test_the_epsilon_grid_stands_with_kappa_beside_it() -> None:
-    figure = epsilon_figure(alternative(0.5))
-    assert rows(figure.table) == [("0.00", "0.50", "passed"), ("0.20", "0.50", "passed")]
-    assert "judge 0.50 (0.00 to 1.00)" in figure.caption
-    assert "0.875" in figure.caption
+    shown = figure("epsilon-1", alternative(0.5))
+    assert rows(shown) == [("0.00", "0.50", "passed"), ("0.20", "0.50", "passed")]
+    assert "judge 0.50 (0.00 to 1.00)" in shown.caption
+    assert "0.875" in shown.caption
 
 
 def test_an_epsilon_grid_without_clinicians_gives_the_reason() -> None:
-    figure = epsilon_figure(alternative(None))
-    assert (figure.svg, figure.missing) == ("", "b left out")
-    assert rows(figure.table)[0] == ("0.00", "–", "no outcome")
+    shown = figure("epsilon-1", alternative(None))
+    assert (shown.svg, shown.missing) == ("", "b left out")
+    assert rows(shown)[0] == ("0.00", "–", "no outcome")
 
 
 def test_the_contests_show_p_values_and_who_was_left_out() -> None:
-    first, second = rows(clinicians_table(alternative(0.5)))
+    first, second = rows(table("The judge's contest", alternative(0.5)))
     assert first[5:] == ("0.250", "< 0.001", "")
     assert second[5:] == ("–", "–", "2 units, where 30 are needed")
 
@@ -205,11 +237,12 @@ def test_bias_shows_plain_and_adjusted_p_values() -> None:
     group = GroupBias(
         group="GPT", estimate=estimate(-0.25, -0.5, 0.0), p_value=0.03125, p_holm=0.0625, p_bh=0.05
     )
-    texts = {"name": "bias", "title": "t", "caption": "", "missing": "no groups"}
-    shown = rows(bias_figure([group], **texts).table)[0]
+    full = BiasFindings("Leniency", "", groups=(group,))
+    empty = BiasFindings("Length", "", missing="no groups")
+    shown = rows(figure("bias-1", DOSE, bias=(full, empty)))[0]
     assert shown[:3] == ("GPT", "-0.250", "-0.500 to 0.000")
     assert shown[-4:-1] == ("0.031", "0.062", "0.050")
-    assert bias_figure([], **texts).missing == "no groups"
+    assert figure("bias-2", DOSE, bias=(full, empty)).missing == "no groups"
 
 
 def test_corrected_scores_stand_beside_raw_ones() -> None:
@@ -218,13 +251,16 @@ def test_corrected_scores_stand_beside_raw_ones() -> None:
         rogan_gladen=estimate(None, reason="sensitivity + specificity near 1"),
         lam={"score": 0.5}, graded=100, with_gold=40, abstained=3,
     )  # fmt: skip
-    figure = corrected_figure({"model A": score}, missing="")
-    assert [row[1:3] for row in rows(figure.table)] == [
+    shown = figure("corrected", DOSE, corrected={"model A": score})
+    assert [row[1:3] for row in rows(shown)] == [
         ("raw", "0.750"),
         ("corrected (PPI++)", "0.625"),
         ("gold labels alone", "0.500"),
         ("corrected (Rogan-Gladen)", "–"),
     ]
-    assert rows(figure.table)[-1][-1] == "sensitivity + specificity near 1"
-    assert rows(sample_table({"model A": score})) == [("model A", "100", "40", "3", "0.50")]
-    assert corrected_figure({}, missing="nothing was graded").missing == "nothing was graded"
+    assert rows(shown)[-1][-1] == "sensitivity + specificity near 1"
+    samples = table("What each correction rests on", DOSE, corrected={"model A": score})
+    assert samples.rows == (("model A", "100", "40", "3", "0.50"),)
+    assert figure("corrected", DOSE, not_corrected="nothing was graded").missing == (
+        "nothing was graded"
+    )

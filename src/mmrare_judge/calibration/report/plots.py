@@ -1,138 +1,48 @@
-"""The look that all plots share, and the one door to matplotlib."""
+"""The plots of a report; one that has nothing to show is an empty text.
+
+Three of them are rows of estimates (`forest_plot`, `bias_plot`, `corrected_plot`), which share
+`interval_chart`; the others stand alone.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Tree
 
-from mmrare_judge.calibration.report.text import count, number, one_line, percent, signed
-from mmrare_judge.errors import MissingExtraError
+from mmrare_judge.calibration.analyses.confidence import ReliabilityBin
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.report.blocks import (
+    AgreementLimits,
+    count,
+    number,
+    percent,
+    signed,
+)
+from mmrare_judge.calibration.report.svg import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PALE,
+    PURPLE,
+    RUST,
+    VERMILLION,
+    WIDTH,
+    drawing,
+    label,
+    legend,
+    minus,
+)
+from mmrare_judge.calibration.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
 
-
-# FOLDED calibration.plots.svg: matplotlib's SVG made fit to stand inside a page under a strict content policy.
-
-_XLINK = "{http://www.w3.org/1999/xlink}href"
-_LEFT_OUT = frozenset({"metadata", "style", "clipPath"})
-_SCALE = 4 / 3  # CSS pixels in a point
-_BROAD = 600  # CSS pixels above which a plot does not fit a phone
-
-
-def inline(raw: str, *, name: str, title: str, description: str) -> str:
-    """The drawing as an ``<svg>`` element that needs no style of its own and has a description.
-
-    Style attributes become plain ones, so that the page may forbid them; identifiers begin with
-    ``name``, so that drawings do not collide; clips go, since nothing is drawn outside its frame;
-    fonts are the page's.
-
-    Args:
-        raw: What matplotlib wrote.
-        name: An identifier, unlike that of any other drawing on the page.
-        title: For readers who cannot see the drawing.
-        description: The same, at more length.
-    """
-    root = Tree.fromstring(raw)
-    _strip(root)
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        _plain(element, name)
-    box = root.attrib["viewBox"]
-    width, height = (float(side) * _SCALE for side in box.split()[2:])
-    root.attrib = {
-        "class": "broad" if width > _BROAD else "small",
-        "viewBox": box,
-        "width": f"{width:.0f}",
-        "height": f"{height:.0f}",
-        "role": "img",
-        "aria-labelledby": f"{name}-title {name}-description",
-    }
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
-        element = Tree.Element(tag, {"id": f"{name}-{'description' if place else 'title'}"})
-        element.text, element.tail = text, "\n"
-        root.insert(place, element)
-    return Tree.tostring(root, encoding="unicode")
-
-
-def _strip(element: Tree.Element) -> None:
-    for child in list(element):
-        if child.tag.rpartition("}")[2] in _LEFT_OUT:
-            element.remove(child)
-        else:
-            _strip(child)
-
-
-def _plain(element: Tree.Element, name: str) -> None:
-    attributes = dict(element.attrib)
-    attributes.pop("clip-path", None)
-    attributes |= declarations(attributes.pop("style", ""))
-    if "id" in attributes:
-        attributes["id"] = f"{name}-{attributes['id']}"
-    target = attributes.pop(_XLINK, None)
-    if target is not None:
-        attributes["href"] = f"#{name}-{target.removeprefix('#')}"
-    element.attrib = attributes
-
-
-def declarations(style: str) -> dict[str, str]:
-    """The declarations of a style attribute as attributes; font families are left out.
-
-    >>> declarations("fill: #000000; font: bold 9px 'DejaVu Sans', sans-serif")
-    {'fill': '#000000', 'font-weight': 'bold', 'font-size': '9px'}
-    """
-    found: dict[str, str] = {}
-    for part in filter(str.strip, style.split(";")):
-        key, _, value = (piece.strip() for piece in part.partition(":"))
-        if key == "font":
-            found |= _font(value)
-        elif key not in ("font-family", "clip-path"):
-            found[key] = value
-    return found
-
-
-def _font(value: str) -> dict[str, str]:
-    weight = re.search(r"\b(bold|[1-9]00)\b", value)
-    size = re.search(r"[\d.]+px", value)
-    found = {"font-weight": weight[0]} if weight else {}
-    return found | ({"font-size": size[0]} if size else {})
-
-
-# Okabe and Ito's colours, told apart by colour-blind readers; markers tell them apart in grey.
-BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#007A5A", "#A3527F"
-INK, GREY, PALE = "#1A1A1A", "#5C5C5C", "#D9D9D9"
-RUST = "#A84700"  # vermillion, dark enough to read as text
-
-WIDTH = 7.5
-"""Inches; every wide plot has this width, so that their type has one size."""
-
-_STYLE = {
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.unicode_minus": True,
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.w_pad": 0.06,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mmrare-judge",
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "xtick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.color": GREY,
-    "ytick.labelcolor": INK,
-}
+# --- rows of estimates
 
 
 @dataclass(frozen=True)
@@ -153,255 +63,246 @@ class Look:
     line: str = "-"
     ink: str = ""
 
+
+@dataclass(frozen=True)
+class Series:
+    """Estimates of one kind, one a row; ``None`` where there could be none.
+
+    Without a name it needs no legend.
+    """
+
+    name: str
+    look: Look
+    estimates: tuple[Estimate | None, ...]
+
     @property
-    def face(self) -> str:
-        """The marker's filling."""
-        return self.colour if self.filled else "white"
+    def empty(self) -> bool:
+        """Whether there is no value to draw."""
+        return all(one is None or one.value is None for one in self.estimates)
 
 
 JUDGE = Look(BLUE, "o")
 CLINICIANS = Look(VERMILLION, "D", filled=False, line="--", ink=RUST)
+WAYS = {
+    "raw": ("raw judge score", Look(VERMILLION, "s", filled=False, line="--", ink=RUST)),
+    "ppi": ("corrected (PPI++)", Look(INK, "o")),
+    "labelled": ("gold labels alone", Look(GREEN, "^", filled=False, line="-.")),
+    "rogan_gladen": ("corrected (Rogan-Gladen)", Look(PURPLE, "v", line=":")),
+}
+"""The ways of estimating a score: the field of `CorrectedScore`, what it is called, its look."""
+
+Compared = tuple[str, Estimate, Estimate | None]
+"""A criterion, the judge with clinicians, and clinicians among themselves where there are two."""
 
 
-def drawing(
-    paint: Callable[[Figure], None],
+def forest_plot(rows: Sequence[Compared], *, statistic: str, name: str = "forest") -> str:
+    """The agreement of every criterion, with the human ceiling beside it."""
+    judge = Series("judge and clinicians", JUDGE, tuple(row[1] for row in rows))
+    human = Series("clinicians among themselves", CLINICIANS, tuple(row[2] for row in rows))
+    if judge.empty and human.empty:
+        return ""
+    return interval_chart(
+        [row[0] for row in rows],
+        [judge] if human.empty else [judge, human],
+        name=name,
+        title=f"Forest plot of {statistic} by criterion",
+        description="For every criterion the judge's agreement with clinicians, and beside it the "
+        "clinicians' agreement among themselves, with intervals. The table below has the numbers.",
+        axis=statistic,
+        within=(0.0, 1.0),
+    )
+
+
+def bias_plot(rows: Sequence[tuple[str, Estimate]], *, name: str = "bias") -> str:
+    """How far, and which way, the judge's points lie from the clinicians', group by group."""
+    series = Series("", JUDGE, tuple(estimate for _, estimate in rows))
+    if series.empty:
+        return ""
+    return interval_chart(
+        [group for group, _ in rows],
+        [series],
+        name=name,
+        title="Bias of the judge",
+        description="For every group the judge's points minus the clinicians', with intervals. "
+        "Right of the line the judge is lenient, left of it severe.",
+        axis="difference in points; above zero the judge gives more",
+        within=(-0.1, 0.1),
+    )
+
+
+def corrected_plot(scores: Mapping[str, CorrectedScore], *, name: str = "corrected") -> str:
+    """Scores as the judge gave them, and as they are once its errors are corrected."""
+    ways = [
+        Series(title, look, tuple(getattr(score, field) for score in scores.values()))
+        for field, (title, look) in WAYS.items()
+    ]
+    series = [one for one in ways if not one.empty]
+    if not series:
+        return ""
+    return interval_chart(
+        list(scores),
+        series,
+        name=name,
+        title="Corrected scores beside raw ones",
+        description="For every score the judge's raw mean and the estimates that use the "
+        "clinicians' labels, with intervals.",
+        axis="mean score",
+        line=None,
+    )
+
+
+def interval_chart(
+    rows: Sequence[str],
+    series: Sequence[Series],
     *,
     name: str,
     title: str,
     description: str,
-    size: tuple[float, float],
+    axis: str,
+    line: float | None = 0.0,
+    within: tuple[float, ...] = (),
 ) -> str:
-    """Let ``paint`` fill a figure and return it as an inline ``<svg>``, the same every time.
+    """Draw estimates with their intervals, a row a name and a mark a series.
 
     Args:
-        paint: Draws on the empty figure.
-        name: Identifier of the drawing on its page.
-        title: Its title for readers who cannot see it.
-        description: What it shows, for the same readers.
-        size: Width and height in inches.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib import style
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "calibration") from error
-    out = io.StringIO()
-    # The default style first: a reader's own matplotlibrc has no say in a report.
-    with style.context(["default", _STYLE]), warnings.catch_warnings():
-        # The page's fonts draw the text; that DejaVu lacks a letter is no matter.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=size, layout="constrained")
-        paint(figure)
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    texts = {"title": one_line(title), "description": one_line(description)}
-    return inline(out.getvalue(), name=name, **texts)
-
-
-def label(text: str, width: int = 30) -> str:
-    """Text from data as a label: on one line, nothing hidden in it, and short.
-
-    >>> label("a very long name of a criterion, and more")
-    'a very long name of a criteri…'
-    """
-    return one_line(text, width)
-
-
-def minus(text: str) -> str:
-    """Numbers with a true minus sign, as on the axes.
-
-    >>> minus("-0.50 (-0.75 to 0.25)")
-    '−0.50 (−0.75 to 0.25)'
-    """
-    return text.replace("-", "−")
-
-
-def legend(axes: Axes, columns: int = 4) -> None:
-    """A legend above the frame, from left to right; as wide as the figure, not as the frame."""
-    axes.figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside upper left",
-        ncols=columns,
-        borderaxespad=0,
-        borderpad=0.2,
-        handletextpad=0.5,
-        columnspacing=1.6,
-    )
-
-
-# FOLDED calibration.plots.intervals: Values with intervals, a row a name and a mark a series: what three of the plots are made of.
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A value with the ends of its interval; ``None`` for what there is not.
-
-    Attributes:
-        value: The value.
-        low: The lower end of its interval.
-        high: The upper end.
-        asked: Whether there could have been a value; where not, nothing is said of its absence.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    asked: bool = field(default=True, repr=False)
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """What there is."""
-        return tuple(x for x in (self.value, self.low, self.high) if x is not None)
-
-    @property
-    def text(self) -> str:
-        """The value and its interval, as printed beside the mark."""
-        if self.value is None:
-            return "no value" if self.asked else ""
-        if self.low is None or self.high is None:
-            return minus(number(self.value, 2))
-        inside = f"{number(self.low, 2)} to {number(self.high, 2)}"
-        return minus(f"{number(self.value, 2)} ({inside})")
-
-
-@dataclass(frozen=True)
-class MarkSeries:
-    """Marks of one kind, one a row; without a name it needs no legend."""
-
-    name: str
-    look: Look
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A plot of values with intervals.
-
-    Attributes:
+        rows: Names from top to bottom.
+        series: What is shown in every row.
         name: Identifier on the page.
         title: Title for readers who cannot see the plot.
         description: What it shows.
         axis: What the numbers are.
-        rows: Names from top to bottom.
-        series: What is shown in every row.
         line: Where a vertical line helps the eye; ``None`` for none.
-        within: The least and the greatest number the axis must show.
+        within: Numbers that the axis must show.
     """
 
-    name: str
-    title: str
-    description: str
-    axis: str
-    rows: tuple[str, ...]
-    series: tuple[MarkSeries, ...]
-    line: float | None = 0.0
-    within: tuple[float, float] | None = None
+    def paint(figure: Canvas) -> None:
+        axes = figure.add_subplot()
+        if line is not None:
+            axes.axvline(line, color=GREY, linewidth=0.9, linestyle=":")
+        for border in range(1, len(rows)):
+            axes.axhline(border - 0.5, color=PALE, linewidth=0.6)
+        for place, one in enumerate(series):
+            _paint_series(axes, one, _offset(place, len(series)))
+        axes.set_yticks(range(len(rows)), [label(row) for row in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(*_spanned(series, [*within, *([] if line is None else [line])]))
+        axes.set_xlabel(label(axis, 80))
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        if any(one.name for one in series):
+            legend(axes)
 
-
-def interval_chart(chart: Chart) -> str:
-    """Draw the chart as an inline ``<svg>``."""
-    step = max(0.46, 0.24 * len(chart.series) + 0.12)
-    return drawing(
-        lambda figure: _paint(figure, chart),
-        name=chart.name,
-        title=chart.title,
-        description=chart.description,
-        size=(WIDTH, 1.0 + step * len(chart.rows)),
-    )
-
-
-def _paint(figure: Figure, chart: Chart) -> None:
-    axes = figure.add_subplot()
-    if chart.line is not None:
-        axes.axvline(chart.line, color=GREY, linewidth=0.9, linestyle=":")
-    for border in range(1, len(chart.rows)):
-        axes.axhline(border - 0.5, color=PALE, linewidth=0.6)
-    for place, series in enumerate(chart.series):
-        _paint_series(axes, series, _offset(place, len(chart.series)))
-    axes.set_yticks(range(len(chart.rows)), [label(row) for row in chart.rows])
-    axes.set_ylim(len(chart.rows) - 0.5, -0.5)
-    axes.set_xlim(*_limits(chart))
-    axes.set_xlabel(label(chart.axis, 80))
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    if any(one.name for one in chart.series):
-        legend(axes)
+    height = 1.0 + max(0.46, 0.24 * len(series) + 0.12) * len(rows)
+    return drawing(paint, name=name, title=title, description=description, size=(WIDTH, height))
 
 
 def _offset(place: int, count: int) -> float:
     return (place - (count - 1) / 2) * 0.72 / max(count, 2)
 
 
-def _paint_series(axes: Axes, series: MarkSeries, offset: float) -> None:
+def _paint_series(axes: Axes, series: Series, offset: float) -> None:
     look, beside = series.look, axes.get_yaxis_transform()
-    places = [row + offset for row in range(len(series.marks))]
-    known = [(m.value, y) for m, y in zip(series.marks, places, strict=True) if m.value is not None]
-    for mark, y in zip(series.marks, places, strict=True):
-        if mark.low is not None and mark.high is not None:
-            axes.plot([mark.low, mark.high], [y, y], look.line, color=look.colour, linewidth=1.4)
-        ink = look.ink or look.colour
-        axes.text(1.02, y, mark.text, transform=beside, va="center", fontsize=8, color=ink)
+    values, heights = [], []
+    for row, estimate in enumerate(series.estimates):
+        y = row + offset
+        if estimate is not None and estimate.value is not None:
+            values.append(estimate.value)
+            heights.append(y)
+            if (ends := estimate.interval) is not None:
+                axes.plot(
+                    [ends.low, ends.high], [y, y], look.line, color=look.colour, linewidth=1.4
+                )
+        words, ink = _beside_mark(estimate), look.ink or look.colour
+        axes.text(1.02, y, words, transform=beside, va="center", fontsize=8, color=ink)
     axes.plot(
-        [value for value, _ in known],
-        [y for _, y in known],
+        values,
+        heights,
         look.marker,
         color=look.colour,
-        markerfacecolor=look.face,
+        markerfacecolor=look.colour if look.filled else "white",
         markersize=6,
         label=label(series.name),
     )
 
 
-def _limits(chart: Chart) -> tuple[float, float]:
-    found = [x for series in chart.series for mark in series.marks for x in mark.numbers]
-    found += list(chart.within or ()) + ([] if chart.line is None else [chart.line])
-    low, high = (min(found), max(found)) if found else (0.0, 1.0)
-    room = 0.04 * (high - low or 1.0)
-    return low - room, high + room
+def _beside_mark(estimate: Estimate | None) -> str:
+    """The value and its interval, as printed beside the mark."""
+    if estimate is None:
+        return ""
+    if estimate.value is None:
+        return "no value"
+    interval = estimate.interval
+    inside = f" ({number(interval.low, 2)} to {number(interval.high, 2)})" if interval else ""
+    return minus(f"{number(estimate.value, 2)}{inside}")
 
 
-def anything(series: Sequence[MarkSeries]) -> bool:
-    """Whether there is a value to draw.
-
-    >>> from mmrare_judge.calibration.report.plots import JUDGE
-    >>> anything([MarkSeries("judge", JUDGE, (Mark(None),))])
-    False
-    """
-    return any(mark.value is not None for one in series for mark in one.marks)
-
-
-# FOLDED calibration.plots.bland_altman: The Bland-Altman plot: differences of judge and clinicians against their mean.
+def _spanned(series: Sequence[Series], asked: list[float]) -> tuple[float, float]:
+    """The ends of an axis that shows all estimates and what is asked for."""
+    known = [one for part in series for one in part.estimates if one and one.value is not None]
+    found = [*asked, *(one.value for one in known if one.value is not None)]
+    found += [end for one in known if (i := one.interval) for end in (i.low, i.high)]
+    room = 0.04 * (max(found) - min(found) or 1.0)
+    return min(found) - room, max(found) + room
 
 
-@dataclass(frozen=True)
-class AxisLimits:
-    """The mean difference and the limits between which 95 % of differences lie."""
+# --- plots of their own kind
 
-    mean: float
-    low: float
-    high: float
+NEEDED = 0.5
+"""The winning rate from which the alternative annotator test is passed (Calderon et al. 2025)."""
+
+
+def epsilon_plot(grid: Sequence[tuple[float, float | None]], *, name: str = "epsilon") -> str:
+    """The winning rate of the alternative annotator test at every epsilon."""
+    known = [(epsilon, rate) for epsilon, rate in grid if rate is not None]
+    if not known:
+        return ""
+    return drawing(
+        partial(_paint_winning_rates, grid=known),
+        name=name,
+        title="Alternative annotator test at every epsilon",
+        description="Across, epsilon; upwards, the share of clinicians whom the judge may stand in "
+        "for. At one half or above the test is passed: filled marks.",
+        size=(WIDTH, 2.7),
+    )
+
+
+def _paint_winning_rates(figure: Canvas, grid: Sequence[tuple[float, float]]) -> None:
+    axes = figure.add_subplot()
+    axes.axhline(NEEDED, color=GREY, linestyle=":", linewidth=1.1, label="needed to pass")
+    axes.plot([x for x, _ in grid], [y for _, y in grid], color=BLUE, linewidth=1.0)
+    for passed, text in ((True, "passed"), (False, "not passed")):
+        part = [(x, y) for x, y in grid if (y >= NEEDED) is passed]
+        face = BLUE if passed else "white"
+        axes.plot(
+            [x for x, _ in part], [y for _, y in part], "o" if passed else "s", color=BLUE,
+            markerfacecolor=face, markeredgewidth=1.5, markersize=7, label=text,
+        )  # fmt: skip
+    for (x, y), (_, after) in zip(grid, [*grid[1:], grid[-1]], strict=True):
+        # Where the line climbs, the number stands to its left.
+        place, side = ((2, 9), "right") if after > y else ((0, 9), "center")
+        axes.annotate(number(y, 2), (x, y), place, textcoords="offset points", ha=side, fontsize=8)
+    axes.set_ylim(-0.05, 1.18)
+    axes.set_xticks([x for x, _ in grid])
+    axes.set_xlabel("epsilon: how much worse than a clinician the judge may be")
+    axes.set_ylabel("winning rate ω")
+    legend(axes)
 
 
 def bland_altman_plot(
     points: Sequence[tuple[float, float]],
-    limits: AxisLimits | None,
+    limits: AgreementLimits | None,
     *,
     name: str,
     criterion: str,
 ) -> str:
     """Draw ``(mean, difference)`` of every unit; units on one spot make one larger dot.
 
-    Source: Bland and Altman (1986). Empty without a point.
-
-    >>> bland_altman_plot([], None, name="ba", criterion="dose")
-    ''
+    Source: Bland and Altman (1986).
     """
     if not points:
         return ""
     return drawing(
-        lambda figure: _bland_altman_paint(figure, points, limits),
+        partial(_paint_differences, points=points, limits=limits),
         name=name,
         title=f"Bland-Altman plot of {criterion}",
         description="Every dot is a unit, or several on one spot: across, the mean of judge and "
@@ -411,8 +312,8 @@ def bland_altman_plot(
     )
 
 
-def _bland_altman_paint(
-    figure: Figure, points: Sequence[tuple[float, float]], limits: AxisLimits | None
+def _paint_differences(
+    figure: Canvas, points: Sequence[tuple[float, float]], limits: AgreementLimits | None
 ) -> None:
     axes = figure.add_subplot()
     spots = Counter((round(x, 9), round(y, 9)) for x, y in points)
@@ -431,25 +332,20 @@ def _bland_altman_paint(
         for (x, y), held in spots.items():
             axes.text(x, y, str(held), ha="center", va="center", fontsize=7.5, color=INK)
     axes.margins(0.12, 0.2)
-    lines = _lines(limits)
-    for y, _, line in lines:
-        axes.axhline(y, color=VERMILLION, linewidth=1.3, linestyle=line)
-    _name_lines(axes, lines)
+    if limits is not None:
+        _paint_limits(axes, limits)
     axes.set_xlabel("mean of judge and clinicians, in points")
     axes.set_ylabel("judge minus clinicians")
 
 
-def _lines(limits: AxisLimits | None) -> list[tuple[float, str, str]]:
-    if limits is None:
-        return []
-    return [
+def _paint_limits(axes: Axes, limits: AgreementLimits) -> None:
+    lines = (
         (limits.high, "upper limit", "--"),
         (limits.mean, "mean", "-"),
         (limits.low, "lower limit", "--"),
-    ]
-
-
-def _name_lines(axes: Axes, lines: Sequence[tuple[float, str, str]]) -> None:
+    )
+    for y, _, line in lines:
+        axes.axhline(y, color=VERMILLION, linewidth=1.3, linestyle=line)
     low, high = axes.get_ylim()
     beside = axes.get_yaxis_transform()
     places = kept_apart([y for y, _, _ in lines], 0.07 * (high - low))
@@ -473,31 +369,23 @@ def kept_apart(places: Sequence[float], room: float) -> list[float]:
     return moved
 
 
-# FOLDED calibration.plots.confusion: The confusion matrix: which level the judge gave where clinicians gave which.
-
 Counts = Sequence[Sequence[float]]
-
-DARK = 0.72
-"""The share above which white words are easier to read in a cell than black ones."""
 
 
 def confusion_plot(categories: Sequence[str], counts: Counts, *, name: str, criterion: str) -> str:
-    """Draw the matrix, shaded by the share of the clinicians' labels; empty without any count.
+    """Which level the judge gave where clinicians gave which, shaded by the share of the column.
 
     Args:
         categories: The declared levels.
         counts: A row for each level of the judge, a column for each of the clinicians.
         name: Identifier on the page.
         criterion: What was judged.
-
-    >>> confusion_plot(("NO", "YES"), ((0, 0), (0, 0)), name="c", criterion="dose")
-    ''
     """
     if not any(cell for row in counts for cell in row):
         return ""
     side = 1.6 + 0.62 * len(categories)
     return drawing(
-        lambda figure: _confusion_paint(figure, categories, counts),
+        partial(_paint_matrix, categories=categories, counts=counts),
         name=name,
         title=f"Confusion matrix of {criterion}",
         description="Rows are the judge's levels, columns the clinicians'. Each cell has the count "
@@ -519,7 +407,7 @@ def column_shares(counts: Counts) -> list[list[float | None]]:
     ]
 
 
-def _confusion_paint(figure: Figure, categories: Sequence[str], counts: Counts) -> None:
+def _paint_matrix(figure: Canvas, categories: Sequence[str], counts: Counts) -> None:
     axes = figure.add_subplot()
     shares = column_shares(counts)
     for row, cells in enumerate(counts):
@@ -542,12 +430,10 @@ def _confusion_paint(figure: Figure, categories: Sequence[str], counts: Counts) 
 def _paint_cell(axes: Axes, row: int, column: int, cell: float, share: float | None) -> None:
     from matplotlib.patches import Rectangle
 
-    shade = _shade(share or 0.0)
-    edge = INK if row == column else "#B8B8B8"
-    place = (column - 0.47, row - 0.47)
-    width = 1.6 if row == column else 0.6
+    edge, width = (INK, 1.6) if row == column else ("#B8B8B8", 0.6)
+    place, shade = (column - 0.47, row - 0.47), _shade(share or 0.0)
     axes.add_patch(Rectangle(place, 0.94, 0.94, facecolor=shade, edgecolor=edge, linewidth=width))
-    ink = "white" if (share or 0.0) > DARK else "black"
+    ink = "white" if (share or 0.0) > 0.72 else "black"  # whichever can be read on the shade
     for lines, text, size in ((-0.12, count(cell), 11.0), (0.24, percent(share, 0), 7.5)):
         axes.text(column, row + lines, text, fontsize=size, ha="center", va="center", color=ink)
 
@@ -559,32 +445,12 @@ def _shade(share: float) -> str:
     return "#" + "".join(f"{part:02X}" for part in mixed)
 
 
-# FOLDED calibration.plots.reliability: The reliability diagram: is a verdict stated with 0.8 right eight times in ten?
-
-
-@dataclass(frozen=True)
-class ReliabilityPoint:
-    """One bin: its edges, how many verdicts, mean confidence, share right with its interval."""
-
-    low_edge: float
-    high_edge: float
-    n: int
-    confidence: float
-    share: float
-    low: float
-    high: float
-
-
-def reliability_plot(points: Sequence[ReliabilityPoint], *, name: str = "reliability") -> str:
-    """Draw the diagram with the number of verdicts of each bin below; empty without a bin.
-
-    >>> reliability_plot([])
-    ''
-    """
-    if not points:
+def reliability_plot(bins: Sequence[ReliabilityBin], *, name: str = "reliability") -> str:
+    """Is a verdict stated with 0.8 right eight times in ten? With the number of verdicts below."""
+    if not bins:
         return ""
     return drawing(
-        lambda figure: _reliability_paint(figure, points),
+        partial(_paint_reliability, bins=bins),
         name=name,
         title="Reliability diagram",
         description="Across, the confidence the judge stated; upwards, the share of its verdicts "
@@ -593,35 +459,36 @@ def reliability_plot(points: Sequence[ReliabilityPoint], *, name: str = "reliabi
     )
 
 
-def _reliability_paint(figure: Figure, points: Sequence[ReliabilityPoint]) -> None:
+def _paint_reliability(figure: Canvas, bins: Sequence[ReliabilityBin]) -> None:
     above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [4, 1]})
-    _paint_shares(above, points)
+    _paint_shares(above, bins)
     below.bar(
-        [point.low_edge for point in points],
-        [point.n for point in points],
-        [point.high_edge - point.low_edge for point in points],
+        [one.low for one in bins],
+        [one.n for one in bins],
+        [one.high - one.low for one in bins],
         align="edge",
         color=PALE,
         edgecolor=GREY,
         linewidth=0.6,
     )
-    for point in points:
-        middle = (point.low_edge + point.high_edge) / 2
-        below.text(middle, point.n, str(point.n), ha="center", va="bottom", fontsize=7.5)
-    below.set_ylim(0, 1.35 * max(point.n for point in points))
+    for one in bins:
+        middle = (one.low + one.high) / 2
+        below.text(middle, one.n, str(one.n), ha="center", va="bottom", fontsize=7.5)
+    below.set_ylim(0, 1.35 * max(one.n for one in bins))
     below.set_yticks([])
     below.set_ylabel("verdicts")
     below.set_xlabel("confidence stated")
     below.set_xlim(-0.02, 1.02)
 
 
-def _paint_shares(axes: Axes, points: Sequence[ReliabilityPoint]) -> None:
+def _paint_shares(axes: Axes, bins: Sequence[ReliabilityBin]) -> None:
     axes.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1.1, label="confidence = share right")
-    for point in points:
-        axes.plot([point.confidence] * 2, [point.low, point.high], color=BLUE, linewidth=1.4)
+    for one in bins:
+        ends = [one.interval.low, one.interval.high]
+        axes.plot([one.confidence] * 2, ends, color=BLUE, linewidth=1.4)
     axes.plot(
-        [point.confidence for point in points],
-        [point.share for point in points],
+        [one.confidence for one in bins],
+        [one.share for one in bins],
         "-o",
         color=BLUE,
         markeredgecolor=INK,
@@ -634,33 +501,25 @@ def _paint_shares(axes: Axes, points: Sequence[ReliabilityPoint]) -> None:
     legend(axes)
 
 
-# FOLDED calibration.plots.risk_coverage: The risk-coverage curve: how many errors are left when the judge may abstain.
-
-
-@dataclass(frozen=True)
-class Operating:
-    """Where the judge would be run: the share it decides, and its risk there."""
-
-    coverage: float
-    risk: float
-
-
 def risk_coverage_plot(
     coverage: Sequence[float],
     risk: Sequence[float],
     *,
-    chosen: Operating | None = None,
+    chosen: tuple[float, float] | None = None,
     name: str = "risk-coverage",
 ) -> str:
-    """Draw the risk among the verdicts kept, from the surest to all; empty without a verdict.
+    """The risk among the verdicts kept, from the surest to all.
 
-    >>> risk_coverage_plot([], [])
-    ''
+    Args:
+        coverage: Shares of verdicts kept, rising.
+        risk: The share of wrong ones among them.
+        chosen: Coverage and risk where the judge would be run.
+        name: Identifier on the page.
     """
     if not coverage:
         return ""
     return drawing(
-        lambda figure: _risk_coverage_paint(figure, coverage, risk, chosen),
+        partial(_paint_risk, coverage=coverage, risk=risk, chosen=chosen),
         name=name,
         title="Risk-coverage curve",
         description="Across, the share of verdicts kept, surest first; upwards, the share of wrong "
@@ -669,20 +528,22 @@ def risk_coverage_plot(
     )
 
 
-def _risk_coverage_paint(
-    figure: Figure, coverage: Sequence[float], risk: Sequence[float], chosen: Operating | None
+def _paint_risk(
+    figure: Canvas,
+    coverage: Sequence[float],
+    risk: Sequence[float],
+    chosen: tuple[float, float] | None,
 ) -> None:
     axes = figure.add_subplot()
-    everything = risk[-1]
-    axes.axhline(everything, color=GREY, linestyle=":", linewidth=1.1, label="all verdicts kept")
+    axes.axhline(risk[-1], color=GREY, linestyle=":", linewidth=1.1, label="all verdicts kept")
     style = "-o" if len(coverage) <= 15 else "-"
     axes.plot(coverage, risk, style, color=BLUE, markersize=4.5, linewidth=1.6, label="judge")
     if chosen is not None:
         axes.plot(
-            [chosen.coverage], [chosen.risk], "D", color=VERMILLION, markerfacecolor="white",
+            [chosen[0]], [chosen[1]], "D", color=VERMILLION, markerfacecolor="white",
             markeredgewidth=1.6, markersize=8, label="threshold, on held-out verdicts",
         )  # fmt: skip
-    highest = max([*risk, chosen.risk if chosen else 0.0])
+    highest = max([*risk, chosen[1] if chosen else 0.0])
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.15 * highest or 1.0)
     axes.set_xlabel("coverage: share of verdicts kept")

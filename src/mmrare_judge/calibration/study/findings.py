@@ -45,12 +45,12 @@ from mmrare_judge.calibration.analyses.correction import (
 )
 from mmrare_judge.calibration.analyses.recalibration import recalibrate
 from mmrare_judge.calibration.report.blocks import (
+    AgreementLimits,
     BiasFindings,
     ConfidenceFindings,
     CriterionFindings,
     Kind,
 )
-from mmrare_judge.calibration.report.plots import AxisLimits
 from mmrare_judge.calibration.statistics.coefficients import confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.proportions import (
@@ -165,11 +165,11 @@ def _points(pair: Ratings) -> tuple[tuple[float, float], ...]:
     return tuple((float(a + b) / 2, float(a - b)) for a, b in numbers)
 
 
-def _limits(found: dict[str, Estimate]) -> AxisLimits | None:
+def _limits(found: dict[str, Estimate]) -> AgreementLimits | None:
     names = ("leniency", "agreement_limit_low", "agreement_limit_high")
     values = [found[name].value for name in names if name in found]
     known = [value for value in values if value is not None]
-    return AxisLimits(*known) if len(known) == len(names) else None
+    return AgreementLimits(*known) if len(known) == len(names) else None
 
 
 def _in_common(tables: Sequence[UnitTable]) -> tuple[str, ...]:

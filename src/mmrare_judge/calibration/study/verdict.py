@@ -21,8 +21,12 @@ from mmrare_judge.calibration.report.blocks import (
     Key,
     Quote,
     Tone,
+    ends,
+    number,
+    percent,
+    signed,
+    with_ends,
 )
-from mmrare_judge.calibration.report.text import ends, number, percent, signed, with_ends
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
