@@ -38,7 +38,7 @@ HEADER = (
 LOAD = """
 import json, re, sys, time
 from pathlib import Path
-from mmrare_judge.data.tables import read_items
+from mmrare_judge.data.items import read_items
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 base, start = peak(), time.perf_counter()

@@ -12,9 +12,8 @@ from mmrare_judge.lazy_names import lazy_names as _lazy_names
 if _typing.TYPE_CHECKING:
     from mmrare_judge.backends.base import JudgeSpec, Usage
     from mmrare_judge.backends.limits import Limits
-    from mmrare_judge.data.items import Item, Reference, as_item
+    from mmrare_judge.data.items import Item, Reference, as_item, iter_items, read_items
     from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
-    from mmrare_judge.data.tables import iter_items, read_items
     from mmrare_judge.errors import (
         BackendError,
         BudgetError,
@@ -85,9 +84,8 @@ __all__ = [
 _NAMES_BY_MODULE = {
     "backends.base": "JudgeSpec Usage",
     "backends.limits": "Limits",
-    "data.items": "Item Reference as_item",
+    "data.items": "Item Reference as_item iter_items read_items",
     "data.predictions": "Pairing Prediction pair_up read_predictions",
-    "data.tables": "iter_items read_items",
     "errors": (
         "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
         "OutputError RubricError"

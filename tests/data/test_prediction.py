@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.data.items import Item, Reference, read_items
 from mmrare_judge.data.predictions import Prediction, pair_up, read_predictions
-from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError
 from support.paths import SHARED
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmrare_judge.data.items import Item
-from mmrare_judge.data.tables import iter_items, read_items
+from mmrare_judge.data.items import Item, iter_items, read_items
 from mmrare_judge.errors import InputError
 from support.paths import SHARED
 

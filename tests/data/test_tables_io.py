@@ -93,7 +93,9 @@ def test_table_rows_are_counted_with_the_header_as_row_1(tmp_path: Path) -> None
 
 def test_dropped_columns_are_not_in_any_row(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "index\timage\n1\taGk=\n")
-    assert [row.values for row in stream_rows(path, drop=("image", "images"))] == [{"index": "1"}]
+    assert [row.values for row in stream_rows(path, without=("image", "images"))] == [
+        {"index": "1"}
+    ]
 
 
 def test_a_cell_beyond_csvs_own_limit_is_read_and_the_limit_left_as_it_was(tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     """
     from mmrare_judge.calibration.gold.labels import LEVEL2, level2_grades
     from mmrare_judge.calibration.study.study import calibrate
+    from mmrare_judge.data.items import read_items
     from mmrare_judge.data.predictions import read_predictions
-    from mmrare_judge.data.tables import read_items
     from mmrare_judge.rubric.model import load_rubric
     from mmrare_judge.run.folder import iter_grades
 
@@ -484,7 +484,7 @@ def _field(
     items: Path | None, track: str | None, field: str | None, option: str
 ) -> dict[str, str] | None:
     """A metadata field of the items, by item."""
-    from mmrare_judge.data.tables import read_items
+    from mmrare_judge.data.items import read_items
 
     if field is None:
         return None

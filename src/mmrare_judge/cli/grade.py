@@ -16,9 +16,8 @@ from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.backends.limits import Limits
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cli.output import Outcome, print_grades, print_report, shown_progress
-from mmrare_judge.data.items import Item
+from mmrare_judge.data.items import Item, read_items
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
-from mmrare_judge.data.tables import read_items
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.judge import CacheChoice
@@ -202,8 +201,8 @@ def regrade_command(
 
     The rubric has to ask the same criteria and elements with the same labels as before.
     """
+    from mmrare_judge.data.items import read_items
     from mmrare_judge.data.predictions import pair_up, read_predictions
-    from mmrare_judge.data.tables import read_items
     from mmrare_judge.run.folder import iter_grades
     from mmrare_judge.run.regrade import regrade
 

@@ -1,4 +1,4 @@
-"""One cell of a row, read: as an id, as text, as a list."""
+"""One cell of a row, read: as an id, as text, as a list, as metadata."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ from pydantic import JsonValue
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import clean, shortened
 
-# FOLDED notices: Remarks on what is legal in a table but looks mistaken, each said once.
-
 _log = logging.getLogger("mmrare_judge")
 
 
 class Notices:
-    """Logs each remark on a column once, however many rows it is true of.
-
-    Args:
-        file: The file the columns belong to; ``None`` for rows given in code.
-    """
+    """Logs each remark on a column of a file once, however many rows it is true of."""
 
     def __init__(self, file: str | None = None) -> None:
         self._place = f"{file}, " if file else ""
@@ -164,7 +158,7 @@ def _entry(element: object, column: str, claims: bool) -> str:
     raise InputError(problem, remedy=LIST_REMEDY, field=column)
 
 
-# FOLDED metadata: What a row holds beyond an item or a prediction, as JSON values.
+# --- Metadata: what a row holds beyond an item or a prediction, as JSON values
 
 MAX_METADATA = 64 * 1024
 """Characters a cell may have to go into metadata."""

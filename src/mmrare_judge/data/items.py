@@ -1,9 +1,10 @@
-"""What is graded and against which evidence: `Item` and its `Reference`."""
+"""What is graded, and against which evidence: `Item`, its `Reference`, and reading them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from pydantic import BaseModel, Field, JsonValue
@@ -18,8 +19,9 @@ from mmrare_judge.data.cells import (
     plain_value,
     text,
 )
+from mmrare_judge.data.tables import stream_rows
 from mmrare_judge.errors import InputError
-from mmrare_judge.records import Record, Text, built, shortened
+from mmrare_judge.records import Record, Text, built, located, shortened
 
 Track = Literal["treatment", "examination", "diagnosis", "cross_image"]
 Relation = Literal["confirm", "complement", "contrast"]
@@ -77,7 +79,7 @@ class Item(Record):
     metadata: Mapping[str, JsonValue] = {}
 
 
-# FOLDED item_fields: What a rubric may read of an item: the fields by name, and their values.
+# --- What a rubric may read of an item
 
 ITEM_FIELDS: tuple[str, ...] = ("question", "context", *Reference.model_fields)
 """What a criterion may need: fields of `Item` that are text, and all fields of `Reference`."""
@@ -93,107 +95,7 @@ def field_value(item: Item, name: str) -> str | tuple[str, ...] | None:
     return value
 
 
-# FOLDED columns: MMRareBench's columns, read as an `Item`.
-
-LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
-    "treatment": {"rubric_must_include": "must_include", "rubric_must_not": "must_not"},
-    "examination": {
-        "key_test_names": "key_tests",
-        "must_not": "must_not",
-        "red_flags_to_rule_out": "red_flags",
-    },
-    "diagnosis": {"answer_aliases": "aliases"},
-    "cross_image": {"golden_mainline": "key_findings"},
-}
-"""MMRareBench's list columns, and the field of `Reference` each fills."""
-
-IMAGE_COLUMNS = ("image", "images")
-"""Columns that hold images, MMRareBench's and ours: megabytes that only images=True keeps."""
-
-_COMMON = ("index", "question", "answer")
-
-
-def item_from_columns(
-    values: Mapping[str, Any],
-    track: Track,
-    *,
-    images: bool = False,
-    notices: Notices,
-    tabular: bool = False,
-) -> Item:
-    """An `Item` from MMRareBench's columns; unknown ones go into ``metadata``.
-
-    Args:
-        values: The cells by their column.
-        track: The track, which decides what the columns are.
-        images: Keep the images.
-        notices: Where to remark on what looks mistaken.
-        tabular: The row is a table's: the track's list columns have to be there.
-
-    Raises:
-        InputError: A column is missing, or a cell cannot be read.
-
-    >>> row = {"index": "1", "question": "What is it?", "answer": "Fabry disease", "age": 40}
-    >>> dict(item_from_columns(row, "diagnosis", notices=Notices()).metadata)
-    {'age': 40}
-    """
-    _check_columns(values, track, tabular)
-    known = (*_COMMON, "context", "track", *IMAGE_COLUMNS, *LIST_COLUMNS[track])
-    if track == "cross_image":
-        known = (*known, "relation_type")
-    fields = {
-        "id": identifier(values["index"], "index"),
-        "track": track,
-        "question": text(values["question"], "question"),
-        "context": text(values.get("context"), "context"),
-        "reference": _reference(values, track, notices),
-        "images": _images(values.get("image")) if images else (),
-        "metadata": metadata_of(values, known=known, notices=notices),
-    }
-    return built(Item, fields)
-
-
-def _reference(values: Mapping[str, Any], track: Track, notices: Notices) -> Reference:
-    fields: dict[str, Any] = {"answer": text(values["answer"], "answer")}
-    for column, field in LIST_COLUMNS[track].items():
-        claims = column == "golden_mainline"
-        fields[field] = entries(values.get(column), column, claims=claims, notices=notices)
-    if track == "cross_image":
-        fields["relation"] = _relation(values["relation_type"])
-    return built(Reference, fields)
-
-
-def _check_columns(values: Mapping[str, Any], track: Track, tabular: bool) -> None:
-    needed = list(_COMMON)
-    if tabular and track != "diagnosis":
-        needed += LIST_COLUMNS[track]
-    if track == "cross_image":
-        needed.append("relation_type")
-    missing = [column for column in needed if column not in values]
-    if missing:
-        present = ", ".join(str(column) for column in values) or "none"
-        problem = f"{track} rows need {', '.join(missing)}; columns present are {present}"
-        remedy = "Rename or add the column, or give the track the rows belong to"
-        raise InputError(problem, remedy=remedy, field=missing[0])
-
-
-def _relation(value: object) -> str:
-    word = text(value, "relation_type").strip().casefold()
-    if word not in RELATIONS:
-        problem = f"unknown relation {shortened(value)}; relations are {', '.join(RELATIONS)}"
-        raise InputError(problem, field="relation_type")
-    return word
-
-
-def _images(value: object) -> tuple[str, ...]:
-    """Base64 images; a single one is not split, since a data address holds a ``;``."""
-    value = json_or_text(value)
-    if isinstance(value, str):
-        return (value,) if value.strip() else ()
-    return entries(value, "image")
-
-
-# FOLDED rows: One row, read as an `Item`: our own fields, or MMRareBench's columns.
+# --- One row
 
 _TRACK_WORDS: Mapping[str, Track] = {
     **{track.replace("_", ""): track for track in TRACKS},
@@ -207,7 +109,6 @@ class TableRow(Protocol):
 
     def to_dict(self) -> Mapping[Any, Any]:
         """The cells by their column."""
-        ...
 
 
 def track_name(word: str) -> Track:
@@ -264,7 +165,7 @@ def read_row(
     """An `Item` from the cells of one row; in a table every list column has to be there."""
     resolved = _agreed_track(values.get("track"), track)
     if "index" in values or tabular or not ("id" in values or "reference" in values):
-        return item_from_columns(values, resolved, images=images, notices=notices, tabular=tabular)
+        return _from_columns(values, resolved, images=images, notices=notices, tabular=tabular)
     return _from_fields(values, resolved, images)
 
 
@@ -300,3 +201,151 @@ def _from_fields(values: Mapping[str, Any], track: Track, images: bool) -> Item:
     if "metadata" in fields:
         fields["metadata"] = plain_value(fields["metadata"])
     return built(Item, {**fields, "track": track})
+
+
+# --- MMRareBench's columns
+
+LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
+    "treatment": {"rubric_must_include": "must_include", "rubric_must_not": "must_not"},
+    "examination": {
+        "key_test_names": "key_tests",
+        "must_not": "must_not",
+        "red_flags_to_rule_out": "red_flags",
+    },
+    "diagnosis": {"answer_aliases": "aliases"},
+    "cross_image": {"golden_mainline": "key_findings"},
+}
+"""MMRareBench's list columns, and the field of `Reference` each fills."""
+
+IMAGE_COLUMNS = ("image", "images")
+"""Columns that hold images, MMRareBench's and ours: megabytes that only images=True keeps."""
+
+_COMMON = ("index", "question", "answer")
+
+
+def _from_columns(
+    values: Mapping[str, Any], track: Track, *, images: bool, notices: Notices, tabular: bool
+) -> Item:
+    """An `Item` from MMRareBench's columns; unknown ones go into ``metadata``."""
+    _check_columns(values, track, tabular)
+    known = {*_COMMON, "context", "track", *IMAGE_COLUMNS, *LIST_COLUMNS[track]}
+    if track == "cross_image":
+        known.add("relation_type")
+    fields = {
+        "id": identifier(values["index"], "index"),
+        "track": track,
+        "question": text(values["question"], "question"),
+        "context": text(values.get("context"), "context"),
+        "reference": _reference(values, track, notices),
+        "images": _images(values.get("image")) if images else (),
+        "metadata": metadata_of(values, known=known, notices=notices),
+    }
+    return built(Item, fields)
+
+
+def _reference(values: Mapping[str, Any], track: Track, notices: Notices) -> Reference:
+    fields: dict[str, Any] = {"answer": text(values["answer"], "answer")}
+    for column, field in LIST_COLUMNS[track].items():
+        claims = column == "golden_mainline"
+        fields[field] = entries(values.get(column), column, claims=claims, notices=notices)
+    if track == "cross_image":
+        fields["relation"] = _relation(values["relation_type"])
+    return built(Reference, fields)
+
+
+def _check_columns(values: Mapping[str, Any], track: Track, tabular: bool) -> None:
+    needed = list(_COMMON)
+    if tabular and track != "diagnosis":
+        needed += LIST_COLUMNS[track]
+    if track == "cross_image":
+        needed.append("relation_type")
+    missing = [column for column in needed if column not in values]
+    if missing:
+        present = ", ".join(str(column) for column in values) or "none"
+        problem = f"{track} rows need {', '.join(missing)}; columns present are {present}"
+        remedy = "Rename or add the column, or give the track the rows belong to"
+        raise InputError(problem, remedy=remedy, field=missing[0])
+
+
+def _relation(value: object) -> str:
+    word = text(value, "relation_type").strip().casefold()
+    if word not in RELATIONS:
+        problem = f"unknown relation {shortened(value)}; relations are {', '.join(RELATIONS)}"
+        raise InputError(problem, field="relation_type")
+    return word
+
+
+def _images(value: object) -> tuple[str, ...]:
+    """Base64 images; a single one is not split, since a data address holds a ``;``."""
+    value = json_or_text(value)
+    if isinstance(value, str):
+        return (value,) if value.strip() else ()
+    return entries(value, "image")
+
+
+# --- A file
+
+
+def iter_items(
+    path: str | Path, *, track: str | None = None, images: bool = False
+) -> Iterator[Item]:
+    """The items of a file, one at a time; doubled ids are not looked for.
+
+    Args:
+        path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
+        track: The track of its items, where no column ``track`` says it.
+        images: Keep the images, megabytes an item; they are left out otherwise.
+
+    Raises:
+        InputError: The track is not known; or, on the way, a row cannot be read.
+
+    >>> iter_items("items.tsv", track="surgery")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mmrare_judge.errors.InputError: field 'track': unknown track 'surgery'; tracks are ...
+    """
+    wanted = None if track is None else track_name(track)
+    return (item for _, item in _numbered_items(Path(path), wanted, images))
+
+
+def read_items(path: str | Path, *, track: str | None = None, images: bool = False) -> list[Item]:
+    r"""The items of a file.
+
+    Args:
+        path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
+        track: The track of its items, where no column ``track`` says it.
+        images: Keep the images, megabytes an item; they are left out otherwise.
+
+    Raises:
+        InputError: A row cannot be read, an id stands twice, or there is no row.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "items.csv")
+    ...     _ = file.write_text("index,question,answer\n007,What is it?,Fabry disease\n")
+    ...     [item.id for item in read_items(file, track="diagnosis")]
+    ['007']
+    """
+    wanted = None if track is None else track_name(track)
+    items: dict[str, Item] = {}
+    rows: dict[str, int] = {}
+    for number, item in _numbered_items(Path(path), wanted, images):
+        if item.id in items:
+            problem = f"id {item.id!r} stands here and in row {rows[item.id]}"
+            remedy = "Give every item an id of its own"
+            raise InputError(problem, remedy=remedy, file=str(path), row=number)
+        items[item.id], rows[item.id] = item, number
+    if not items:
+        raise InputError("no items: the file has no rows", file=str(path))
+    return list(items.values())
+
+
+def _numbered_items(path: Path, track: str | None, images: bool) -> Iterator[tuple[int, Item]]:
+    notices = Notices(str(path))
+    for row in stream_rows(path, without=() if images else IMAGE_COLUMNS, notices=notices):
+        try:
+            item = read_row(
+                row.values, track=track, images=images, notices=notices, tabular=row.tabular
+            )
+        except InputError as error:
+            raise located(error, path, row.number) from error
+        yield row.number, item

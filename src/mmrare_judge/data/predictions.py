@@ -1,4 +1,4 @@
-"""What a system answered: `Prediction`, and `read_predictions` from files."""
+"""What a system answered: `Prediction`, read from files, and joined with the items."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from mmrare_judge.data.cells import Notices, absent, identifier, metadata_of, text
 from mmrare_judge.data.items import IMAGE_COLUMNS, Item
-from mmrare_judge.data.tables import EXCEL_CELL, EXCEL_REMARK, Row, stream_rows
+from mmrare_judge.data.tables import EXCEL_REMARK, Row, may_be_cut, stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, count_unstorable, located
-
-# FOLDED prediction_columns: Which columns of a table of predictions hold the id, the text and the system.
 
 ID_COLUMNS = ("index", "item_id", "id")
 TEXT_COLUMNS = ("prediction", "response", "text")
@@ -145,14 +143,18 @@ def read_predictions(
     ...     [answer.text for answer in read_predictions(file, system="o3")]
     ['Rest.']
     """
-    if system is not None and system_column is not None:
-        raise InputError("system and system_column exclude each other", remedy="Give one of them")
-    path = Path(path)
     columns = PredictionColumns(system, text_column, system_column, id_column)
+    return predictions_in(Path(path), columns)
+
+
+def predictions_in(path: Path, columns: PredictionColumns) -> list[Prediction]:
+    """`read_predictions`, with what is known of the columns in one value."""
+    if columns.system is not None and columns.system_column is not None:
+        raise InputError("system and system_column exclude each other", remedy="Give one of them")
     notices = Notices(str(path))
     rows: dict[tuple[str, str], int] = {}
     predictions: list[Prediction] = []
-    for row in stream_rows(path, drop=IMAGE_COLUMNS, notices=notices):
+    for row in stream_rows(path, without=IMAGE_COLUMNS, notices=notices):
         prediction = _prediction(row, path, columns, notices)
         key = (prediction.system, prediction.item_id)
         if key in rows:
@@ -173,7 +175,7 @@ def _prediction(row: Row, path: Path, columns: PredictionColumns, notices: Notic
         prediction = built(Prediction, fields)
     except InputError as error:
         raise located(error, path, row.number) from error
-    if path.suffix.casefold() == ".xlsx" and len(prediction.text) == EXCEL_CELL:
+    if may_be_cut(path, prediction.text):
         return prediction.model_copy(update={"notes": (*prediction.notes, EXCEL_REMARK)})
     return prediction
 
@@ -193,7 +195,7 @@ def _doubled(prediction: Prediction, row: Row, first: int, path: Path) -> InputE
     return InputError(problem, remedy=remedy, file=str(path), row=row.number)
 
 
-# FOLDED pairing: Predictions joined with their items: `pair_up`.
+# --- Predictions joined with their items
 
 _SHOWN = 10
 

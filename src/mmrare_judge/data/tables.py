@@ -14,11 +14,109 @@ from threading import Lock
 from typing import Any
 
 from mmrare_judge.data.cells import Notices
-from mmrare_judge.data.items import IMAGE_COLUMNS, Item, Track, read_row, track_name
 from mmrare_judge.errors import InputError, MissingExtraError
-from mmrare_judge.records import located, not_utf8, shortened
+from mmrare_judge.records import not_utf8, shortened
 
-# FOLDED csv_io: Records streamed out of TSV and CSV files, however large their cells.
+EXCEL_CELL = 32_767
+"""Characters an Excel cell can hold; programs that write Excel files cut longer text, silently."""
+
+EXCEL_REMARK = "a cell of 32,767 characters, the most Excel can hold, may have been cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file.
+
+    Attributes:
+        values: The cells by their column.
+        number: Where it is: the line in JSONL; the element of a JSON array, from 1; the row of a
+            table, its header being row 1.
+        tabular: The file is a table: every row has all the columns.
+    """
+
+    values: dict[str, Any]
+    number: int
+    tabular: bool
+
+
+def may_be_cut(path: Path, cell: object) -> bool:
+    """Whether a cell is as long as a cell of an Excel file can be."""
+    return path.suffix.casefold() == ".xlsx" and isinstance(cell, str) and len(cell) == EXCEL_CELL
+
+
+def stream_rows(
+    path: Path, *, without: Collection[str] = (), notices: Notices | None = None
+) -> Iterator[Row]:
+    """The rows of a file, one at a time; the suffix says the format.
+
+    Args:
+        path: The file.
+        without: Columns to forget as soon as a row is parsed.
+        notices: Where to remark on columns.
+
+    Raises:
+        InputError: The file cannot be read; it names the row.
+        MissingExtraError: The file is XLSX, and openpyxl is not installed.
+    """
+    notices = notices or Notices(str(path))
+    try:
+        for row in _rows(path, notices):
+            for column in without:
+                row.values.pop(column, None)
+            for column, cell in row.values.items():
+                if may_be_cut(path, cell):
+                    notices.say(column, EXCEL_REMARK)
+            yield row
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot be read: {reason}", file=str(path)) from error
+
+
+def _rows(path: Path, notices: Notices) -> Iterator[Row]:
+    match path.suffix.casefold():
+        case ".tsv":
+            return _table(path, delimited(path, "\t"), notices)
+        case ".csv":
+            return _table(path, delimited(path, ","), notices)
+        case ".xlsx":
+            return _table(path, _sheet(path), notices)
+        case ".jsonl":
+            return (Row(values, number, False) for number, values in json_lines(path))
+        case ".json":
+            return (Row(values, number, False) for number, values in json_array(path))
+    problem = f"unknown suffix {path.suffix!r}; formats are .tsv, .csv, .jsonl, .json, .xlsx"
+    raise InputError(problem, file=str(path))
+
+
+def _table(path: Path, records: Iterator[Sequence[Any]], notices: Notices) -> Iterator[Row]:
+    columns = _columns(path, next(records, ()))
+    if "" in columns:
+        notices.say("", "a column without a name is left out")
+    for number, cells in enumerate(records, start=2):
+        if all(cell in ("", None) for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            problem = f"{len(cells)} cells, where the header has {len(columns)}"
+            remedy = "Look for a separator or a quote that is missing or too many"
+            raise InputError(problem, remedy=remedy, file=str(path), row=number)
+        values = dict(zip(columns, cells, strict=True))
+        values.pop("", None)
+        yield Row(values, number, True)
+
+
+def _columns(path: Path, header: Sequence[Any]) -> list[str]:
+    columns = ["" if cell is None else str(cell).strip() for cell in header]
+    if not any(columns):
+        raise InputError("no header: the first row has to name the columns", file=str(path))
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        problem = f"the header has {shortened(twice[0])} more than once"
+        remedy = "Rename or remove one of the columns"
+        raise InputError(problem, remedy=remedy, file=str(path), row=1, field=twice[0])
+    return columns
+
+
+# --- TSV and CSV
 
 MAX_CELL = 2**27
 """Characters one cell may have."""
@@ -77,7 +175,7 @@ def _first_bad_byte(path: Path) -> int:
     return offset - len(decoder.getstate()[0])
 
 
-# FOLDED json_io: JSON objects streamed out of JSONL files, and one by one out of a JSON array.
+# --- JSONL and JSON
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -184,94 +282,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
-EXCEL_CELL = 32_767
-"""Characters an Excel cell can hold; programs that write Excel files cut longer text, silently."""
-
-EXCEL_REMARK = "a cell of 32,767 characters, the most Excel can hold, may have been cut"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a file.
-
-    Attributes:
-        values: The cells by their column.
-        number: Where it is: the line in JSONL; the element of a JSON array, from 1; the row of a
-            table, its header being row 1.
-        tabular: The file is a table: every row has all the columns.
-    """
-
-    values: dict[str, Any]
-    number: int
-    tabular: bool
-
-
-def stream_rows(
-    path: Path, *, drop: Collection[str] = (), notices: Notices | None = None
-) -> Iterator[Row]:
-    """The rows of a file, one at a time; the suffix says the format.
-
-    Args:
-        path: The file.
-        drop: Columns to forget as soon as a row is parsed.
-        notices: Where to remark on columns.
-
-    Raises:
-        InputError: The file cannot be read; it names the row.
-        MissingExtraError: The file is XLSX, and openpyxl is not installed.
-    """
-    try:
-        for row in _rows(path, notices or Notices(str(path))):
-            for column in drop:
-                row.values.pop(column, None)
-            yield row
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot be read: {reason}", file=str(path)) from error
-
-
-def _rows(path: Path, notices: Notices) -> Iterator[Row]:
-    match path.suffix.casefold():
-        case ".tsv":
-            return _table(path, delimited(path, "\t"), notices)
-        case ".csv":
-            return _table(path, delimited(path, ","), notices)
-        case ".xlsx":
-            return _remarking_on_cuts(_table(path, _sheet(path), notices), notices)
-        case ".jsonl":
-            return (Row(values, number, False) for number, values in json_lines(path))
-        case ".json":
-            return (Row(values, number, False) for number, values in json_array(path))
-    problem = f"unknown suffix {path.suffix!r}; formats are .tsv, .csv, .jsonl, .json, .xlsx"
-    raise InputError(problem, file=str(path))
-
-
-def _table(path: Path, records: Iterator[Sequence[Any]], notices: Notices) -> Iterator[Row]:
-    columns = _columns(path, next(records, ()))
-    if "" in columns:
-        notices.say("", "a column without a name is left out")
-    for number, cells in enumerate(records, start=2):
-        if all(cell in ("", None) for cell in cells):
-            continue
-        if len(cells) != len(columns):
-            problem = f"{len(cells)} cells, where the header has {len(columns)}"
-            remedy = "Look for a separator or a quote that is missing or too many"
-            raise InputError(problem, remedy=remedy, file=str(path), row=number)
-        values = dict(zip(columns, cells, strict=True))
-        values.pop("", None)
-        yield Row(values, number, True)
-
-
-def _columns(path: Path, header: Sequence[Any]) -> list[str]:
-    columns = ["" if cell is None else str(cell).strip() for cell in header]
-    if not any(columns):
-        raise InputError("no header: the first row has to name the columns", file=str(path))
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        problem = f"the header has {shortened(twice[0])} more than once"
-        remedy = "Rename or remove one of the columns"
-        raise InputError(problem, remedy=remedy, file=str(path), row=1, field=twice[0])
-    return columns
+# --- XLSX
 
 
 def _sheet(path: Path) -> Iterator[list[Any]]:
@@ -305,82 +316,3 @@ def _even(records: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
             cells.pop()
         width = width or len(cells)
         yield cells + [None] * (width - len(cells))
-
-
-def _remarking_on_cuts(rows: Iterator[Row], notices: Notices) -> Iterator[Row]:
-    for row in rows:
-        for column, cell in row.values.items():
-            if isinstance(cell, str) and len(cell) == EXCEL_CELL:
-                notices.say(column, EXCEL_REMARK)
-        yield row
-
-
-# FOLDED reading: Items read from a file: `read_items`, and `iter_items` for one at a time.
-
-
-def iter_items(
-    path: str | Path, *, track: str | None = None, images: bool = False
-) -> Iterator[Item]:
-    """The items of a file, one at a time; doubled ids are not looked for.
-
-    Args:
-        path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
-        track: The track of its items, where no column ``track`` says it.
-        images: Keep the images, megabytes an item; they are left out otherwise.
-
-    Raises:
-        InputError: The track is not known; or, on the way, a row cannot be read.
-
-    >>> iter_items("items.tsv", track="surgery")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    mmrare_judge.errors.InputError: field 'track': unknown track 'surgery'; tracks are ...
-    """
-    wanted = None if track is None else track_name(track)
-    return (item for _, item in _numbered_items(Path(path), wanted, images))
-
-
-def read_items(path: str | Path, *, track: str | None = None, images: bool = False) -> list[Item]:
-    r"""The items of a file.
-
-    Args:
-        path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
-        track: The track of its items, where no column ``track`` says it.
-        images: Keep the images, megabytes an item; they are left out otherwise.
-
-    Raises:
-        InputError: A row cannot be read, an id stands twice, or there is no row.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder, "items.csv")
-    ...     _ = file.write_text("index,question,answer\n007,What is it?,Fabry disease\n")
-    ...     [item.id for item in read_items(file, track="diagnosis")]
-    ['007']
-    """
-    wanted = None if track is None else track_name(track)
-    items: dict[str, Item] = {}
-    rows: dict[str, int] = {}
-    for number, item in _numbered_items(Path(path), wanted, images):
-        if item.id in items:
-            problem = f"id {item.id!r} stands here and in row {rows[item.id]}"
-            remedy = "Give every item an id of its own"
-            raise InputError(problem, remedy=remedy, file=str(path), row=number)
-        items[item.id], rows[item.id] = item, number
-    if not items:
-        raise InputError("no items: the file has no rows", file=str(path))
-    return list(items.values())
-
-
-def _numbered_items(path: Path, track: Track | None, images: bool) -> Iterator[tuple[int, Item]]:
-    notices = Notices(str(path))
-    for row in stream_rows(path, drop=() if images else IMAGE_COLUMNS, notices=notices):
-        yield row.number, _item(row, path, track, images, notices)
-
-
-def _item(row: Row, path: Path, track: Track | None, images: bool, notices: Notices) -> Item:
-    try:
-        return read_row(
-            row.values, track=track, images=images, notices=notices, tabular=row.tabular
-        )
-    except InputError as error:
-        raise located(error, path, row.number) from error
