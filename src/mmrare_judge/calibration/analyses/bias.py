@@ -1,7 +1,9 @@
 """Where a judge errs systematically.
 
 Leniency, what length and family buy, subgroups; the judge against itself and against another one;
-and peculiarities in plain words: what good-looking numbers can hide.
+and peculiarities in plain words: what good-looking numbers can hide. Throughout ``judge`` and
+``gold`` hold points, nan where there are none; ``clusters`` names the case of each unit, and
+``level`` is nominal coverage.
 """
 
 from __future__ import annotations
@@ -104,17 +106,8 @@ def verbosity_slope(
 
     Least squares of ``judge - gold`` on ``ln(length)`` and one constant per gold level, with
     cluster-robust errors. Times ``ln 2`` it is what twice the length buys. Long answers that are
-    better are not held against the judge, because the human level is held fixed.
-
-    Args:
-        judge: The judge's points.
-        gold: The clinicians' points.
-        length: Words (or characters) of the prediction; above 0.
-        clusters: The case of each unit.
-        level: Nominal coverage.
-
-    Returns:
-        The slope and its p-value; no value where lengths do not vary at a fixed human level.
+    better are not held against the judge, because the human level is held fixed. No value where
+    lengths (words or characters, above 0) do not vary at a fixed human level.
 
     >>> verbosity_slope([0, 1, 2, 3], [0, 0, 0, 0], [1, np.e, np.e**2, np.e**3]).estimate.reason
     'no interval: the residuals are all zero'
@@ -270,13 +263,8 @@ def retest(repeats: ArrayLike, *, clusters: ArrayLike | None = None, level: floa
     """Agreement of a judge with itself over repeated gradings.
 
     Per unit with ``r`` repeats of which ``n_k`` gave level k: ``sum n_k (n_k - 1) / (r (r - 1))``,
-    then the mean over units with a clustered t interval. Units with fewer than two verdicts are
-    missing.
-
-    Args:
-        repeats: Units by repeats, the judge's points; nan where a repeat gave no verdict.
-        clusters: The case of each unit.
-        level: Nominal coverage.
+    then the mean over units with a clustered t interval. ``repeats`` are units by repeats, nan
+    where a repeat gave no verdict; units with fewer than two verdicts are missing.
 
     >>> result = retest([[2, 2], [1, 2], [0, 0], [1, 1]])
     >>> result.agreement.value, result.flipped.value

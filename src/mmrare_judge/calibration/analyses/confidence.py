@@ -2,7 +2,10 @@
 
 Does 0.8 mean right in eight of ten (calibration error, reliability diagram); what is the confidence
 worth (Brier score, log loss); and from which confidence on may the judge decide alone (risk against
-coverage, a guaranteed threshold). Units without confidence or gold are left out and counted.
+coverage, a guaranteed threshold). Throughout ``confidence`` is a stated probability, nan where the
+judge stated none; ``correct`` is 1 where the verdict was that of the gold, 0 where not, nan without
+gold; ``clusters`` names the case of each unit, and ``level`` is nominal coverage. Units without
+confidence or gold are left out and counted.
 """
 
 from __future__ import annotations
@@ -116,12 +119,7 @@ def bin_gaps(
 ) -> tuple[Floats, Floats]:
     """Mean gap that each bin adds, ``n_k (p_k - y_k) / n``: of the sample, and of resamples.
 
-    Args:
-        gaps: Confidence minus outcome of each unit.
-        place: The bin of each, 0, 1, 2, ... without gaps.
-        codes: The cluster of each; clusters are resampled.
-        resamples: How many resamples.
-        seed: Of the draws.
+    ``gaps`` is confidence minus outcome, ``place`` the bin of each unit, 0, 1, 2, ... without gaps.
 
     >>> gaps, place = np.array([0.1, -0.9, 0.2]), np.array([0, 0, 1])
     >>> bin_gaps(gaps, place, np.arange(3), resamples=10, seed=0)[0].round(4).tolist()
@@ -190,17 +188,8 @@ def expected_calibration_error(
 
     The estimate is never below 0, so that it runs too high: a judge in perfect order shows some
     error by chance. The interval takes that into account (`ece_ends`): it begins at 0 where the
-    error seen may be chance alone. Clusters are resampled.
-
-    Args:
-        confidence: Stated probability, 0 to 1; nan where the judge stated none.
-        correct: 1 where the verdict was that of the gold, 0 where not, nan without gold.
-        bins: How many; equal masses may end up fewer where values are tied.
-        binning: ``width`` or ``mass``.
-        clusters: The case of each unit.
-        resamples: Bootstrap resamples.
-        seed: Of the resampling.
-        level: Nominal coverage.
+    error seen may be chance alone. Clusters are resampled. Bins of equal mass may end up fewer than
+    ``bins`` where values are tied.
 
     >>> result = expected_calibration_error([0.9] * 10, [1] * 7 + [0] * 3)
     >>> round(result.value, 4)
@@ -208,19 +197,18 @@ def expected_calibration_error(
     """
     p, y, codes, missing = stated(confidence, correct, clusters)
     groups = count_clusters(codes)
+    blank = Estimate(name="ece", value=None, n=len(p), clusters=groups, missing=missing)
     if len(p) == 0:
-        reason = "no unit has both values"
-        return Estimate(name="ece", value=None, n=0, clusters=0, missing=missing, reason=reason)
+        return blank.model_copy(update={"reason": "no unit has both values"})
     place, _ = placed(p, bin_edges(p, bins, binning))
     seen, draws = bin_gaps(p - y, place, codes, resamples=resamples, seed=seed)
+    found = blank.model_copy(update={"value": float(np.abs(seen).sum())})
+    if groups < FEW_CLUSTERS:
+        reason = f"no interval: {groups} clusters, and {FEW_CLUSTERS} are the least"
+        return found.model_copy(update={"reason": reason})
     low, high = ece_ends(seen, draws, level)
     interval = Interval(low=low, high=high, level=level, method="inverted bootstrap")
-    few = groups < FEW_CLUSTERS
-    return Estimate(
-        name="ece", value=float(np.abs(seen).sum()), interval=None if few else interval,
-        n=len(p), clusters=groups, missing=missing,
-        reason=f"no interval: {groups} clusters, and {FEW_CLUSTERS} are the least" * few,
-    )  # fmt: skip
+    return found.model_copy(update={"interval": interval})
 
 
 # --- the reliability diagram: how often verdicts of a stated confidence were right
@@ -324,13 +312,6 @@ def brier_score(
 
     By default every distinct confidence is its own bin, and the three add up exactly; with
     ``bins`` of equal width the rest is ``within`` (Stephenson and others 2008).
-
-    Args:
-        confidence: Stated probability, 0 to 1; nan where the judge stated none.
-        correct: 1 where the verdict was that of the gold, 0 where not, nan without gold.
-        bins: Bins of equal width, instead of one for every distinct value.
-        clusters: The case of each unit.
-        level: Nominal coverage.
 
     >>> result = brier_score([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 1])
     >>> round(result.score.value, 4), round(result.uncertainty, 4)
@@ -515,28 +496,22 @@ def guaranteed_threshold(
     shuffled = np.random.default_rng(seed).permutation(np.unique(codes))
     tuning = np.isin(codes, shuffled[: round(tuning_share * len(shuffled))])
     order = _order(p[tuning], wrong[tuning], codes[tuning], level)
-    held = (p[~tuning], wrong[~tuning], codes[~tuning])
-    blank = Threshold(value=None, max_risk=max_risk, level=level, held_out=len(held[0]))
+    held = ~tuning
+    blank = Threshold(value=None, max_risk=max_risk, level=level, held_out=int(held.sum()))
     if not order or blank.held_out == 0:
         reason = f"{count_clusters(codes)} clusters with confidence and gold cannot be split"
         return blank.model_copy(update={"reason": reason})
-    return _walked(held, order, blank)
-
-
-def _walked(held: tuple[Floats, Floats, Codes], order: list[float], blank: Threshold) -> Threshold:
-    """The last threshold in the order before the first that the held-out part does not confirm."""
     confirmed = None
     for value in order:
-        seen = _seen(held, value, blank)
-        if seen.bound is None or seen.bound > blank.max_risk:
+        seen = _seen(p[held], wrong[held], codes[held], value, blank)
+        if seen.bound is None or seen.bound > max_risk:
             return confirmed or seen
         confirmed = seen.model_copy(update={"value": value, "reason": ""})
     return confirmed or blank
 
 
-def _seen(held: tuple[Floats, Floats, Codes], value: float, blank: Threshold) -> Threshold:
+def _seen(p: Floats, wrong: Floats, codes: Codes, value: float, blank: Threshold) -> Threshold:
     """What the held-out part shows at a threshold, with the reason should it not be enough."""
-    p, wrong, codes = held
     kept = p >= value
     bound = _bound(wrong[kept], codes[kept], blank.level)
     if bound is None:

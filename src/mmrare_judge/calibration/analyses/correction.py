@@ -585,8 +585,8 @@ def corrected_rubric_score(
 
     ``sum_k a_k mean_k`` with ``a_k`` the normalised weights and ``mean_k`` the prediction-powered
     mean of criterion k, each with its own tuned weight on the judge. The variance is that of the
-    sum: the errors of one case are added over criteria before they are squared. Points are shares of
-    the maximum; criteria may have gold on different units.
+    sum: the errors of one case are added over criteria before they are squared. Points are shares
+    of the maximum; criteria may have gold on different units.
 
     Returns:
         The score; without a value where a criterion with weight has no gold at all.

@@ -24,7 +24,6 @@ from mmrare_judge.calibration.statistics.estimate import (
     Codes,
     Estimate,
     Floats,
-    Mask,
     binary,
     cluster_codes,
     count_clusters,
@@ -438,17 +437,19 @@ def recalibrate(
     curves = [best_curve(data.part(train), method, by, folds) for train, _ in parts]
     fresh = out_of_fold(data, parts, curves)
     final = best_curve(data, method, by, folds)
+    saved = (data.stated - data.right) ** 2 - (fresh - data.right) ** 2
+    values = iter(fresh.tolist())
     return Recalibration(
         asked=method,
         recalibrator=Recalibrator(
             curve=final, n=len(data.right), clusters=count_clusters(data.codes),
             right=float(data.right.mean()),
         ),
-        out_of_fold=_spread(fresh, used),
+        out_of_fold=tuple(next(values) if mine else None for mine in used),
         chosen=tuple(curve.method for curve in curves),
         before=_calibration(data.stated, data, level, seed),
         after=_calibration(fresh, data, level, seed),
-        gain=_gain(fresh, data, level),
+        gain=clustered_mean("brier_gain", saved, data.codes, level=level).estimate,
     )  # fmt: skip
 
 
@@ -473,21 +474,10 @@ def _too_little(data: Verdicts) -> str:
 
 
 def _calibration(chance: Floats, data: Verdicts, level: float, seed: int) -> ConfidenceScores:
-    ece = expected_calibration_error(
-        chance, data.right, binning="mass", clusters=data.codes, seed=seed, level=level
-    )
     return ConfidenceScores(
         brier=brier_score(chance, data.right, clusters=data.codes, level=level).score,
         log_loss=log_loss(chance, data.right, clusters=data.codes, level=level),
-        ece=ece,
+        ece=expected_calibration_error(
+            chance, data.right, binning="mass", clusters=data.codes, seed=seed, level=level
+        ),
     )
-
-
-def _gain(fresh: Floats, data: Verdicts, level: float) -> Estimate:
-    saved = (data.stated - data.right) ** 2 - (fresh - data.right) ** 2
-    return clustered_mean("brier_gain", saved, data.codes, level=level).estimate
-
-
-def _spread(fresh: Floats, used: Mask) -> tuple[float | None, ...]:
-    values = iter(fresh.tolist())
-    return tuple(next(values) if mine else None for mine in used)

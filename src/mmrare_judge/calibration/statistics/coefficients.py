@@ -7,8 +7,7 @@ correlations, numbers and ranks, and the first rater as a classifier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -215,18 +214,8 @@ def alpha_interval(patterns: Patterns, weights: Floats) -> Floats:
 Design = Literal["one-way", "two-way random", "two-way mixed"]
 
 
-@dataclass(frozen=True, eq=False)
-class MeanSquares:
-    """The analysis of variance of n units by k raters.
-
-    Attributes:
-        n: Units.
-        k: Raters.
-        between: Between units (BMS).
-        within: Within units (WMS).
-        raters: Between raters (JMS).
-        error: Residual (EMS).
-    """
+class MeanSquares(NamedTuple):
+    """The analysis of variance of n units by k raters: BMS, WMS, JMS and EMS of the paper."""
 
     n: Floats
     k: int

@@ -226,26 +226,18 @@ def _share_of(
     interval = clopper_pearson(share.events, share.n_effective, level=level)
     if share.n_effective != share.n:
         interval = interval.model_copy(update={"method": "korn-graubard"})
+    # The share if every unit without a verdict were an event.
+    worst = float(np.average(np.nan_to_num(event[among], nan=1.0), weights=weights[among]))
     return Estimate(
-        name=name,
-        value=share.value,
-        interval=interval,
-        n=share.n,
-        clusters=share.clusters,
-        missing=missing,
-        reason="; ".join(_caveats(share, missing, _worst(event, weights, among), level)),
-    )
+        name=name, value=share.value, interval=interval, n=share.n, clusters=share.clusters,
+        missing=missing, reason="; ".join(_caveats(share, missing, worst, level)),
+    )  # fmt: skip
 
 
 _NOTHING = {
     "missed_harm": "clinicians confirmed no violation, so none could be missed",
     "false_alarm": "clinicians confirmed a violation everywhere, so none could be a false alarm",
 }
-
-
-def _worst(event: Floats, weights: Floats, among: Mask) -> float:
-    """The share if every unit without a verdict were an event."""
-    return float(np.average(np.nan_to_num(event[among], nan=1.0), weights=weights[among]))
 
 
 def _caveats(share: Share, missing: int, worst: float, level: float) -> Iterator[str]:
