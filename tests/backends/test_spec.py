@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrare_judge.backends.base import JudgeSpec, judge_spec
+from mmrare_judge.backends.base import JudgeSettings, JudgeSpec, judge_spec
 from mmrare_judge.errors import ConfigError
 
 
@@ -42,3 +42,10 @@ def test_a_missing_judge_file_is_named(tmp_path: Path) -> None:
 def test_a_key_is_neither_printed_nor_dumped() -> None:
     spec = judge_spec("openai/x", api_key="sk-secret")
     assert "sk-secret" not in repr(spec) + str(spec.model_dump()) + spec.model_dump_json()
+
+
+def test_the_typed_settings_are_those_of_the_spec() -> None:
+    assert JudgeSettings.__annotations__.keys() == JudgeSpec.model_fields.keys() - {
+        "model",
+        "backend",
+    }

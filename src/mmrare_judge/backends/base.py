@@ -137,6 +137,28 @@ class JudgeSpec(Record):
         return self.model_dump(mode="json", exclude=_INDECISIVE)
 
 
+class JudgeSettings(TypedDict, total=False):
+    """Settings of a `JudgeSpec` as keywords, but for model and backend; ``None`` changes nothing."""
+
+    api_base: str | None
+    api_key: SecretStr | str | None
+    mode: Mode | None
+    temperature: float | None
+    top_p: float | None
+    seed: int | None
+    max_tokens: int | None
+    extra: Mapping[str, JsonValue] | None
+    timeout: float | None
+    item_timeout: float | None
+    retries: int | None
+    reask: int | None
+    criteria_per_call: int | None
+    confidence: Literal["none", "logprobs"] | None
+    verify_reask: int | None
+    max_prediction_chars: int | None
+    store: Literal["complete", "all"] | None
+
+
 _INDECISIVE = {"api_key", "backend", "timeout", "item_timeout", "retries", "store"}
 
 

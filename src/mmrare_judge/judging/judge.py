@@ -9,9 +9,16 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
-from mmrare_judge.backends.base import EMBEDDED, Backend, JudgeSpec, Meter, judge_spec
+from mmrare_judge.backends.base import (
+    EMBEDDED,
+    Backend,
+    JudgeSettings,
+    JudgeSpec,
+    Meter,
+    judge_spec,
+)
 from mmrare_judge.backends.limits import Limiter, Limits
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache.read_only import Peek, Replay
@@ -226,7 +233,7 @@ class Judge:
         backoff: How to wait between repeats after transport faults.
         terms: Abbreviations and other names for level 2 and the embedded judge.
         certificate: A certificate, or its file: grades then say whether it holds for them.
-        **options: Settings of `JudgeSpec` (``api_base``, ``temperature``, ``timeout``, ...), which
+        **settings: Settings of `JudgeSpec` (``api_base``, ``temperature``, ``timeout``, ...), which
             go before those of ``judge``.
 
     Raises:
@@ -246,12 +253,11 @@ class Judge:
         backoff: Backoff | None = None,
         terms: Terms | None = None,
         certificate: CertificateLike | None = None,
-        **options: Any,
+        **settings: Unpack[JudgeSettings],
     ) -> None:
-        if isinstance(backend, str):
-            options["backend"], backend = backend, None
         named = default_judge() if judge is None else judge
-        self.spec = addressed(judge_spec(named, **options))
+        name, backend = (backend, None) if isinstance(backend, str) else (None, backend)
+        self.spec = addressed(judge_spec(named, backend=name, **settings))
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self.certificate = None if certificate is None else read_certificate(certificate)
