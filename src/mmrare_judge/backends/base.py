@@ -1,4 +1,8 @@
-"""What a judge's model is asked, and what it answers: `Request`, `Reply`, `Backend`."""
+"""What every way to a model shares: `JudgeSpec`, `Request`, `Reply`, `Usage`, `Backend`, `Payload`.
+
+A `Request` is what judging asks for. A `Payload` is the chat completion that goes over the wire for
+it. A `Reply` is what the model sent, as the cache keeps it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, get_args
+from typing import Any, Literal, Protocol, TypedDict
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, Field, JsonValue, SecretStr, ValidationError
@@ -22,7 +26,7 @@ from mmrare_judge.records import (
     text_hash,
 )
 
-# FOLDED usage: What a grade cost: `Usage`.
+# --- What a grade cost
 
 
 class Usage(Record):
@@ -75,7 +79,7 @@ def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
-# FOLDED spec: Which judge, and how it is asked: `JudgeSpec`, from keywords, a name or a YAML file.
+# --- Which judge, and how it is asked
 
 Mode = Literal["auto", "json_schema", "json", "tools"]
 
@@ -99,7 +103,7 @@ class JudgeSpec(Record):
         top_p: 0 to 1; not sent by default.
         seed: Not sent by default.
         max_tokens: Limit of one reply; by default large enough for the longest valid reply.
-        extra: Further parameters for litellm, sent as they are (``reasoning_effort``, ...).
+        extra: Further parameters, sent as they are (``reasoning_effort``, ...).
         timeout: Seconds one attempt may take.
         item_timeout: Seconds one prediction may take in all: waiting, retries and re-asks included.
         retries: Repeats of one request after transport faults, at most.
@@ -201,6 +205,8 @@ def _read_judge(path: Path) -> dict[str, Any]:
     return settings
 
 
+# --- What is asked, and what comes back
+
 TokenText = str | tuple[int, ...]
 """A token's text, or its bytes where they are a part of a character."""
 
@@ -219,7 +225,7 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that can change the answer, and the model that validates it.
+    """Everything that can change the reply, and the model that validates it.
 
     Attributes:
         model: The model's name as litellm writes it.
@@ -281,8 +287,8 @@ class Reply(Record):
         mode: How structure was asked for in the end.
         sampling: The sampling parameters that were sent in the end.
         usage: What it cost when it was bought, every attempt counted.
-        logprobs: The tokens the endpoint wrote, ``text`` and what was stripped around it, where
-            log probabilities were asked for and given.
+        logprobs: The tokens of the whole reply, also those around ``text``, where log
+            probabilities were asked for and given.
     """
 
     text: str
@@ -326,7 +332,7 @@ class Meter:
 
 
 class Backend(Protocol):
-    """Something that can complete a `Request`."""
+    """A way to a model."""
 
     async def complete(self, request: Request, meter: Meter) -> Reply:
         """Return a reply whose ``text`` satisfies ``request.reply_model``.
@@ -334,7 +340,7 @@ class Backend(Protocol):
         Every attempt is counted in ``meter``, also when this raises.
 
         Raises:
-            TransportError: The wire failed more often than the retries allow.
+            TransportError: The connection or the server failed more often than the retries allow.
             FormatError: No reply had the asked-for structure.
             RefusalError: The model declined.
             ContentFilterError: The provider withheld the answer.
@@ -345,55 +351,28 @@ class Backend(Protocol):
         ...
 
 
-# FOLDED backends.payload: How structure is asked for: the mode a model gets, and what carries it in a request.
+# --- How structure is asked for
 
 WireMode = Literal["json_schema", "json", "tools"]
-WIRE_MODES: tuple[WireMode, ...] = get_args(WireMode)
+"""A `Mode` once ``auto`` is decided."""
 
 NAME = "grade"
-"""What the schema and the tool are called on the wire."""
+"""The name of the schema, and of the tool, in a request."""
 
 SELF_HOSTED = frozenset(
-    {
-        "custom_openai",
-        "docker_model_runner",
-        "hosted_vllm",
-        "lemonade",
-        "llamafile",
-        "lm_studio",
-        "ollama",
-        "ollama_chat",
-        "oobabooga",
-        "openai_like",
-        "triton",
-        "vllm",
-        "xinference",
-    }
+    "custom_openai docker_model_runner hosted_vllm lemonade llamafile lm_studio ollama ollama_chat "
+    "oobabooga openai_like triton vllm xinference".split()
 )
 """Providers, as litellm writes them, that are servers one runs oneself."""
 
+# OpenAI and Azure answer "'maxLength' is not permitted"; Anthropic's strict mode knows no lengths
+# either. They stay in schemas for servers of one's own, whose grammars keep a model from writing
+# until its token limit. pydantic checks them on every reply in either case.
 LIMITS = frozenset(
-    {
-        "minLength",
-        "maxLength",
-        "pattern",
-        "format",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-    }
+    "minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum "
+    "multipleOf minItems maxItems uniqueItems".split()
 )
-"""Schema keywords that hosted strict modes refuse, all or some, with status 400.
-
-OpenAI and Azure answer "'maxLength' is not permitted"; Anthropic's strict mode knows no lengths
-either. They stay in schemas for servers of one's own, whose grammars keep a model from writing
-until its token limit, and pydantic checks them on every reply in either case.
-"""
+"""Schema keywords that hosted strict modes refuse, all or some, with status 400."""
 
 _texts: WeakKeyDictionary[type[BaseModel], dict[tuple[WireMode, bool], str]] = WeakKeyDictionary()
 
@@ -412,11 +391,8 @@ def structure(
 ) -> str:
     """The part of a payload that asks for structure, as JSON text; ``{}`` in mode ``json``.
 
-    Plain JSON text is asked for by the messages alone: not every server knows ``json_object``,
-    some of those that do refuse it, and this mode is for the ones that refuse things.
-
     Args:
-        reply_model: The reply model, under which the prepared text is kept.
+        reply_model: The reply model; the text is prepared once for each.
         schema: Its JSON schema.
         mode: How structure is asked for.
         limits: Whether lengths and the like are sent along; see `LIMITS`.
@@ -462,6 +438,8 @@ def _strict_value(keyword: str, value: Any, *, limits: bool) -> Any:
 
 def _asking(schema: Mapping[str, Any], mode: WireMode) -> dict[str, Any]:
     if mode == "json":
+        # Plain JSON is asked for by the messages alone: not every server knows ``json_object``, and
+        # this mode is for the ones that refuse things.
         return {}
     if mode == "json_schema":
         body = {"name": NAME, "strict": True, "schema": schema}
@@ -473,7 +451,7 @@ def _asking(schema: Mapping[str, Any], mode: WireMode) -> dict[str, Any]:
     }
 
 
-# FOLDED backends.wire: The way to an endpoint, as `Exchange` sees it: `Wire`, and the `Payload` that goes over it.
+# --- What goes over the wire
 
 
 @dataclass(frozen=True)
@@ -508,37 +486,6 @@ class Price:
 
     prompt: float
     reply: float
-
-
-class Wire(Protocol):
-    """Carries payloads to a model, and knows what can be known about it beforehand.
-
-    What `complete` and `auto_mode` raise is put into our words by `faults.as_fault`.
-    """
-
-    def auto_mode(self, request: Request) -> WireMode:
-        """How structure is asked for where that is left to us."""
-        ...
-
-    async def complete(self, payload: Payload) -> Any:
-        """One attempt, never repeated in here; the response looks like the openai SDK's."""
-        ...
-
-    def cost(self, response: Any) -> float | None:
-        """What a response cost in US dollars; ``None`` where nobody knows."""
-        ...
-
-    def price(self, model: str) -> Price | None:
-        """What tokens of a model cost; ``None`` where nobody knows."""
-        ...
-
-    def key_names(self, model: str) -> tuple[str, ...]:
-        """Environment variables that a key for this model could be set in."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the running loop's connections."""
-        ...
 
 
 def plain_key(key: SecretStr | None) -> str | None:
