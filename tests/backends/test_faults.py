@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from mmrare_judge.backends.faults import (
-    MEANINGS,
-    Meaning,
+    KINDS,
+    FaultKind,
     as_fault,
-    meaning_of,
+    kind_of,
     presentable,
     redact,
     retry_after,
@@ -42,7 +42,7 @@ def test_every_exception_class_of_litellm_has_a_meaning() -> None:
         c.__name__ for c in classes if issubclass(c, Exception) and c.__module__ == module.__name__
     }
     assert len(ours) > 25  # as of 1.106 there are 32; an empty set would prove nothing
-    assert ours - MEANINGS.keys() == set()
+    assert ours - KINDS.keys() == set()
 
 
 NOT_OF_CHATS = {
@@ -60,14 +60,14 @@ def test_every_exception_class_of_openai_has_a_meaning() -> None:
     # A list, since looking at what is imported lazily changes the module.
     theirs = {c.__name__ for c in list(vars(openai).values()) if _is_exception(c)}
     assert len(theirs) > 12  # as of 2.54 there are 20
-    assert theirs - MEANINGS.keys() - NOT_OF_CHATS == set()
+    assert theirs - KINDS.keys() - NOT_OF_CHATS == set()
 
 
 def test_every_exception_class_of_aiohttp_has_a_meaning() -> None:
     """Roots stand for their families; these are the families that mean something else."""
     from aiohttp import client_exceptions, http_exceptions
 
-    families: list[tuple[type[Exception], Meaning]] = [
+    families: list[tuple[type[Exception], FaultKind]] = [
         (client_exceptions.ServerTimeoutError, "timeout"),
         (client_exceptions.InvalidURL, "model"),
         (client_exceptions.NonHttpUrlClientError, "model"),
@@ -77,10 +77,10 @@ def test_every_exception_class_of_aiohttp_has_a_meaning() -> None:
     theirs = [c for c in classes if _is_exception(c) and c.__name__ != "WSMessageTypeError"]
     assert len(theirs) > 30  # as of 3.14 there are 43
     for cls in theirs:
-        known = [base.__name__ for base in cls.__mro__ if base.__name__ in MEANINGS]
+        known = [base.__name__ for base in cls.__mro__ if base.__name__ in KINDS]
         assert known, f"{cls.__name__} has no meaning"
         expected = next(meaning for base, meaning in families if issubclass(cls, base))
-        assert MEANINGS[known[0]] == expected, cls.__name__
+        assert KINDS[known[0]] == expected, cls.__name__
 
 
 def test_every_exception_class_of_instructor_is_of_the_family_that_is_caught() -> None:
@@ -95,7 +95,7 @@ def _is_exception(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Exception)
 
 
-@pytest.mark.parametrize("name", sorted(MEANINGS))
+@pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_meaning_leads_to_an_exception_of_ours(name: str) -> None:
     fault = as_fault(vendor(name), model="openai/m")
     assert isinstance(fault, (BackendError, ConfigError))
@@ -119,9 +119,9 @@ def test_transport_faults_name_their_kind(name: str, kind: str) -> None:
 
 
 def test_a_subclass_means_what_its_base_means() -> None:
-    assert meaning_of(ConnectionResetError()) == "connection"
+    assert kind_of(ConnectionResetError()) == "connection"
     assert (
-        meaning_of(vendor("NewKindOfLimit", base=type("RateLimitError", (Exception,), {})))
+        kind_of(vendor("NewKindOfLimit", base=type("RateLimitError", (Exception,), {})))
         == "rate_limit"
     )
 
@@ -145,8 +145,8 @@ def test_a_subclass_means_what_its_base_means() -> None:
     ],
     ids=str,
 )
-def test_an_unspecific_error_is_known_by_its_status(status: int | None, meaning: Meaning) -> None:
-    assert meaning_of(vendor("APIError", status_code=status)) == meaning
+def test_an_unspecific_error_is_known_by_its_status(status: int | None, meaning: FaultKind) -> None:
+    assert kind_of(vendor("APIError", status_code=status)) == meaning
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,33 @@ def test_keys_in_the_environment_are_blanked_out(monkeypatch: pytest.MonkeyPatch
     assert redact("you sent open-sesame-9") == "you sent ***"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_TOKENS", "100000"),
+        ("MAX_TOKEN", "100000"),
+        ("TOKENIZERS_PARALLELISM", "prednisone-40-mg"),
+        ("KEYBOARD", "prednisone-40-mg"),
+        ("SORT_KEY", "treatment"),
+        ("API_KEY", "EMPTY"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/home/me/key.json"),
+    ],
+)
+def test_a_setting_with_key_or_token_in_its_name_is_not_a_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert redact(f"limit {value} passed") == f"limit {value} passed"
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "api_key", "APIKEY", "DB_PASSWORD", "MY_SECRET"])
+def test_a_variable_whose_name_ends_like_a_secrets_is_blanked_out(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "abcdefgh12345678")
+    assert redact("you sent abcdefgh12345678") == "you sent ***"
+
+
 def test_an_exception_with_a_key_in_it_or_behind_it_is_not_chained() -> None:
     inner = ValueError("header swordfish-42")
     outer = RuntimeError("failed")
@@ -253,4 +280,4 @@ def test_an_error_code_is_found_in_the_exception_behind() -> None:
     inner = vendor("OpenAIError", body={"code": "insufficient_quota"})
     outer = vendor("RateLimitError", "quota")
     outer.__context__ = inner
-    assert meaning_of(outer) == "quota"
+    assert kind_of(outer) == "quota"

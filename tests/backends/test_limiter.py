@@ -11,8 +11,8 @@ from mmrare_judge.backends.limits import (
     LONGEST_PAUSE,
     AdaptiveLimiter,
     Budget,
-    Need,
     NoLimiter,
+    UpperBound,
 )
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 
@@ -35,14 +35,14 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def gate_with(clock: Clock | None = None, **options: object) -> AdaptiveLimiter:
+def limiter_with(clock: Clock | None = None, **options: object) -> AdaptiveLimiter:
     clock = clock or Clock()
     return AdaptiveLimiter(clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
 
 
-async def waits(limiter: AdaptiveLimiter, need: Need | None = None) -> bool:
+async def waits(limiter: AdaptiveLimiter, bound: UpperBound | None = None) -> bool:
     """Whether an attempt has to wait now; if not, it is left inside."""
-    entering = asyncio.create_task(limiter.enter(need or Need(), Meter()))
+    entering = asyncio.create_task(limiter.enter(bound or UpperBound(), Meter()))
     for _ in range(3):
         await asyncio.sleep(0)
     if entering.done():
@@ -61,111 +61,113 @@ async def fill(limiter: AdaptiveLimiter) -> int:
     return times
 
 
-async def test_the_open_gate_lets_everything_through() -> None:
+async def test_no_limiter_lets_everything_through() -> None:
     limiter = NoLimiter()
     for _ in range(1000):
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), DONE, None)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), DONE, None)
 
 
 async def test_no_more_enter_than_the_limit_and_one_who_leaves_makes_room() -> None:
-    limiter = gate_with(ceiling=100, start=3)
+    limiter = limiter_with(ceiling=100, start=3)
     assert await fill(limiter) == 3
-    limiter.leave(Need(), Usage(), None)
+    limiter.leave(UpperBound(), Usage(), None)
     assert await fill(limiter) == 1
 
 
 async def test_who_waits_enters_when_another_leaves() -> None:
-    limiter = gate_with(ceiling=1)
-    await limiter.enter(Need(), Meter())
-    next_one = asyncio.create_task(limiter.enter(Need(), Meter()))
+    limiter = limiter_with(ceiling=1)
+    await limiter.enter(UpperBound(), Meter())
+    next_one = asyncio.create_task(limiter.enter(UpperBound(), Meter()))
     await asyncio.sleep(0)
     assert not next_one.done()
-    limiter.leave(Need(), DONE, None)
+    limiter.leave(UpperBound(), DONE, None)
     await next_one
     assert limiter.on_wire == 1
 
 
 async def test_each_success_raises_the_limit_by_one_up_to_the_ceiling() -> None:
-    limiter = gate_with(ceiling=6, start=2)
+    limiter = limiter_with(ceiling=6, start=2)
     for limit in (3, 4, 5, 6, 6):
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), DONE, None)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), DONE, None)
         assert limiter.limit == limit
 
 
 async def test_a_round_of_rate_limits_halves_the_limit_once() -> None:
-    limiter = gate_with(ceiling=16, start=16)
+    limiter = limiter_with(ceiling=16, start=16)
     assert await fill(limiter) == 16
     for _ in range(16):
-        limiter.leave(Need(), Usage(calls=1), BUSY)
+        limiter.leave(UpperBound(), Usage(calls=1), BUSY)
     assert limiter.limit == 8
     # The next round was sent under the new limit: what it meets counts again.
     assert await fill(limiter) == 8
-    limiter.leave(Need(), Usage(calls=1), BUSY)
+    limiter.leave(UpperBound(), Usage(calls=1), BUSY)
     assert limiter.limit == 4
 
 
 async def test_the_limit_never_falls_below_one() -> None:
-    limiter = gate_with(ceiling=2)
+    limiter = limiter_with(ceiling=2)
     for _ in range(5):
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), Usage(calls=1), BUSY)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), Usage(calls=1), BUSY)
     assert limiter.limit == 1
     assert await fill(limiter) == 1
 
 
 async def test_after_a_rate_limit_the_limit_grows_by_one_a_round_trip() -> None:
-    limiter = gate_with(ceiling=16, start=8)
-    await limiter.enter(Need(), Meter())
-    limiter.leave(Need(), Usage(calls=1), BUSY)
+    limiter = limiter_with(ceiling=16, start=8)
+    await limiter.enter(UpperBound(), Meter())
+    limiter.leave(UpperBound(), Usage(calls=1), BUSY)
     assert limiter.limit == 4
     for _ in range(4):
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), DONE, None)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), DONE, None)
     # Each adds one part in the limit: 4 + 1/4 + 1/4.25 + 1/4.485 + 1/4.708 = 4.92.
     assert limiter.limit == pytest.approx(4.92, abs=0.005)
 
 
 @pytest.mark.parametrize("error", [DOWN, asyncio.CancelledError()], ids=["down", "cancelled"])
 async def test_other_faults_leave_the_limit_as_it_is(error: BaseException) -> None:
-    limiter = gate_with(ceiling=16, start=8)
-    await limiter.enter(Need(), Meter())
-    limiter.leave(Need(), Usage(calls=1), error)
+    limiter = limiter_with(ceiling=16, start=8)
+    await limiter.enter(UpperBound(), Meter())
+    limiter.leave(UpperBound(), Usage(calls=1), error)
     assert limiter.limit == 8
 
 
 async def test_retry_after_holds_everything_back_for_that_long() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=8)
-    await limiter.enter(Need(), Meter())
-    limiter.leave(Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=7))
-    await limiter.enter(Need(), Meter())
+    limiter = limiter_with(clock, ceiling=8)
+    await limiter.enter(UpperBound(), Meter())
+    limiter.leave(
+        UpperBound(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=7)
+    )
+    await limiter.enter(UpperBound(), Meter())
     assert clock.now == 1007
-    await limiter.enter(Need(), Meter())
+    await limiter.enter(UpperBound(), Meter())
     assert clock.now == 1007
 
 
 async def test_a_provider_that_asks_for_too_long_a_wait_is_said_to() -> None:
-    limiter = gate_with(ceiling=8)
-    await limiter.enter(Need(), Meter())
+    limiter = limiter_with(ceiling=8)
+    await limiter.enter(UpperBound(), Meter())
     wait = LONGEST_PAUSE + 1
     limiter.leave(
-        Need(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=wait)
+        UpperBound(), Usage(calls=1), TransportError("429", kind="rate_limit", retry_after=wait)
     )
     with pytest.raises(ConfigError, match="asks to wait 901 seconds"):
-        await limiter.enter(Need(), Meter())
+        await limiter.enter(UpperBound(), Meter())
     assert limiter.on_wire == 0
 
 
 async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=64, requests_per_minute=3)
+    limiter = limiter_with(clock, ceiling=64, requests_per_minute=3)
     entered = []
     for second in (0, 10, 20, 20, 20):
         clock.now = max(clock.now, 1000.0 + second)
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), DONE, None)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), DONE, None)
         entered.append(clock.now - 1000)
     # The fourth has to wait until the first is a minute old, the fifth for the second.
     assert entered == [0, 10, 20, 60, 70]
@@ -173,48 +175,48 @@ async def test_requests_a_minute_are_a_ceiling_over_any_sixty_seconds() -> None:
 
 async def test_tokens_a_minute_count_what_is_on_its_way_with_its_upper_bound() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await limiter.enter(Need(tokens=900), Meter())
-    await limiter.enter(Need(tokens=500), Meter())
+    limiter = limiter_with(clock, ceiling=64, tokens_per_minute=1000)
+    await limiter.enter(UpperBound(tokens=900), Meter())
+    await limiter.enter(UpperBound(tokens=500), Meter())
     assert clock.now == 1060  # 900 + 500 are too many
 
 
 async def test_tokens_a_minute_count_what_came_back_with_what_it_was() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
+    limiter = limiter_with(clock, ceiling=64, tokens_per_minute=1000)
     for _ in range(2):
-        need = Need(tokens=900)
-        await limiter.enter(need, Meter())
-        limiter.leave(need, DONE, None)  # 100 tokens
+        bound = UpperBound(tokens=900)
+        await limiter.enter(bound, Meter())
+        limiter.leave(bound, DONE, None)  # 100 tokens
     assert clock.now == 1000  # 100 + 900 fit
 
 
 async def test_what_comes_back_after_a_minute_makes_no_room_for_others() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    slow, other = Need(tokens=900), Need(tokens=900)
+    limiter = limiter_with(clock, ceiling=64, tokens_per_minute=1000)
+    slow, other = UpperBound(tokens=900), UpperBound(tokens=900)
     await limiter.enter(slow, Meter())
     clock.now += 61
     await limiter.enter(other, Meter())
     limiter.leave(slow, DONE, None)
-    await limiter.enter(Need(tokens=900), Meter())
+    await limiter.enter(UpperBound(tokens=900), Meter())
     assert clock.now == 1061 + 60  # only the other's going leaves room
 
 
 async def test_an_attempt_larger_than_the_ceiling_waits_for_an_empty_window() -> None:
     clock = Clock()
-    limiter = gate_with(clock, ceiling=64, tokens_per_minute=1000)
-    await limiter.enter(Need(tokens=100), Meter())
-    await limiter.enter(Need(tokens=5000), Meter())
+    limiter = limiter_with(clock, ceiling=64, tokens_per_minute=1000)
+    await limiter.enter(UpperBound(tokens=100), Meter())
+    await limiter.enter(UpperBound(tokens=5000), Meter())
     assert clock.now == 1060
 
 
 async def test_a_cancelled_wait_gives_its_place_back() -> None:
-    limiter = gate_with(ceiling=2, start=1)
-    await limiter.enter(Need(), Meter())
-    first, second = (asyncio.create_task(limiter.enter(Need(), Meter())) for _ in range(2))
+    limiter = limiter_with(ceiling=2, start=1)
+    await limiter.enter(UpperBound(), Meter())
+    first, second = (asyncio.create_task(limiter.enter(UpperBound(), Meter())) for _ in range(2))
     await asyncio.sleep(0)
-    limiter.leave(Need(), Usage(), None)  # wakes the first ...
+    limiter.leave(UpperBound(), Usage(), None)  # wakes the first ...
     first.cancel()  # ... which does not live to see it
     await asyncio.wait_for(second, 5)
     assert limiter.on_wire == 1
@@ -228,9 +230,10 @@ async def test_a_cancelled_pause_gives_place_and_budget_back() -> None:
     limiter = AdaptiveLimiter(
         8, budget=budget, clock=Clock(), sleep=for_ever, requests_per_minute=1
     )
-    limiter._requests.add(1000.0, 1, Need())
+    await limiter.enter(UpperBound(), Meter())
+    limiter.leave(UpperBound(), Usage(), None)  # turned down without having been sent
     assert await waits(limiter)
-    assert (limiter.on_wire, budget.idle, budget.fits(Need())) == (0, True, True)
+    assert (limiter.on_wire, budget.idle, budget.fits(UpperBound())) == (0, True, True)
 
 
 def spent(cost: float | None = 0.01) -> Usage:
@@ -238,70 +241,70 @@ def spent(cost: float | None = 0.01) -> Usage:
 
 
 async def test_the_last_call_of_a_budget_is_made_and_no_other() -> None:
-    limiter = gate_with(ceiling=8, budget=Budget(max_calls=2))
+    limiter = limiter_with(ceiling=8, budget=Budget(max_calls=2))
     for _ in range(2):
-        await limiter.enter(Need(), Meter())
-        limiter.leave(Need(), spent(), None)
+        await limiter.enter(UpperBound(), Meter())
+        limiter.leave(UpperBound(), spent(), None)
     with pytest.raises(BudgetError):
-        await limiter.enter(Need(), Meter())
+        await limiter.enter(UpperBound(), Meter())
 
 
 async def test_an_attempt_that_could_pass_the_cost_waits_for_what_others_give_back() -> None:
-    need = Need(cost=0.40)
-    limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0))
-    await limiter.enter(need, Meter())
-    await limiter.enter(need, Meter())
-    third = asyncio.create_task(limiter.enter(need, Meter()))  # 1.20 could pass 1.00
+    bound = UpperBound(cost=0.40)
+    limiter = limiter_with(ceiling=8, budget=Budget(max_cost=1.0))
+    await limiter.enter(bound, Meter())
+    await limiter.enter(bound, Meter())
+    third = asyncio.create_task(limiter.enter(bound, Meter()))  # 1.20 could pass 1.00
     await asyncio.sleep(0)
     assert not third.done()
-    limiter.leave(need, spent(0.05), None)  # 0.05 + 0.40 + 0.40
+    limiter.leave(bound, spent(0.05), None)  # 0.05 + 0.40 + 0.40
     await third
-    limiter.leave(need, spent(0.40), None)
+    limiter.leave(bound, spent(0.40), None)
     with pytest.raises(BudgetError):  # 0.45 and the 0.40 of the third, even if it cost nothing ...
-        await limiter.enter(Need(cost=0.60), Meter())  # ... and 0.60 pass 1.00
+        await limiter.enter(UpperBound(cost=0.60), Meter())  # ... and 0.60 pass 1.00
 
 
 @pytest.mark.parametrize(
-    ("need", "before"),
+    ("bound", "before"),
     [
-        pytest.param(Need(cost=None), None, id="no price"),
-        pytest.param(Need(cost=0.1), None, id="an answer without a cost"),
+        pytest.param(UpperBound(cost=None), None, id="no price"),
+        pytest.param(UpperBound(cost=0.1), None, id="an answer without a cost"),
     ],
 )
 async def test_a_cost_that_is_not_known_cannot_be_kept_under_a_limit(
-    need: Need, before: float | None
+    bound: UpperBound, before: float | None
 ) -> None:
-    limiter = gate_with(ceiling=8, budget=Budget(max_cost=1.0, spent=spent(before)))
+    limiter = limiter_with(ceiling=8, budget=Budget(max_cost=1.0, spent=spent(before)))
     with pytest.raises(ConfigError, match="set max_calls instead"):
-        await limiter.enter(need, Meter())
+        await limiter.enter(bound, Meter())
 
 
-async def test_two_gates_on_one_budget_wait_for_each_other() -> None:
+async def test_two_limiters_on_one_budget_wait_for_each_other() -> None:
     budget = Budget(max_cost=1.0)
-    one, other = (gate_with(ceiling=8, budget=budget) for _ in range(2))
-    need = Need(cost=0.9)
-    await one.enter(need, Meter())
-    waiting = asyncio.create_task(other.enter(need, Meter()))
+    one, other = (limiter_with(ceiling=8, budget=budget) for _ in range(2))
+    bound = UpperBound(cost=0.9)
+    await one.enter(bound, Meter())
+    waiting = asyncio.create_task(other.enter(bound, Meter()))
     await asyncio.sleep(0)
     assert not waiting.done()
-    one.leave(need, spent(0.05), None)
+    one.leave(bound, spent(0.05), None)
     await asyncio.wait_for(waiting, 5)
 
 
-async def test_a_closed_gate_lets_through_only_what_is_begun() -> None:
-    limiter = gate_with(ceiling=8)
+async def test_a_closed_limiter_lets_through_only_what_is_begun() -> None:
+    limiter = limiter_with(ceiling=8)
     prediction = Meter()
-    await limiter.enter(Need(), Meter(prediction))
+    await limiter.enter(UpperBound(), Meter(prediction))
     limiter.close()
-    await limiter.enter(Need(), Meter(prediction))  # a retry, a re-ask or a second look
+    await limiter.enter(UpperBound(), Meter(prediction))  # a retry, a re-ask or a second look
     with pytest.raises(BudgetError, match="being stopped"):
-        await limiter.enter(Need(), Meter())
+        await limiter.enter(UpperBound(), Meter())
 
 
 async def test_closing_wakes_who_waits() -> None:
-    limiter = gate_with(ceiling=1)
-    await limiter.enter(Need(), Meter())
-    waiting = asyncio.create_task(limiter.enter(Need(), Meter()))
+    limiter = limiter_with(ceiling=1)
+    await limiter.enter(UpperBound(), Meter())
+    waiting = asyncio.create_task(limiter.enter(UpperBound(), Meter()))
     await asyncio.sleep(0)
     limiter.close()
     with pytest.raises(BudgetError):
@@ -333,19 +336,19 @@ def test_a_budget_tells_what_is_not_accounted_for(accounted: Usage, beyond: Usag
 
 
 async def test_hundreds_of_attempts_pass_and_none_is_forgotten() -> None:
-    limiter = gate_with(ceiling=5)
+    limiter = limiter_with(ceiling=5)
     inside = most = 0
 
     async def attempt(number: int) -> None:
         nonlocal inside, most
-        await limiter.enter(Need(), Meter())
+        await limiter.enter(UpperBound(), Meter())
         inside += 1
         most = max(most, inside)
         try:
             await asyncio.sleep(0)
         finally:
             inside -= 1
-            limiter.leave(Need(), spent(), BUSY if number % 7 == 0 else None)
+            limiter.leave(UpperBound(), spent(), BUSY if number % 7 == 0 else None)
 
     tasks = [asyncio.create_task(attempt(number)) for number in range(300)]
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ import pytest
 
 from mmrare_judge import Judge
 from mmrare_judge.backends.base import JudgeSpec, Meter, Usage, structure
-from mmrare_judge.backends.limits import AdaptiveLimiter, Budget, Need, most_tokens
+from mmrare_judge.backends.limits import AdaptiveLimiter, Budget, UpperBound, most_tokens
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import (
     BudgetError,
@@ -41,16 +41,16 @@ class Watch:
     """A limiter that notes what passes, and that may let only so many through."""
 
     places: int = 1000
-    needs: list[Need] = field(default_factory=list)
-    left: list[tuple[Need, Usage, BaseException | None]] = field(default_factory=list)
+    bounds: list[UpperBound] = field(default_factory=list)
+    left: list[tuple[UpperBound, Usage, BaseException | None]] = field(default_factory=list)
 
-    async def enter(self, need: Need, meter: Meter) -> None:
-        if len(self.needs) >= self.places:
+    async def enter(self, bound: UpperBound, meter: Meter) -> None:
+        if len(self.bounds) >= self.places:
             raise BudgetError("no more")
-        self.needs.append(need)
+        self.bounds.append(bound)
 
-    def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
-        self.left.append((need, spent, error))
+    def leave(self, bound: UpperBound, spent: Usage, error: BaseException | None) -> None:
+        self.left.append((bound, spent, error))
 
     @property
     def spent(self) -> Usage:
@@ -69,12 +69,12 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
 
 @every_way
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_every_attempt_passes_the_gate(ask: Ask, way: Way, script: tuple[Step, ...]) -> None:
+def test_every_attempt_passes_the_limiter(ask: Ask, way: Way, script: tuple[Step, ...]) -> None:
     limiter = Watch()
     asked = ask(*script, **way, limiter=limiter)
     assert graded(asked)
-    assert len(limiter.needs) == len(limiter.left) == len(script)
-    assert [need for need, _, _ in limiter.left] == limiter.needs
+    assert len(limiter.bounds) == len(limiter.left) == len(script)
+    assert [bound for bound, _, _ in limiter.left] == limiter.bounds
     told, counted = limiter.spent, asked.meter.usage
     assert (told.calls, told.retries, told.reasks) == (
         counted.calls,
@@ -95,7 +95,7 @@ def test_every_attempt_passes_the_gate(ask: Ask, way: Way, script: tuple[Step, .
     ],
     ids=["429", "reset", "refusal", "401"],
 )
-def test_the_gate_is_told_how_an_attempt_failed(
+def test_the_limiter_is_told_how_an_attempt_failed(
     ask: Ask, way: Way, step: Step, cls: type[Exception]
 ) -> None:
     limiter = Watch()
@@ -129,7 +129,7 @@ def test_what_is_turned_down_before_it_is_sent_is_told_as_nothing_spent(ask: Ask
 
 
 @every_way
-def test_a_cancelled_attempt_leaves_the_gate(server: ScriptedServer, way: Way) -> None:
+def test_a_cancelled_attempt_leaves_the_limiter(server: ScriptedServer, way: Way) -> None:
     server.otherwise = hang(30)
     spec, limiter = spec_for(server, **way), Watch()
 
@@ -158,23 +158,25 @@ def test_the_need_is_that_of_messages_schema_and_longest_reply(ask: Ask) -> None
     assert graded(asked)
     request = request_for(JudgeSpec(model="any"))
     schema = structure(request.reply_model, request.schema, "json_schema", limits=True)
-    assert limiter.needs == [Need(tokens=14 + 7 + 2 * 8 + most_tokens(schema) + 900, cost=None)]
+    assert limiter.bounds == [
+        UpperBound(tokens=14 + 7 + 2 * 8 + most_tokens(schema) + 900, cost=None)
+    ]
 
 
 def test_a_priced_model_needs_what_the_price_list_says(ask: Ask) -> None:
     """Listed at 0.25 and 2 dollars a million: 38 * 0.25e-6 + 900 * 2e-6, the 38th for ``{}``."""
     limiter = Watch()
     ask(good, model="openai/gpt-5-mini", limiter=limiter, mode="json", max_tokens=900)
-    need = limiter.needs[-1]
-    assert need.tokens == 938
-    assert need.cost == pytest.approx(0.0018095)
+    bound = limiter.bounds[-1]
+    assert bound.tokens == 938
+    assert bound.cost == pytest.approx(0.0018095)
 
 
 @pytest.mark.parametrize("way", [LITELLM, DIRECT], ids=["litellm", "direct"])
 def test_a_re_ask_needs_more_than_the_first_attempt(ask: Ask, way: Way) -> None:
     limiter = Watch()
     ask(chat(WRONG_ENUM), good, **way, limiter=limiter)
-    first, second = limiter.needs
+    first, second = limiter.bounds
     assert second.tokens > first.tokens + len(TEXT) // 3
 
 

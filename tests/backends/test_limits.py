@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mmrare_judge import BudgetError, Judge, Limits, grade_many
+from mmrare_judge import BudgetError, ConfigError, Judge, Limits, grade_many
 from mmrare_judge.backends.limits import Budget
 from support.makers import make_item
 from support.server import ScriptedServer, rate_limited
@@ -12,7 +12,7 @@ from support.server import ScriptedServer, rate_limited
 PAIRS = [(f"Rest for {n} days.", make_item(id=str(n))) for n in range(6)]
 
 
-def test_gates_of_one_budget_share_it() -> None:
+def test_limiters_of_one_budget_share_it() -> None:
     limits = Limits(concurrency=3, max_calls=5)
     budget = limits.budget()
     assert budget == Budget(max_calls=5)
@@ -50,3 +50,23 @@ def _at(server: ScriptedServer) -> dict[str, Any]:
         "cache": "off",
         "verify_reask": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("concurrency", 0),
+        ("concurrency", -3),
+        ("requests_per_minute", 0),
+        ("requests_per_minute", -1),
+        ("tokens_per_minute", 0),
+        ("max_cost", -0.5),
+        ("max_cost", float("nan")),
+        ("max_calls", -1),
+    ],
+)
+def test_a_limit_that_lets_nothing_through_is_refused_with_its_name_and_value(
+    setting: str, value: float
+) -> None:
+    with pytest.raises(ConfigError, match=f"{setting} is {value}.*set it to"):
+        Limits(**{setting: value})  # type: ignore[arg-type]

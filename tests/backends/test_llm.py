@@ -33,7 +33,7 @@ def test_the_automatic_mode_is_a_schema_where_it_is_supported_and_else_plain_jso
 ) -> None:
     """OpenAI's own documentation: structured outputs came with gpt-4o, gpt-4 has none."""
     request = request_for(JudgeSpec(model=model))
-    assert LLMBackend(JudgeSpec(model=model))._mode(request) == mode
+    assert LLMBackend(JudgeSpec(model=model)).mode(request) == mode
 
 
 def test_a_model_that_litellm_knows_to_take_no_temperature_gets_none(ask: Ask) -> None:

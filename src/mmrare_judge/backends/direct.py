@@ -1,4 +1,4 @@
-"""`DirectBackend`: OpenAI-compatible servers over aiohttp, without litellm.
+"""`DirectBackend`: OpenAI-compatible servers over aiohttp, without litellm; `Sessions`.
 
 For the servers a lab runs itself, where the client's CPU time decides how fast a run is: vLLM,
 SGLang, llama.cpp, Ollama's ``/v1``.
@@ -23,7 +23,6 @@ from mmrare_judge.backends.base import (
     SELF_HOSTED,
     JudgeSpec,
     Payload,
-    Price,
     Request,
     WireMode,
     plain_key,
@@ -39,32 +38,29 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-# FOLDED backends.sessions: One aiohttp session for each event loop, closed when its loop or the process shuts down.
-
+# uvicorn, under most servers one runs oneself, closes an idle connection after 5 seconds, and a
+# request that is sent into a closing connection is lost.
 _KEEP_ALIVE = 4.0
-"""Seconds an idle connection is kept: uvicorn, under most servers one runs oneself, closes it
-after 5, and a request that is sent into a closing connection is lost."""
-
-_FAREWELL = 2.0
-"""Seconds a loop that is still running when the process ends may take to close its session."""
+# Seconds a loop that is still running when the process ends may take to close its session.
+_CLOSING = 2.0
 
 
 class Sessions:
-    """Sessions by event loop.
+    """One aiohttp session for each event loop, closed when its loop or the process shuts down.
 
     Args:
         middlewares: What every request of a session passes through.
-        farewell: Awaited after a session is closed.
+        closed: Awaited after a session is closed.
     """
 
     def __init__(
         self,
         *,
         middlewares: tuple[ClientMiddlewareType, ...] = (),
-        farewell: Callable[[], Awaitable[None]] | None = None,
+        closed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._middlewares = middlewares
-        self._farewell = farewell
+        self._closed = closed
         self._open: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[AsyncGenerator[ClientSession], ClientSession]
         ] = WeakKeyDictionary()
@@ -103,7 +99,7 @@ class Sessions:
             if loop.is_running():
                 with suppress(Exception):  # nobody is left to be told
                     closing = asyncio.run_coroutine_threadsafe(lifetime.aclose(), loop)
-                    closing.result(timeout=_FAREWELL)
+                    closing.result(timeout=_CLOSING)
 
     async def _lifetime(self) -> AsyncGenerator[ClientSession]:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
@@ -119,12 +115,12 @@ class Sessions:
                 yield session
             finally:
                 self._open.pop(asyncio.get_running_loop(), None)
-                if self._farewell is not None:
-                    await self._farewell()
+                if self._closed is not None:
+                    await self._closed()
 
 
 PREFIXES = SELF_HOSTED | {"openai"}
-"""Providers, as litellm writes them, that are no part of a model's name on the wire."""
+"""Providers, as litellm writes them, that are not part of a model's name on the wire."""
 
 sessions = Sessions()
 
@@ -133,7 +129,7 @@ class DirectBackend(ChatBackend):
     """A judge's model behind an OpenAI-compatible server.
 
     Faults, modes, repeats, re-asks and counting are those of `LLMBackend`. Mode ``auto`` is
-    ``json_schema``. Nobody knows what a server of one's own costs: ``cost`` is always ``None``.
+    ``json_schema``. What a server of one's own costs is not known: ``cost`` is always ``None``.
 
     Args:
         spec: The judge's model and settings; ``api_base`` must be set.
@@ -141,22 +137,18 @@ class DirectBackend(ChatBackend):
         backoff: How to wait between repeats.
 
     Raises:
-        ConfigError: ``api_base`` is missing, or no http address.
+        ConfigError: ``api_base`` is missing, or is not an http address.
     """
 
     def __init__(
         self, spec: JudgeSpec, *, limiter: Limiter | None = None, backoff: Backoff | None = None
     ) -> None:
+        super().__init__(spec, limiter=limiter, backoff=backoff)
         _check_address(spec.api_base)
-        super().__init__(spec, DirectWire(spec), limiter=limiter, backoff=backoff)
-
-
-class DirectWire:
-    """HTTP to an OpenAI-compatible server."""
-
-    def __init__(self, spec: JudgeSpec) -> None:
         self._headers = {"Content-Type": "application/json"}
-        key = plain_key(spec.api_key) or _key_in_environment(spec.model)
+        key = plain_key(spec.api_key) or next(
+            filter(None, map(os.environ.get, self.key_names(spec.model))), None
+        )
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
 
@@ -164,7 +156,7 @@ class DirectWire:
         """Servers of one's own hold replies to a schema."""
         return "json_schema"
 
-    async def complete(self, payload: Payload) -> Completion:
+    async def post(self, payload: Payload) -> Completion:
         """One attempt."""
         _check_address(payload.endpoint)
         session = await sessions.get()
@@ -176,21 +168,13 @@ class DirectWire:
         ) as response:
             return completion(response.status, response.headers, await response.read())
 
-    def cost(self, response: Any) -> float | None:
-        """Nobody knows."""
-        return None
-
-    def price(self, model: str) -> Price | None:
-        """Nobody knows."""
-        return None
-
     def key_names(self, model: str) -> tuple[str, ...]:
         """The variable litellm reads for the model's prefix, if it has one."""
         prefix, slash, _ = model.partition("/")
         return (f"{prefix.upper()}_API_KEY",) if slash and prefix in PREFIXES else ()
 
     async def aclose(self) -> None:
-        """Close the running loop's connections."""
+        """Close the running loop's connections; a loop that shuts down does so by itself."""
         await sessions.aclose()
 
 
@@ -202,11 +186,6 @@ def wire_name(model: str) -> str:
     """
     prefix, _, rest = model.partition("/")
     return rest if rest and prefix in PREFIXES else model
-
-
-def _key_in_environment(model: str) -> str | None:
-    prefix, slash, _ = model.partition("/")
-    return os.environ.get(f"{prefix.upper()}_API_KEY") if slash and prefix in PREFIXES else None
 
 
 def _check_address(address: str | None) -> None:
@@ -221,7 +200,7 @@ def _check_address(address: str | None) -> None:
         usable = False
     if not usable:
         raise ConfigError(
-            "api_base is no address that can be asked; write one like http://localhost:8000/v1"
+            "api_base is not an http address; write one like http://localhost:8000/v1"
         )
 
 

@@ -1,10 +1,14 @@
-"""Vendor exceptions in our words: what happened, and what the caller can do about it."""
+"""Vendor exceptions in our words: what happened, and what the caller can do about it.
+
+`as_fault` finds the `FaultKind` of a vendor's exception and makes one of `mmrare_judge.errors` of
+it, with keys blanked out (`redact`) and with what to do where it is the caller's to mend.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -19,7 +23,7 @@ from mmrare_judge.errors import (
     TruncatedError,
 )
 
-# FOLDED backends.headers: What the headers of an HTTP error say: above all, how long to wait.
+# --- Headers of an HTTP error
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -53,9 +57,9 @@ def response_headers(error: BaseException) -> dict[str, str]:
     return {}
 
 
-# FOLDED backends.meanings: What vendor exceptions mean: every class of litellm, openai and aiohttp is in `MEANINGS`. Classes are known by name, so that nothing here imports litellm; the name of a base class stands for its subclasses.
+# --- Kinds of faults
 
-Meaning = Literal[
+FaultKind = Literal[
     "rate_limit",
     "server_error",
     "timeout",
@@ -73,8 +77,10 @@ Meaning = Literal[
     "format",
 ]
 
-MEANINGS: Mapping[str, Meaning] = {
-    # the wire, and the machine at its other end
+# Every class of litellm, openai and aiohttp is here. Classes are known by name, so that nothing
+# here imports litellm; the name of a base class stands for its subclasses.
+KINDS: Mapping[str, FaultKind] = {
+    # the connection, and the machine at its other end
     "RateLimitError": "rate_limit",
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",
@@ -128,7 +134,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "JSONSchemaValidationError": "format",
 }
 
-_BY_STATUS: Mapping[int, Meaning] = {
+_BY_STATUS: Mapping[int, FaultKind] = {
     400: "request",
     401: "key",
     402: "quota",
@@ -143,7 +149,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
     504: "timeout",
 }
 
-_BY_CODE: Mapping[str, Meaning] = {
+_BY_CODE: Mapping[str, FaultKind] = {
     "insufficient_quota": "quota",
     "context_length_exceeded": "context_window",
     "exceed_context_size_error": "context_window",
@@ -152,7 +158,7 @@ _BY_CODE: Mapping[str, Meaning] = {
 }
 
 # Told by the text, because the class and the status say something else.
-_BY_TEXT: tuple[tuple[re.Pattern[str], Meaning], ...] = (
+_BY_TEXT: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
     (re.compile(r"maximum context length|than the model.s context length"), "context_window"),
     (re.compile("insufficient_quota"), "quota"),
     (re.compile("LLM Provider NOT provided"), "provider"),
@@ -163,23 +169,23 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Meaning], ...] = (
 _LOST = re.compile("Connection error|payload is not completed")
 
 
-def meaning_of(error: BaseException) -> Meaning:
-    """What kind of fault an exception is; one that nobody knows is a server error."""
+def kind_of(error: BaseException) -> FaultKind:
+    """The kind of fault an exception is; an unknown one is a server error."""
     codes = [code for code in _codes(error) if code in _BY_CODE]
     if codes:
         return _BY_CODE[codes[0]]
     text = str(error)
-    for pattern, meaning in _BY_TEXT:
+    for pattern, kind in _BY_TEXT:
         if pattern.search(text):
-            return meaning
-    names = [base.__name__ for base in type(error).__mro__ if base.__name__ in MEANINGS]
-    known = MEANINGS[names[0]] if names else "status"
+            return kind
+    names = [base.__name__ for base in type(error).__mro__ if base.__name__ in KINDS]
+    known = KINDS[names[0]] if names else "status"
     if known == "server_error" and _LOST.search(text) and not response_headers(error):
         return "connection"
-    return _meaning_of_status(error) if known == "status" else known
+    return _kind_by_status(error) if known == "status" else known
 
 
-def _meaning_of_status(error: BaseException) -> Meaning:
+def _kind_by_status(error: BaseException) -> FaultKind:
     status = getattr(error, "status_code", None)
     if not isinstance(status, int):
         return "server_error"
@@ -199,9 +205,13 @@ def _codes(error: BaseException) -> tuple[str, ...]:
     return ()
 
 
-# FOLDED backends.secrecy: Keys are kept out of messages: blanked out by value and by shape, never chained behind them.
+# --- Keys are kept out of messages
 
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:API)?(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE
+)
+# Not a number, a path or a word: `MAX_TOKEN=100000` and `SORT_KEY=severity` hide nothing.
+_SECRET_VALUE = re.compile(r"(?![\d.,_]+$|[A-Za-z]{1,15}$|~?/).{8,}", re.DOTALL)
 _SECRET_SHAPE = re.compile(r"\b(?:sk|pk|key|hf|gsk|xai)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
 
 
@@ -211,22 +221,28 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     >>> redact("Incorrect API key provided: sk-abcdef123456")
     'Incorrect API key provided: ***'
     """
-    in_environment = (value for name, value in os.environ.items() if _SECRET_NAME.search(name))
-    for secret in (*secrets, *in_environment):
+    for secret in (*secrets, *_secrets_in_environment()):
         if len(secret) >= 6:  # a shorter one would blank out ordinary words
             text = text.replace(secret, "***")
     return _SECRET_SHAPE.sub("***", text)
 
 
+def _secrets_in_environment() -> Iterator[str]:
+    """Values of variables whose name ends like a secret's, and that look like one."""
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and _SECRET_VALUE.match(value):
+            yield value
+
+
 def hidden_in(address: str) -> tuple[str, ...]:
-    """What an address keeps to itself: its password, and the values of its query.
+    """What in an address must not be shown: its password, and the values of its query.
 
     >>> hidden_in("http://me:swordfish@gpu1:8000/v1?key=open-sesame")
     ('swordfish', 'open-sesame')
     """
     try:
         parts = urlsplit(address)
-    except ValueError:  # no address, and whoever asks it says so
+    except ValueError:  # not an address, which is said where it is asked
         return ()
     password = (parts.password,) if parts.password else ()
     return (*password, *(value for _, value in parse_qsl(parts.query)))
@@ -255,7 +271,7 @@ def public_endpoint(address: str | None) -> str | None:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-_MEND: Mapping[Meaning, str] = {
+_REMEDIES: Mapping[FaultKind, str] = {
     "key": "the endpoint of {model} wants another key. {keys}",
     "permission": "this key may not use {model}. {keys}",
     "quota": "the account that pays for {model} has no quota left; see the provider's billing page",
@@ -300,15 +316,15 @@ def as_fault(
     if isinstance(error, MMRareJudgeError):
         return error
     detail = redact(_detail(error), secrets)[:_LONGEST]
-    meaning = meaning_of(error)
-    if meaning in _MEND:
-        mend = _NO_KEY if meaning == "key" and not response_headers(error) else _MEND[meaning]
-        sentence = mend.format(model=model, keys=keys).rstrip(".")
+    kind = kind_of(error)
+    if kind in _REMEDIES:
+        remedy = _NO_KEY if kind == "key" and not response_headers(error) else _REMEDIES[kind]
+        sentence = remedy.format(model=model, keys=keys).rstrip(".")
         return ConfigError(f"{sentence}. It said: {detail}" if detail else sentence)
-    return _UNSCORED[meaning](f"{model}: {detail or _plain(meaning)}", error)
+    return _UNSCORED[kind](f"{model}: {detail or _plain(kind)}", error)
 
 
-def _transport(kind: Meaning) -> Callable[[str, BaseException], MMRareJudgeError]:
+def _transport(kind: FaultKind) -> Callable[[str, BaseException], MMRareJudgeError]:
     def fault(message: str, error: BaseException) -> MMRareJudgeError:
         wait = retry_after(response_headers(error), datetime.now(UTC))
         return TransportError(message, kind=kind, retry_after=wait)
@@ -316,7 +332,7 @@ def _transport(kind: Meaning) -> Callable[[str, BaseException], MMRareJudgeError
     return fault
 
 
-_UNSCORED: Mapping[Meaning, Callable[[str, BaseException], MMRareJudgeError]] = {
+_UNSCORED: Mapping[FaultKind, Callable[[str, BaseException], MMRareJudgeError]] = {
     "rate_limit": _transport("rate_limit"),
     "server_error": _transport("server_error"),
     "timeout": _transport("timeout"),
@@ -330,9 +346,9 @@ _UNSCORED: Mapping[Meaning, Callable[[str, BaseException], MMRareJudgeError]] = 
 }
 
 
-def _plain(meaning: Meaning) -> str:
+def _plain(kind: FaultKind) -> str:
     return {"timeout": "no answer in time", "connection": "the connection was lost"}.get(
-        meaning, meaning.replace("_", " ")
+        kind, kind.replace("_", " ")
     )
 
 

@@ -1,4 +1,8 @@
-"""What a run, or a judge that grades many, may use: `Limits`."""
+"""What may be sent, and how much at once: `Limits`, and the `Limiter` that keeps them.
+
+Every attempt passes the limiter twice. `Limiter.enter` takes the `UpperBound` of what the attempt
+may take, and waits. `Limiter.leave` is told what it took.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,14 @@ from typing import Protocol
 from mmrare_judge.backends.base import Meter, Payload, Price, Usage
 from mmrare_judge.errors import BudgetError, ConfigError, TransportError
 
-# FOLDED limiter: What every attempt passes on its way out and on its way back: `Limiter`.
-
 
 @dataclass(frozen=True)
-class Need:
-    """What one attempt may take, before it is known.
+class UpperBound:
+    """The most that one attempt may take, before it is known what it takes.
 
     Attributes:
-        tokens: Upper bound of prompt and reply together.
-        cost: Upper bound in US dollars; ``None`` where the price is not known.
+        tokens: Prompt and reply together.
+        cost: US dollars; ``None`` where the price is not known.
     """
 
     tokens: int = 0
@@ -31,7 +33,7 @@ class Need:
 class Limiter(Protocol):
     """What every attempt passes on its way out and on its way back."""
 
-    async def enter(self, need: Need, meter: Meter) -> None:
+    async def enter(self, bound: UpperBound, meter: Meter) -> None:
         """Wait until one more attempt may be sent, and note in its meter that it is.
 
         Raises:
@@ -39,7 +41,7 @@ class Limiter(Protocol):
         """
         ...
 
-    def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
+    def leave(self, bound: UpperBound, spent: Usage, error: BaseException | None) -> None:
         """Tell how the attempt ended."""
         ...
 
@@ -47,14 +49,13 @@ class Limiter(Protocol):
 class NoLimiter:
     """Lets everything through at once; for single grades."""
 
-    async def enter(self, need: Need, meter: Meter) -> None:
-        """Wait for nothing."""
+    async def enter(self, bound: UpperBound, meter: Meter) -> None:  # noqa: D102
+        pass
 
-    def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
-        """Note nothing."""
-
-
-# FOLDED budget: What may be spent in all, kept by setting each attempt's upper bound aside.
+    def leave(  # noqa: D102
+        self, bound: UpperBound, spent: Usage, error: BaseException | None
+    ) -> None:
+        pass
 
 
 @dataclass
@@ -83,35 +84,35 @@ class Budget:
         """Whether nothing is on the wire, through whichever limiter."""
         return self._reserved_calls == 0
 
-    def fits(self, need: Need) -> bool:
+    def fits(self, bound: UpperBound) -> bool:
         """Whether one more attempt fits beside those on the wire."""
-        return self._fits(need, self._reserved_calls, self._reserved_cost)
+        return self._fits(bound, self._reserved_calls, self._reserved_cost)
 
-    def fits_alone(self, need: Need) -> bool:
+    def fits_alone(self, bound: UpperBound) -> bool:
         """Whether one more attempt would fit if those on the wire cost nothing."""
-        return self._fits(need, 0, 0.0)
+        return self._fits(bound, 0, 0.0)
 
-    def _fits(self, need: Need, calls: int, cost: float) -> bool:
+    def _fits(self, bound: UpperBound, calls: int, cost: float) -> bool:
         if self.max_calls is not None and self.spent.calls + calls + 1 > self.max_calls:
             return False
         if self.max_cost is None:
             return True
-        if need.cost is None or self.spent.cost is None:
+        if bound.cost is None or self.spent.cost is None:
             raise ConfigError(
                 "what a call of this model costs is not known, so max_cost cannot be kept; "
                 "set max_calls instead"
             )
-        return self.spent.cost + cost + need.cost <= self.max_cost
+        return self.spent.cost + cost + bound.cost <= self.max_cost
 
-    def reserve(self, need: Need) -> None:
+    def reserve(self, bound: UpperBound) -> None:
         """Set an attempt's upper bound aside."""
         self._reserved_calls += 1
-        self._reserved_cost += need.cost or 0.0
+        self._reserved_cost += bound.cost or 0.0
 
-    def verdicts_of(self, need: Need, spent: Usage) -> None:
+    def settle(self, bound: UpperBound, spent: Usage) -> None:
         """Give the reservation back and count what was spent."""
         self._reserved_calls -= 1
-        self._reserved_cost -= need.cost or 0.0
+        self._reserved_cost -= bound.cost or 0.0
         self.spent = self.spent + spent
         for tell in self.settled:
             tell()
@@ -130,11 +131,8 @@ class Budget:
         )
 
 
-# FOLDED rate_window: What happened over the last minute, against a ceiling: requests, or tokens.
-
-
 class Window:
-    """What happened over the last 60 seconds, against a ceiling."""
+    """Requests, or tokens, of the last 60 seconds, against a ceiling."""
 
     def __init__(self, ceiling: int | None) -> None:
         self._ceiling = ceiling
@@ -151,15 +149,15 @@ class Window:
             return 0.0
         return self._events[0].when + 60 - now
 
-    def add(self, now: float, amount: int, need: Need) -> None:
+    def add(self, now: float, amount: int, bound: UpperBound) -> None:
         """Count an attempt, with its upper bound for now."""
         if self._ceiling is not None:
-            self._events.append(_Event(now, amount, need))
+            self._events.append(_Event(now, amount, bound))
             self._sum += amount
 
-    def correct(self, need: Need, amount: int) -> None:
+    def correct(self, bound: UpperBound, amount: int) -> None:
         """Replace the upper bound of an attempt by what it really was, if it still counts."""
-        event = next((event for event in reversed(self._events) if event.need is need), None)
+        event = next((event for event in reversed(self._events) if event.bound is bound), None)
         if event is not None:
             self._sum += amount - event.amount
             event.amount = amount
@@ -169,10 +167,8 @@ class Window:
 class _Event:
     when: float
     amount: int
-    need: Need
+    bound: UpperBound
 
-
-# FOLDED adaptive_limiter: How many requests may be on the wire: a limit that adapts, pauses, ceilings and a budget.
 
 LONGEST_PAUSE = 900.0
 """Seconds a provider may ask everything to be held back; with more, it cannot be worked with now.
@@ -181,7 +177,7 @@ It lies below the 30 minutes that a prediction may take in all.
 """
 
 _NAP = 1.0
-"""Seconds after which one who is held back looks whether the limiter was closed."""
+"""Seconds after which an attempt that is held back looks whether the limiter was closed."""
 
 
 class AdaptiveLimiter:
@@ -234,14 +230,14 @@ class AdaptiveLimiter:
         self._closed = True
         self._wake_all()
 
-    async def enter(self, need: Need, meter: Meter) -> None:
+    async def enter(self, bound: UpperBound, meter: Meter) -> None:
         """Wait for a place, the pause and the windows, in that order; see `Limiter.enter`.
 
         Raises:
             BudgetError: It would pass the budget, or the limiter is closed.
             ConfigError: The cost is not known, or the provider asks for too long a pause.
         """
-        while not self._place_for(need, meter):
+        while not self._place_for(bound, meter):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -250,11 +246,11 @@ class AdaptiveLimiter:
                 self._wake()
                 raise
         self.on_wire += 1
-        self.budget.reserve(need)
+        self.budget.reserve(bound)
         try:
-            await self._hold_back(need, meter)
+            await self._hold_back(bound, meter)
         except BaseException:
-            self.leave(need, Usage(), None)
+            self.leave(bound, Usage(), None)
             raise
         meter.begin()
 
@@ -262,16 +258,16 @@ class AdaptiveLimiter:
         if self._closed and not meter.begun:
             raise BudgetError("the run is being stopped, and nothing new is sent")
 
-    def _place_for(self, need: Need, meter: Meter) -> bool:
+    def _place_for(self, bound: UpperBound, meter: Meter) -> bool:
         self._check_open(meter)
-        if self.budget.fits(need):
+        if self.budget.fits(bound):
             return self.on_wire < max(1, int(self.limit))
-        if self.budget.idle or not self.budget.fits_alone(need):
+        if self.budget.idle or not self.budget.fits_alone(bound):
             self._wake_all()
             raise BudgetError("the budget is used up")
         return False
 
-    async def _hold_back(self, need: Need, meter: Meter) -> None:
+    async def _hold_back(self, bound: UpperBound, meter: Meter) -> None:
         while True:
             self._check_open(meter)
             now = self._clock()
@@ -279,11 +275,11 @@ class AdaptiveLimiter:
             wait = max(
                 self._resume_at - now,
                 self._requests.wait(now, 1),
-                self._tokens.wait(now, need.tokens),
+                self._tokens.wait(now, bound.tokens),
             )
             if wait <= 0:
-                self._requests.add(now, 1, need)
-                self._tokens.add(now, need.tokens, need)
+                self._requests.add(now, 1, bound)
+                self._tokens.add(now, bound.tokens, bound)
                 return
             await self._sleep(min(wait, _NAP))
 
@@ -294,16 +290,16 @@ class AdaptiveLimiter:
                 "up; start again when it is over, and what is graded will not be asked again"
             )
 
-    def leave(self, need: Need, spent: Usage, error: BaseException | None) -> None:
+    def leave(self, bound: UpperBound, spent: Usage, error: BaseException | None) -> None:
         """Free the place, settle the budget and adapt the limit; see `Limiter.leave`."""
         self.on_wire -= 1
-        self._tokens.correct(need, spent.prompt_tokens + spent.completion_tokens)
+        self._tokens.correct(bound, spent.prompt_tokens + spent.completion_tokens)
         if isinstance(error, TransportError) and error.kind == "rate_limit":
             self._slow_down(error.retry_after)
         elif error is None and spent.calls:
             self._speed_up()
         self._ahead_of_cut = max(0, self._ahead_of_cut - 1)
-        self.budget.verdicts_of(need, spent)  # which wakes who waits, here and at other limiters
+        self.budget.settle(bound, spent)  # which wakes who waits, here and at other limiters
 
     def _slow_down(self, retry_after: float | None) -> None:
         if retry_after:
@@ -343,6 +339,9 @@ class Limits:
         tokens_per_minute: Ceiling over any 60 seconds.
         max_cost: US dollars; the run stops before it would be passed.
         max_calls: Requests; likewise.
+
+    Raises:
+        ConfigError: A limit lets nothing through, or is not a number.
     """
 
     concurrency: int = 64
@@ -351,11 +350,26 @@ class Limits:
     max_cost: float | None = None
     max_calls: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, name)
+            if value is not None and not value >= 1:
+                raise ConfigError(
+                    f"{name} is {value}, which lets nothing through; set it to 1 or more"
+                    + ("" if name == "concurrency" else ", or leave it out for no ceiling")
+                )
+        for name in ("max_cost", "max_calls"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ConfigError(
+                    f"{name} is {value}; set it to 0 or more, or leave it out for no budget"
+                )
+
     @property
     def workers(self) -> int:
         """Predictions worked on at once: no more than a ceiling lets through in ten minutes.
 
-        Who waits longer runs out of ``item_timeout``, 30 minutes, without ever having been asked.
+        One that waits longer would run out of ``item_timeout``, 30 minutes, without being asked.
 
         >>> Limits(concurrency=64, requests_per_minute=2).workers
         20
@@ -378,15 +392,15 @@ class Limits:
         )
 
 
-# FOLDED backends.need: How much an attempt may take at most, guessed from its text before it is sent.
+# --- How much an attempt may take at most, guessed from its text before it is sent
 
 _CHARS_PER_TOKEN = 3  # English has about four, dense clinical abbreviations about three
 _FRAME = 8  # tokens around a message: role and separators, rounded up
 _REPLY = 8192  # tokens, where no limit is set
 
 
-def need_of(payload: Payload, price: Price | None) -> Need:
-    """The need of one attempt.
+def upper_bound(payload: Payload, price: Price | None) -> UpperBound:
+    """The most that one attempt may take.
 
     Tokens are those of the messages and of the schema by `most_tokens`, 8 for the frame of each
     message, and the token limit of the reply, 8192 where none is set. A guess, not a proof: a
@@ -394,17 +408,17 @@ def need_of(payload: Payload, price: Price | None) -> Need:
     a reply seldom takes a quarter, leaves room for that.
 
     >>> body = {"messages": [{"role": "user", "content": "Grade this."}], "max_tokens": 100}
-    >>> need_of(Payload(body, "{}", None, 60), Price(prompt=1e-6, reply=1e-5))
-    Need(tokens=113, cost=0.001013)
+    >>> upper_bound(Payload(body, "{}", None, 60), Price(prompt=1e-6, reply=1e-5))
+    UpperBound(tokens=113, cost=0.001013)
     """
     prompt = prompt_tokens(payload)
     reply = _reply_limit(payload)
     cost = None if price is None else prompt * price.prompt + reply * price.reply
-    return Need(tokens=prompt + reply, cost=cost)
+    return UpperBound(tokens=prompt + reply, cost=cost)
 
 
 def prompt_tokens(payload: Payload) -> int:
-    """Tokens of the messages and the schema, on the high side; see `need_of`."""
+    """Tokens of the messages and the schema, on the high side; see `upper_bound`."""
     texts = [_text(message) for message in payload.body["messages"]]
     return sum(most_tokens(text) + _FRAME for text in texts) + most_tokens(payload.structure)
 

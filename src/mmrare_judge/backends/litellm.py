@@ -1,4 +1,18 @@
-"""`LLMBackend`: any model litellm knows."""
+"""`LLMBackend`: any model litellm knows. The one module that knows litellm.
+
+What is particular about litellm, and dealt with here:
+
+- Its import takes seconds, asks the network for prices, loads any ``.env`` file it finds and prints
+  advice. Two environment variables keep it from that; they are set for the import only.
+- A connection that is reset under a request makes its HTTP handler send that request again, unseen
+  and uncounted. Our session reports the reset in a form that it hands on.
+- It works for milliseconds before a request is on the wire. An event loop does that for all
+  requests at once, so that none is sent before the last is ready; `PreparationLimit` lets few in.
+- It logs in a task of its own, which it drops, still waiting, when the next call comes from another
+  event loop. Python would tell our users about that.
+- It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts
+  down, the clients of that loop are closed and forgotten.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +26,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -50,35 +64,38 @@ class LLMBackend(ChatBackend):
     def __init__(
         self, spec: JudgeSpec, *, limiter: Limiter | None = None, backoff: Backoff | None = None
     ) -> None:
-        super().__init__(spec, LiteLLMWire(spec), limiter=limiter, backoff=backoff)
-
-
-class LiteLLMWire:
-    """A way through litellm."""
-
-    def __init__(self, spec: JudgeSpec) -> None:
+        super().__init__(spec, limiter=limiter, backoff=backoff)
         self._key = plain_key(spec.api_key)
 
     def auto_mode(self, request: Request) -> WireMode:
         """A schema where it will be heeded, else plain JSON."""
-        check_provider(request.model, request.endpoint)
+        # It raises what it raises about a model whose provider it does not know.
+        litellm().get_llm_provider(model=request.model, api_base=request.endpoint)
         own = request.endpoint is not None or is_self_hosted(request.model)
         return "json_schema" if own or supports_schema(request.model) else "json"
 
-    async def complete(self, payload: Payload) -> Any:
-        """One attempt."""
-        return await complete(
-            {
+    async def post(self, payload: Payload) -> Any:
+        """One attempt, without any repeats of litellm's or of the SDKs'."""
+        async with _preparation.held():
+            response = await litellm().acompletion(
                 **payload.whole(),
-                "api_base": payload.endpoint,
-                "api_key": self._key,
-                "timeout": payload.seconds,
-            }
-        )
+                api_base=payload.endpoint,
+                api_key=self._key,
+                timeout=payload.seconds,
+                max_retries=0,
+                num_retries=0,
+                shared_session=await sessions.get(),
+                # With tools, 1.106 imports an optional package unless told to leave that path out.
+                **({"_skip_mcp_handler": True} if "tools" in payload.structure else {}),
+            )
+        _keep_logging_quiet()
+        return response
 
     def cost(self, response: Any) -> float | None:
-        """What litellm's price list says."""
-        return cost(response)
+        """What litellm's price list says; ``None`` where it has no price for the model."""
+        # Worked out already: asking `litellm.completion_cost` again would take a sixth of the call.
+        known = response._hidden_params.get("response_cost")
+        return None if known is None else float(known)
 
     def price(self, model: str) -> Price | None:
         """What litellm's price list says; self-hosted models stand in it as free, wrongly."""
@@ -87,66 +104,61 @@ class LiteLLMWire:
 
     def key_names(self, model: str) -> tuple[str, ...]:
         """The variables litellm misses, else the one it would read."""
-        return missing_keys(model) or (f"{model.partition('/')[0].upper()}_API_KEY",)
+        missing = tuple(litellm().validate_environment(model=model)["missing_keys"])
+        return missing or (f"{model.partition('/')[0].upper()}_API_KEY",)
 
     async def aclose(self) -> None:
-        """Close the running loop's connections."""
-        await aclose()
+        """Close the running loop's connections; a loop that shuts down does so by itself."""
+        await sessions.aclose()
 
 
-# FOLDED backends.doorway: A doorway: few requests are prepared at a time, so that each is sent as soon as it is ready.
-
-_LONGEST_STAY = 0.05
-"""Seconds after which a request is taken to be on the wire, where nothing tells."""
-
-
-class Doorway:
-    """Where requests are prepared, so many at a time; each event loop has its own.
+class PreparationLimit:
+    """Limits how many requests are prepared at a time; each event loop has its own limit.
 
     With 64 requests that take 3 ms each to prepare, an event loop works on all of them in turns,
-    and the first is sent with the last, after 0.2 s. Their answers come all at once as well, and
-    so it goes on: with a latency of 2 s a tenth of the time is lost. Through a doorway the first
-    is sent after a few milliseconds, and they stay apart.
+    and the first is sent with the last, after 0.2 s. Their replies come all at once as well, and
+    so it goes on: with a latency of 2 s a tenth of the time is lost. Under a limit the first is
+    sent after a few milliseconds, and they stay apart.
 
     Args:
         width: Requests that are prepared at a time.
+        longest: Seconds after which a request is taken to be on the wire, where nothing tells.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, longest: float = 0.05) -> None:
         self._width = width
-        self._doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+        self._longest = longest
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             WeakKeyDictionary()
         )
-        self._leaving: ContextVar[Callable[[], None] | None] = ContextVar("leaving", default=None)
+        self._release: ContextVar[Callable[[], None] | None] = ContextVar("release", default=None)
 
     @asynccontextmanager
-    async def passed(self) -> AsyncIterator[None]:
-        """Wait for a place in the doorway; it is free again on `leave`, or after a moment."""
+    async def held(self) -> AsyncIterator[None]:
+        """Hold one of the places until `release` is called, or for a moment."""
         loop = asyncio.get_running_loop()
-        door = self._doors.setdefault(loop, asyncio.Semaphore(self._width))
-        await door.acquire()
-        inside = [door]
+        slots = self._slots.setdefault(loop, asyncio.Semaphore(self._width))
+        await slots.acquire()
+        held = [slots]
 
-        def leave() -> None:
-            if inside:
-                inside.pop().release()
+        def release() -> None:
+            if held:
+                held.pop().release()
 
-        self._leaving.set(leave)
-        timer = loop.call_later(_LONGEST_STAY, leave)
+        self._release.set(release)
+        timer = loop.call_later(self._longest, release)
         try:
             yield
         finally:
             timer.cancel()
-            leave()
+            release()
 
-    def leave(self) -> None:
-        """What is sent in this context is ready, and the next may come in."""
-        leave = self._leaving.get()
-        if leave is not None:
-            leave()
+    def release(self) -> None:
+        """What is sent in this context is ready, and the next may be prepared."""
+        release = self._release.get()
+        if release is not None:
+            release()
 
-
-# FOLDED backends.litellm_door: The one door to litellm: imported late and quietly, on sessions that are closed with their loop. What is particular about litellm, and dealt with here: - Its import takes seconds, asks the network for prices, loads any ``.env`` file it finds and prints advice. Two environment variables keep it from that; they are set for the import only. - A connection that is reset under a request makes its HTTP handler send that request again, unseen and uncounted. Our session reports the reset in a form that it hands on. - It works for milliseconds before a request is on the wire. An event loop does that for all requests at once, so that none is sent before the last is ready; a `Doorway` lets few in. - It logs in a task of its own, which it drops, still waiting, when the next call comes from another event loop. Python would tell our users about that. - It keeps HTTP clients by the id of their event loop, and ids are used again. When a loop shuts down, the clients of that loop are closed and forgotten.
 
 _FOR_THE_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price list that is installed, not a download
@@ -154,7 +166,7 @@ _FOR_THE_IMPORT = {
 }
 
 
-@lru_cache(maxsize=1)
+@cache
 def litellm() -> Any:
     """The litellm module, imported on the first call."""
     with _environment(_FOR_THE_IMPORT), warnings.catch_warnings():
@@ -171,31 +183,11 @@ def litellm() -> Any:
     return module
 
 
-async def complete(payload: Mapping[str, Any]) -> Any:
-    """One attempt at a chat completion, without any repeats of litellm's or of the SDKs'."""
-    async with _doorway.passed():
-        response = await litellm().acompletion(
-            **payload,
-            max_retries=0,
-            num_retries=0,
-            shared_session=await sessions.get(),
-            # With tools, 1.106 imports an optional package unless told to leave that path out.
-            **({"_skip_mcp_handler": True} if "tools" in payload else {}),
-        )
-    _let_go_of_logging()
-    return response
-
-
-def _let_go_of_logging() -> None:
+def _keep_logging_quiet() -> None:
     module = sys.modules.get("litellm.litellm_core_utils.logging_worker")
     task = getattr(getattr(module, "GLOBAL_LOGGING_WORKER", None), "_worker_task", None)
     if task is not None:
         task._log_destroy_pending = False
-
-
-def check_provider(model: str, api_base: str | None) -> None:
-    """Let litellm raise what it raises about a model whose provider it does not know."""
-    litellm().get_llm_provider(model=model, api_base=api_base)
 
 
 def supports_schema(model: str) -> bool:
@@ -203,20 +195,17 @@ def supports_schema(model: str) -> bool:
     return bool(litellm().supports_response_schema(model=model))
 
 
-def missing_keys(model: str) -> tuple[str, ...]:
-    """Environment variables a model's provider wants and that are not set."""
-    return tuple(litellm().validate_environment(model=model)["missing_keys"])
-
-
+@cache
 def highest_prices(model: str) -> tuple[float, float] | None:
     """The most a token of the prompt and of the reply may cost, whatever the prompt's length.
 
     ``None`` where litellm does not know the model. Prices of service tiers that have to be asked
     for are left out.
     """
-    if model not in _prices:
-        _prices[model] = _look_up_prices(model)
-    return _prices[model]
+    listed = _model_info(model)
+    if listed is None:
+        return None
+    return _highest(listed, "input_cost_per_token"), _highest(listed, "output_cost_per_")
 
 
 def usual_prices(model: str) -> tuple[float, float] | None:
@@ -229,13 +218,6 @@ def usual_prices(model: str) -> tuple[float, float] | None:
         return None
     prompt, reply = (listed.get(f"{way}_cost_per_token") for way in ("input", "output"))
     return float(prompt or 0.0), float(reply or 0.0)
-
-
-def _look_up_prices(model: str) -> tuple[float, float] | None:
-    listed = _model_info(model)
-    if listed is None:
-        return None
-    return _highest(listed, "input_cost_per_token"), _highest(listed, "output_cost_per_")
 
 
 def _model_info(model: str) -> Mapping[str, Any] | None:
@@ -257,26 +239,11 @@ def _highest(listed: Mapping[str, Any], kind: str) -> float:
     )
 
 
-def cost(response: Any) -> float | None:
-    """What a completion cost in US dollars; ``None`` where litellm has no price for the model.
-
-    It has worked that out already: asking `litellm.completion_cost` again would take a sixth of
-    the time of the whole call.
-    """
-    known = response._hidden_params.get("response_cost")
-    return None if known is None else float(known)
-
-
-async def aclose() -> None:
-    """Close what the running event loop holds open; done by itself when the loop shuts down."""
-    await sessions.aclose()
-
-
 async def _lost_is_lost(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Report a lost connection as a server that hung up, which litellm does not repeat."""
     from aiohttp import ClientOSError, ServerDisconnectedError
 
-    _doorway.leave()
+    _preparation.release()
     try:
         return await handler(request)
     except ClientOSError as error:
@@ -295,9 +262,8 @@ async def _forget_clients() -> None:
                 await close()
 
 
-sessions = Sessions(middlewares=(_lost_is_lost,), farewell=_forget_clients)
-_doorway = Doorway(2)
-_prices: dict[str, tuple[float, float] | None] = {}
+sessions = Sessions(middlewares=(_lost_is_lost,), closed=_forget_clients)
+_preparation = PreparationLimit(2)
 
 
 @contextmanager

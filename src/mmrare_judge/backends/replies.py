@@ -1,4 +1,8 @@
-"""What a model's answer is: a complete JSON object, or one of the ways in which it is none."""
+"""What came back: a completion, its text, the JSON object in that, its log probabilities.
+
+`completion` reads bytes, `text_of` the text of a completion, `read_completion` the one JSON object
+in that text, `token_records` the log probabilities. Each raises what it finds instead.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +38,23 @@ def text_of(response: Any) -> str:
     """The text of a chat completion, or the arguments of its one tool call.
 
     Raises:
-        TransportError: The answer has no choice in it, or is a fault of the endpoint in words.
+        TransportError: The reply has no choice in it, or is a fault of the endpoint in words.
         TruncatedError: It ran into its token limit.
         ContentFilterError: The provider withheld it.
         RefusalError: The model declined: the ``refusal`` field is set, or the text has no brace
             in it and begins as refusals do ("I'm sorry", "I cannot", "Unfortunately I").
     """
     if not response.choices:
-        raise TransportError("the endpoint sent an answer without choices", kind="server_error")
+        raise TransportError("the endpoint sent a reply without choices", kind="server_error")
     choice = response.choices[0]
     message = choice.message
     text = _content(message)
     if choice.finish_reason == "content_filter":
-        raise ContentFilterError("the provider's content filter withheld the answer", raw=text)
+        raise ContentFilterError("the provider's content filter withheld the reply", raw=text)
     if refusal := _refusal(message):
         raise RefusalError(f"the model declined: {refusal[:200]}", raw=refusal)
     if choice.finish_reason == "length":
-        raise TruncatedError("the answer ran into its token limit; raise max_tokens", raw=text)
+        raise TruncatedError("the reply ran into its token limit; raise max_tokens", raw=text)
     if text.strip() and "{" not in text:
         _refuse_prose(text)
     return text
@@ -75,13 +79,20 @@ def read_completion(text: str, model: type[BaseModel]) -> str:
     return body
 
 
-def checked_completion(model: type[BaseModel]) -> type[BaseModel]:
-    """The reply model with `read_completion` for its JSON parser, for instructor to validate with."""
+def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseModel]:
+    """The reply model with `read_completion` for its JSON parser, for instructor to validate with.
+
+    Args:
+        model: The reply model.
+        found: Gets the text of each reply that is valid.
+    """
 
     class Checked(model):  # type: ignore[misc, valid-type]  # a base class known at run time only
         @classmethod
         def model_validate_json(cls, json_data: str, **_: Any) -> Any:
-            return model.model_validate_json(read_completion(json_data, model))
+            text = read_completion(json_data, model)
+            found.append(text)
+            return model.model_validate_json(text)
 
     Checked.__name__ = model.__name__
     return Checked
@@ -141,7 +152,7 @@ def _unreadable(problem: str, text: str) -> ValidationError:
     )
 
 
-# FOLDED backends.completion: A chat completion read from an endpoint's bytes, shaped like the openai SDK's own.
+# --- A chat completion from an endpoint's bytes, shaped like the openai SDK's own
 
 
 class EndpointError(Exception):
@@ -166,7 +177,7 @@ class _Part(BaseModel):
 
 
 class Function(_Part):
-    """The function a model calls, with its arguments as JSON text."""
+    """The function that is called, with its arguments as JSON text."""
 
     name: str = ""
     arguments: str | None = None
@@ -190,7 +201,7 @@ class ReplyMessage(_Part):
 
 
 class Choice(_Part):
-    """One answer, and why it ended."""
+    """One reply, and why it ended."""
 
     message: ReplyMessage
     finish_reason: str | None = None
@@ -205,7 +216,7 @@ class Counts(_Part):
 
 
 class Completion(_Part):
-    """A whole answer of an endpoint, or the error that came in its place."""
+    """All that an endpoint sent back, or the error that came in its place."""
 
     choices: list[Choice] | None = None
     model: str | None = None
@@ -214,11 +225,11 @@ class Completion(_Part):
 
 
 def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completion:
-    """The completion in an answer.
+    """The completion in an HTTP response.
 
     Raises:
-        EndpointError: The answer is an error, by its status or by what it says.
-        TransportError: It is no completion: not JSON, cut off, another object.
+        EndpointError: The response is an error, by its status or by what it says.
+        TransportError: It is not a completion: not JSON, cut off, another object.
 
     >>> answer = b'{"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}'
     >>> completion(200, {}, answer).choices[0].message.content
@@ -234,7 +245,7 @@ def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completi
     except ValidationError as error:
         problem = problem_in(error, show_value=False).what
         raise TransportError(
-            f"the endpoint's answer is no chat completion: {problem}", kind="server_error"
+            f"the endpoint's response is not a chat completion: {problem}", kind="server_error"
         ) from None
     if answer.error and not answer.choices:
         raise EndpointError(_code_of(answer.error), headers, answer.error)
@@ -242,7 +253,7 @@ def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completi
 
 
 def _error_in(body: bytes) -> Any:
-    """The error object of an answer; else the object itself, else its text."""
+    """The error object of a response; else the object itself, else its text."""
     try:
         content = from_json(body)
     except ValueError:
@@ -257,7 +268,7 @@ def _code_of(error: Any) -> int:
     return int(code) if code.isdecimal() else 500
 
 
-# FOLDED backends.logprobs: The log probabilities of a reply's tokens, as the endpoint gave them, in a compact record.
+# --- The log probabilities of a reply's tokens, as the endpoint gave them
 
 _NEVER = -9999.0
 """What endpoints write where JSON has no minus infinity."""

@@ -1,4 +1,7 @@
-"""Repeats after transport faults: exponential backoff with full jitter, Retry-After honoured."""
+"""Repeats after transport faults: exponential backoff with full jitter, Retry-After honoured.
+
+The one module that knows tenacity.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import count
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from mmrare_judge.errors import TransportError
 
@@ -68,33 +70,27 @@ async def with_retries(
     >>> asyncio.run(with_retries(flaky, retries=5, backoff=Backoff(base=0)))
     'attempt 1 worked'
     """
+    from tenacity import (  # noqa: TID251
+        AsyncRetrying,
+        RetryCallState,
+        retry_if_exception,
+        stop_after_attempt,
+    )
+
     pause = Backoff() if backoff is None else backoff
-    try:
-        # Outside tenacity, whose bookkeeping takes 0.1 ms: most requests need no second attempt.
-        return await attempt(0)
-    except TransportError as error:
-        if not retries or not pause.worthwhile(error):
-            raise
-        wait = pause.seconds(1, error)
-    await pause.sleep(wait)
-    return await _repeats(attempt, retries, pause)
 
+    def wait(state: RetryCallState) -> float:
+        return pause.seconds(
+            state.attempt_number, state.outcome.exception() if state.outcome else None
+        )
 
-async def _repeats(attempt: Callable[[int], Awaitable[T]], retries: int, pause: Backoff) -> T:
-    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt  # noqa: TID251
-
-    numbers = count(1)
-
-    async def numbered() -> T:
-        return await attempt(next(numbers))
-
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(retries),
-        wait=lambda state: pause.seconds(
-            state.attempt_number + 1, state.outcome.exception() if state.outcome else None
-        ),
+    async for trial in AsyncRetrying(
+        stop=stop_after_attempt(retries + 1),
+        wait=wait,
         retry=retry_if_exception(pause.worthwhile),
         sleep=pause.sleep,
         reraise=True,
-    )
-    return cast(T, await retrying(numbered))
+    ):
+        with trial:
+            return await attempt(trial.retry_state.attempt_number - 1)
+    raise AssertionError("the loop ends with a value or an exception")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mmrare_judge.backends.base import EMBEDDED, Price, Usage
-from mmrare_judge.backends.dry import Unsent, UnsentBackend
+from mmrare_judge.backends.fake import DryRunBackend, DryRunRequest
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading
 from mmrare_judge.judging.judge import CacheChoice, Judge, peek_cache
@@ -117,7 +117,7 @@ class Estimator:
         peek = peek_cache(cache)
         self.model = judge.spec.model
         self._keeps = peek is not None
-        self._backend = UnsentBackend(judge.spec, self._note)
+        self._backend = DryRunBackend(judge.spec, self._note)
         self._blind = Judge(
             judge.spec,
             rubric=judge.rubric,
@@ -159,18 +159,18 @@ class Estimator:
         # Nothing is asked for twice that the cache will hold by then.
         return "cached" if grade.requests else "free"
 
-    def _note(self, unsent: Unsent) -> None:
-        if self._keeps and unsent.hash in self._hashes:
+    def _note(self, request: DryRunRequest) -> None:
+        if self._keeps and request.hash in self._hashes:
             return
-        self._hashes.add(unsent.hash)
+        self._hashes.add(request.hash)
         self._guess = self._guess + Usage(
             calls=1,
-            prompt_tokens=round(_LIKELY * unsent.prompt_tokens),
-            completion_tokens=REPLY_TOKENS * unsent.questions,
+            prompt_tokens=round(_LIKELY * request.prompt_tokens),
+            completion_tokens=REPLY_TOKENS * request.questions,
         )
-        self._most_tokens += unsent.most.tokens
-        self._most_cost += unsent.most.cost or 0.0
-        self._priced = self._priced and unsent.most.cost is not None
+        self._most_tokens += request.most.tokens
+        self._most_cost += request.most.cost or 0.0
+        self._priced = self._priced and request.most.cost is not None
 
     def result(self) -> JudgeEstimate:
         """The estimate for all gradings so far."""
