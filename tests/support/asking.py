@@ -29,7 +29,10 @@ LITELLM: Way = {"backend": "litellm", "model": "hosted_vllm/judge"}  # its own H
 LITELLM_OPENAI: Way = {"backend": "litellm", "model": "openai/judge"}  # the openai SDK below it
 DIRECT: Way = {"backend": "direct", "model": "hosted_vllm/judge"}
 
-BACKENDS = {"litellm": LLMBackend, "direct": DirectBackend}
+BACKENDS: Mapping[str, Callable[..., ChatBackend]] = {
+    "litellm": LLMBackend,
+    "direct": DirectBackend,
+}
 
 every_way = pytest.mark.parametrize(
     "way",
