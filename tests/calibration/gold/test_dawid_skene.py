@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.gold.consensus import DawidSkene, dawid_skene, majority, rating_counts
+from mmrare_judge.calibration.gold.consensus import DawidSkene, dawid_skene, majority
 from mmrare_judge.errors import InputError
 
 # Dawid and Skene (1979), table 1: 45 patients; observer 1 three times, then observers 2 to 5.
@@ -208,7 +208,7 @@ def test_a_majority_of_nobody_is_no_label() -> None:
 
 def test_labels_outside_the_schema_are_refused_with_their_rows() -> None:
     with pytest.raises(InputError, match=r"label 'x' is none of \[0, 1\]") as caught:
-        rating_counts("aab", "xyx", [0, "x", "x"], categories=[0, 1])
+        majority("aab", "xyx", [0, "x", "x"], categories=[0, 1])
     assert caught.value.remedy == "rows 1, 2"
 
 

@@ -1,4 +1,7 @@
-"""One label from several clinicians: majority, Dawid-Skene, or the mean of their points."""
+"""One label from several clinicians: majority, Dawid-Skene, or the mean of their points.
+
+`dawid_skene` and `majority` take plain lists of ratings; `consensus` takes `Ratings`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,6 @@ from numpy.typing import NDArray
 from mmrare_judge.calibration.statistics.estimate import Floats, Mask
 from mmrare_judge.calibration.statistics.ratings import Ints, Ratings
 from mmrare_judge.errors import InputError
-
-# FOLDED calibration.dawid_skene: Dawid and Skene's model: the truth and each rater's errors from the ratings alone.
 
 Cube = NDArray[np.float64]
 """Items by raters by categories: how often each rater gave each category to each item."""
@@ -62,46 +63,6 @@ class DawidSkene:
         )
 
 
-def rating_counts(
-    items: Sequence[object],
-    raters: Sequence[object],
-    labels: Sequence[object],
-    *,
-    categories: Sequence[object],
-) -> tuple[Cube, tuple[object, ...], tuple[object, ...]]:
-    """Counts by item, rater and category, with the item and rater ids in order of appearance.
-
-    ``None`` is a missing label and is skipped.
-
-    Raises:
-        InputError: A label is none of the categories (the rows are named), or a category is named
-            twice.
-
-    >>> counts, _, _ = rating_counts(["a", "a"], ["x", "y"], [1, 0], categories=[0, 1])
-    >>> counts.tolist()
-    [[[0.0, 1.0], [1.0, 0.0]]]
-    """
-    if not len(items) == len(raters) == len(labels):
-        raise InputError(f"{len(items)} items, {len(raters)} raters and {len(labels)} labels")
-    places = {category: k for k, category in enumerate(categories)}
-    if len(places) < len(categories):
-        raise InputError(f"a category is named twice in {list(categories)}")
-    odd = [row for row, label in enumerate(labels) if label is not None and label not in places]
-    if odd:
-        raise InputError(
-            f"label {labels[odd[0]]!r} is none of {list(categories)}",
-            remedy=f"rows {', '.join(map(str, odd[:10]))}",
-        )
-    names, who = tuple(dict.fromkeys(items)), tuple(dict.fromkeys(raters))
-    row_of = {name: i for i, name in enumerate(names)}
-    column_of = {name: j for j, name in enumerate(who)}
-    counts = np.zeros((len(names), len(who), len(places)))
-    for item, rater, label in zip(items, raters, labels, strict=True):
-        if label is not None:
-            counts[row_of[item], column_of[rater], places[label]] += 1
-    return counts, names, who
-
-
 def dawid_skene(
     items: Sequence[object],
     raters: Sequence[object],
@@ -132,11 +93,15 @@ def dawid_skene(
         The fit; ``converged`` is false where it gave up. Items without any rating keep the
         prevalence as posterior.
 
+    Raises:
+        InputError: A label is none of the categories, a category is named twice, or there is no
+            rating.
+
     >>> fit = dawid_skene("aaabbb", "xyzxyz", [1, 1, 0, 0, 0, 0], categories=[0, 1])
     >>> fit.labels(), fit.converged
     ((1, 0), True)
     """
-    counts, names, who = rating_counts(items, raters, labels, categories=categories)
+    counts, names, who = _rating_counts(items, raters, labels, categories)
     if not counts.any():
         raise InputError("there is no rating to fit")
     posteriors = _vote_shares(counts)
@@ -170,7 +135,7 @@ def majority(
     >>> votes, soft["b"]
     ({'a': 1, 'b': None}, {0: 0.5, 1: 0.5})
     """
-    counts, names, _ = rating_counts(items, raters, labels, categories=categories)
+    counts, names, _ = _rating_counts(items, raters, labels, categories)
     votes = counts.sum(axis=1)
     winners: dict[object, object] = {}
     soft: dict[object, dict[object, float]] = {}
@@ -180,6 +145,34 @@ def majority(
         shares = (row / row.sum()).tolist() if row.any() else []
         soft[name] = dict(zip(categories, shares, strict=False))
     return winners, soft
+
+
+def _rating_counts(
+    items: Sequence[object],
+    raters: Sequence[object],
+    labels: Sequence[object],
+    categories: Sequence[object],
+) -> tuple[Cube, tuple[object, ...], tuple[object, ...]]:
+    """Counts by item, rater and category; item and rater ids in order of appearance."""
+    if not len(items) == len(raters) == len(labels):
+        raise InputError(f"{len(items)} items, {len(raters)} raters and {len(labels)} labels")
+    places = {category: k for k, category in enumerate(categories)}
+    if len(places) < len(categories):
+        raise InputError(f"a category is named twice in {list(categories)}")
+    odd = [row for row, label in enumerate(labels) if label is not None and label not in places]
+    if odd:
+        raise InputError(
+            f"label {labels[odd[0]]!r} is none of {list(categories)}",
+            remedy=f"rows {', '.join(map(str, odd[:10]))}",
+        )
+    names, who = tuple(dict.fromkeys(items)), tuple(dict.fromkeys(raters))
+    row_of = {name: i for i, name in enumerate(names)}
+    column_of = {name: j for j, name in enumerate(who)}
+    counts = np.zeros((len(names), len(who), len(places)))
+    for item, rater, label in zip(items, raters, labels, strict=True):
+        if label is not None:
+            counts[row_of[item], column_of[rater], places[label]] += 1
+    return counts, names, who
 
 
 def _vote_shares(counts: Cube) -> Floats:
@@ -213,6 +206,8 @@ def _expect(counts: Cube, prevalence: Floats, errors: Floats) -> tuple[Floats, f
     rated = counts.any(axis=(1, 2))
     return weights / sums, float((top + np.log(sums))[rated].sum())
 
+
+# --- ratings of a study taken together
 
 ConsensusRule = Literal["majority", "dawid_skene", "mean"]
 
@@ -305,12 +300,9 @@ def _mean(votes: Ratings) -> Consensus:
     known = votes.codes >= 0
     first = votes.codes.max(axis=1, initial=-1)
     alike = (known & (votes.codes == first[:, None])).sum(axis=1) == known.sum(axis=1)
-    has_categories = bool(votes.scale.categories)
-    codes = (
-        np.where(alike & (first >= 0), first, -1) if has_categories else np.full(votes.units, -1)
-    )
-    note = "mean of the clinicians' points"
-    if has_categories:
+    codes, note = np.full(votes.units, -1), "mean of the clinicians' points"
+    if votes.scale.categories:
+        codes = np.where(alike & (first >= 0), first, -1)
         note += "; a level only where all of them agree"
     return Consensus(codes.astype(np.int64), _mean_points(votes), 0, 0, note)
 

@@ -1,9 +1,14 @@
-"""Gold labels: what clinicians said of predictions, criterion by criterion."""
+"""Gold labels: what clinicians said of predictions, criterion by criterion.
+
+`gold_from` checks labels against the declared scales and makes `Gold`, `data_card` describes it.
+The judge's side of the comparison stands at the end: the scales of its rubric, the labels it gave,
+and level 2 read as a judge.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,11 +22,9 @@ from mmrare_judge.judging.grade import Evidence, Grade, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.elements import ElementMatch
 from mmrare_judge.level2.rules import FULL_ABOVE, PARTIAL_FROM
-from mmrare_judge.level2.verify import Level2, ListCoverage
+from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, content_hash
 from mmrare_judge.rubric.model import Criterion, Rubric
-
-# FOLDED calibration.gold_label: One gold label: what one clinician said of one prediction on one criterion.
 
 Unit = tuple[str, str, str]
 """What is labelled: item, system and criterion."""
@@ -56,89 +59,6 @@ class GoldLabel:
     def unit(self) -> Unit:
         """What is labelled."""
         return self.item, self.system, self.criterion
-
-
-# FOLDED calibration.gold_checks: What must hold of gold labels together: scales, raters, clusters and sampling.
-
-
-def check_scales(
-    labels: Iterable[GoldLabel], scales: Mapping[str, Scale], file: str | None
-) -> None:
-    """Check that every label is on the declared scale of its criterion.
-
-    Raises:
-        InputError: A criterion has no scale, or labels are not on it.
-    """
-    wrong: list[GoldLabel] = []
-    for label in labels:
-        if label.criterion not in scales:
-            remedy = f"Declared criteria are: {', '.join(scales)}"
-            problem = f"criterion {label.criterion!r} has no scale"
-            raise InputError(problem, remedy=remedy, file=file, row=label.row, field="criterion")
-        try:
-            scales[label.criterion].read(label.label)
-        except (ValueError, TypeError):
-            wrong.append(label)
-    if wrong:
-        first = wrong[0]
-        known = ", ".join(scales[first.criterion].categories) or "finite numbers"
-        problem = f"{first.label!r} is no label of {first.criterion!r}{_more(wrong)}"
-        remedy = f"Labels are: {known}"
-        raise InputError(problem, remedy=remedy, file=file, row=first.row, field="label")
-
-
-def check_once(labels: Iterable[GoldLabel], file: str | None) -> None:
-    """Check that nobody labelled a unit twice, and that a unit is in one cluster.
-
-    Raises:
-        InputError: One of both.
-    """
-    seen: dict[tuple[Unit, str], GoldLabel] = {}
-    clusters: dict[Unit, str] = {}
-    for label in labels:
-        unit = " / ".join(label.unit)
-        before = seen.setdefault((label.unit, label.rater), label)
-        if before is not label:
-            problem = f"{label.rater} labelled {unit} twice, first in row {before.row}"
-            raise InputError(problem, remedy="Keep one", file=file, row=label.row, field="rater")
-        if clusters.setdefault(label.unit, label.cluster) != label.cluster:
-            problem = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
-            raise InputError(problem, file=file, row=label.row, field="cluster")
-
-
-def check_inclusion(
-    labels: Iterable[GoldLabel], inclusion: Mapping[Unit, float], file: str | None
-) -> None:
-    """Check that each unit has one inclusion probability, where any has one.
-
-    Raises:
-        InputError: One is missing, impossible, or contradicts another.
-    """
-    if not inclusion:
-        return
-    for label in labels:
-        chance, unit = label.inclusion, " / ".join(label.unit)
-        if chance is None:
-            problem = f"{unit} has no inclusion probability, and other labels have one"
-            remedy = "Copy it from the labelling sheet; it is 1 where a unit was chosen for certain"
-        elif not 0 < chance <= 1:
-            problem = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
-            remedy = "Copy it from the labelling sheet"
-        elif chance != inclusion[label.unit]:
-            problem = f"{unit} has two inclusion probabilities, {chance:g} and "
-            problem += f"{inclusion[label.unit]:g}"
-            remedy = "Join labels of one labelling sheet only"
-        else:
-            continue
-        raise InputError(problem, remedy=remedy, file=file, row=label.row, field="inclusion")
-
-
-def _more(wrong: Sequence[GoldLabel]) -> str:
-    rest = [f"row {label.row} ({label.label!r})" for label in wrong[1:10]]
-    if not rest:
-        return ""
-    shown = f", nor are {', '.join(rest)}"
-    return f"{shown} and {len(wrong) - 10} more" if len(wrong) > 10 else shown
 
 
 @dataclass(frozen=True)
@@ -185,9 +105,12 @@ class Gold:
         Inclusion probabilities enter where there are some: corrected scores depend on them.
         """
         rows = sorted(
-            [*label.unit, label.rater, self._canonical(label), label.cluster, *_chance(label)]
+            [
+                *label.unit, label.rater, self._canonical(label), label.cluster,
+                *(() if label.inclusion is None else (label.inclusion,)),
+            ]
             for label in self.labels
-        )
+        )  # fmt: skip
         scales = {name: scale.model_dump(mode="json") for name, scale in self.scales.items()}
         return content_hash({"labels": rows, "scales": scales})
 
@@ -305,17 +228,69 @@ Labels are: NO, YES
     gold = Gold(tuple(labels), dict(scales))
     if not gold.labels:
         raise InputError("no labels", file=file)
-    check_scales(gold.labels, gold.scales, file)
-    check_once(gold.labels, file)
-    check_inclusion(gold.labels, gold.inclusion, file)
+    for check in (_check_scales, _check_once, _check_inclusion):
+        check(gold, file)
     return gold
 
 
-def _chance(label: GoldLabel) -> tuple[float, ...]:
-    return () if label.inclusion is None else (label.inclusion,)
+def _check_scales(gold: Gold, file: str | None) -> None:
+    wrong: list[GoldLabel] = []
+    for label in gold.labels:
+        if label.criterion not in gold.scales:
+            remedy = f"Declared criteria are: {', '.join(gold.scales)}"
+            problem = f"criterion {label.criterion!r} has no scale"
+            raise InputError(problem, remedy=remedy, file=file, row=label.row, field="criterion")
+        try:
+            gold.scales[label.criterion].read(label.label)
+        except (ValueError, TypeError):
+            wrong.append(label)
+    if wrong:
+        first, *others = wrong
+        rest = [f"row {one.row} ({one.label!r})" for one in others[:9]]
+        more = f", nor are {', '.join(rest)}" if rest else ""
+        more += f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        known = ", ".join(gold.scales[first.criterion].categories) or "finite numbers"
+        problem = f"{first.label!r} is no label of {first.criterion!r}{more}"
+        remedy = f"Labels are: {known}"
+        raise InputError(problem, remedy=remedy, file=file, row=first.row, field="label")
 
 
-# FOLDED calibration.gold_card: The data card of a gold file: what a reader has to know before believing a number.
+def _check_once(gold: Gold, file: str | None) -> None:
+    """Nobody labelled a unit twice, and a unit is in one cluster."""
+    seen: dict[tuple[Unit, str], GoldLabel] = {}
+    clusters: dict[Unit, str] = {}
+    for label in gold.labels:
+        unit = " / ".join(label.unit)
+        before = seen.setdefault((label.unit, label.rater), label)
+        if before is not label:
+            problem = f"{label.rater} labelled {unit} twice, first in row {before.row}"
+            raise InputError(problem, remedy="Keep one", file=file, row=label.row, field="rater")
+        if clusters.setdefault(label.unit, label.cluster) != label.cluster:
+            problem = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
+            raise InputError(problem, file=file, row=label.row, field="cluster")
+
+
+def _check_inclusion(gold: Gold, file: str | None) -> None:
+    """Each unit has one inclusion probability, where any has one."""
+    if not gold.inclusion:
+        return
+    for label in gold.labels:
+        chance, unit = label.inclusion, " / ".join(label.unit)
+        remedy = "Copy it from the labelling sheet"
+        if chance is None:
+            problem = f"{unit} has no inclusion probability, and other labels have one"
+            remedy += "; it is 1 where a unit was chosen for certain"
+        elif not 0 < chance <= 1:
+            problem = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
+        elif (other := gold.inclusion[label.unit]) != chance:
+            problem = f"{unit} has two inclusion probabilities, {chance:g} and {other:g}"
+            remedy = "Join labels of one labelling sheet only"
+        else:
+            continue
+        raise InputError(problem, remedy=remedy, file=file, row=label.row, field="inclusion")
+
+
+# --- the data card of a gold file: what a reader has to know before believing a number
 
 
 class RaterCard(Record):
@@ -376,8 +351,6 @@ class DataCard(Record):
 def data_card(gold: Gold, *, name: str, source: str, licence: str) -> DataCard:
     """Describe gold labels.
 
-    >>> from mmrare_judge.calibration.gold.labels import gold_from
-    >>> from mmrare_judge.calibration.statistics.ratings import Scale
     >>> scales = {"safe": Scale(level="nominal", categories=("NO", "YES"))}
     >>> labels = [GoldLabel("1", "m", "safe", "a", "NO", "1")]
     >>> card = data_card(gold_from(labels, scales), name="n", source="s", licence="MIT")
@@ -404,9 +377,8 @@ def _given(label: GoldLabel) -> bool:
 
 
 def _rater(gold: Gold, rater: str) -> RaterCard:
-    own = [label for label in gold.labels if label.rater == rater]
-    given = sum(map(_given, own))
-    return RaterCard(given=given, empty=len(own) - given, absent=len(gold.units) - len(own))
+    own = [_given(label) for label in gold.labels if label.rater == rater]
+    return RaterCard(given=sum(own), empty=len(own) - sum(own), absent=len(gold.units) - len(own))
 
 
 def _criterion(gold: Gold, criterion: str) -> CriterionCard:
@@ -432,7 +404,7 @@ def _distribution(gold: Gold, criterion: str) -> Mapping[str, float]:
     return {category: counts[category] for category in scale.categories}
 
 
-# FOLDED calibration.judge_labels: A judge's side of the comparison: the scales of its rubric and the labels it gave.
+# --- the judge's side
 
 
 def scales_of(rubric: Rubric) -> dict[str, Scale]:
@@ -445,11 +417,10 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
     >>> scales_of(load_rubric("examination"))["precision"].categories
     ('0', '1', '2')
     """
-    return {criterion.id: _scale(rubric, criterion.id) for criterion in rubric.criteria}
+    return {criterion.id: _scale(criterion) for criterion in rubric.criteria}
 
 
-def _scale(rubric: Rubric, criterion_id: str) -> Scale:
-    criterion = rubric.criterion(criterion_id)
+def _scale(criterion: Criterion) -> Scale:
     points = {label: float(level.points) for label, level in criterion.levels.items()}
     categories = tuple(sorted(points, key=points.__getitem__))  # whichever way the YAML lists them
     return Scale(
@@ -468,8 +439,6 @@ def labels_of(grades: Iterable[Grade]) -> dict[Unit, str | float | None]:
         for verdict in grade.verdicts
     }
 
-
-# FOLDED calibration.level2_judge: Level 2 studied like a judge: its results, which every grade carries, read as verdicts.
 
 LEVEL2 = "level2"
 """The name level 2 is studied under."""
@@ -502,6 +471,10 @@ def level2_grades(grades: Iterable[Grade], rubric: Rubric) -> Iterator[Grade]:
 def _graded(grade: Grade, rubric: Rubric) -> Grade:
     verdicts = tuple(_verdict(criterion, grade.level2) for criterion in rubric.criteria)
     scored = score_verdicts(rubric, verdicts)
+    signature = Signature(
+        judge=LEVEL2, rubric=rubric.id, rubric_version=rubric.version, rubric_hash=rubric.hash,
+        policy={"terms": grade.signature.policy.get("terms")}, package=grade.signature.package,
+    )  # fmt: skip
     return grade.model_copy(
         update={
             "verdicts": verdicts, "unscored": None, "empty": False, "disagreements": (),
@@ -509,18 +482,11 @@ def _graded(grade: Grade, rubric: Rubric) -> Grade:
             "usage": Usage(), "saved": Usage(), "requests": (), "cached": False,
             "score": None if scored.score is None else float(scored.score),
             "partial_score": None if scored.partial_score is None else float(scored.partial_score),
-            "coverage": float(scored.coverage), "signature": _signature(grade, rubric),
+            "coverage": float(scored.coverage), "signature": signature,
             "bounds": grade.bounds.model_copy(
                 update={"worst": float(scored.worst), "best": float(scored.best)}
             ),
         }
-    )  # fmt: skip
-
-
-def _signature(grade: Grade, rubric: Rubric) -> Signature:
-    return Signature(
-        judge=LEVEL2, rubric=rubric.id, rubric_version=rubric.version, rubric_hash=rubric.hash,
-        policy={"terms": grade.signature.policy.get("terms")}, package=grade.signature.package,
     )  # fmt: skip
 
 
@@ -538,7 +504,8 @@ def _verdict(criterion: Criterion, level2: Level2) -> Verdict:
 def _level(criterion: Criterion, level2: Level2) -> tuple[str | None, tuple[ElementMatch, ...]]:
     labels = _worst_first(criterion)
     if criterion.embedded == "coverage":
-        entry = _list(criterion, level2)
+        wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
+        entry = next((one for one in level2.lists if one.field == wanted), None)
         if entry is None or entry.coverage is None:
             return None, ()
         found = tuple(match for match in entry.elements if match.found)
@@ -552,11 +519,6 @@ def _level(criterion: Criterion, level2: Level2) -> tuple[str | None, tuple[Elem
 
 def _worst_first(criterion: Criterion) -> list[str]:
     return sorted(criterion.levels, key=lambda label: criterion.levels[label].points)
-
-
-def _list(criterion: Criterion, level2: Level2) -> ListCoverage | None:
-    wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
-    return next((entry for entry in level2.lists if entry.field == wanted), None)
 
 
 def _of_share(criterion: Criterion, share: Fraction) -> str:

@@ -1,4 +1,9 @@
-"""Which units to label next: a stratified random sample with known probabilities."""
+"""Which units to label next, and the sheets that clinicians fill in.
+
+What a judge graded becomes `Candidate` units; a `LabelDesign` sets strata and probabilities, where
+nothing is random; `drawn` draws; a sheet shows nothing of what the judge said, and comes back as
+gold with the probabilities, so that corrected scores stay unbiased.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,9 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from math import sqrt
 from pathlib import Path
 from typing import Literal
@@ -27,59 +34,7 @@ from mmrare_judge.records import Record
 from mmrare_judge.rubric.model import Rubric
 from mmrare_judge.run.folder import write_whole
 
-# FOLDED calibration.planning.allocation: How many to draw from each stratum: Neyman's allocation in whole numbers.
-
-
-def allocate(
-    members: Sequence[int], spreads: Sequence[float], costs: Sequence[float], budget: float
-) -> list[int]:
-    """How many members of each stratum to draw, at least one of each.
-
-    The next one always goes to the stratum with the greatest ``N s / sqrt(c n (n + 1))``: N
-    members, s their spread, c what one costs, n drawn so far. Without rounding that is Neyman's
-    ``n`` in proportion to ``N s / sqrt(c)``. In whole numbers and at equal costs no other
-    allocation gives a smaller variance, and a larger budget never takes any member away.
-
-    Source: Wright (2012), The American Statistician 66.
-
-    Args:
-        members: Members of each stratum, 1 or more.
-        spreads: Their spread, above 0.
-        costs: The cost of one member of each, above 0.
-        budget: What may be spent.
-
-    Raises:
-        InputError: The budget is too small for one of each.
-
-    >>> allocate([100, 10], [1.0, 4.0], [1, 1], 14)
-    [10, 4]
-    """
-    drawn = [1] * len(members)
-    left = budget - sum(costs)
-    if left < -1e-9:
-        raise InputError(
-            f"a budget of {budget:g} labels is too small for {len(members)} strata",
-            remedy=f"One draw of each takes {sum(costs):.0f} labels; raise the budget, or make "
-            "fewer strata",
-        )
-
-    def urgency(stratum: int) -> float:
-        n = drawn[stratum]
-        return -members[stratum] * spreads[stratum] / sqrt(costs[stratum] * n * (n + 1))
-
-    queue = [(urgency(h), h) for h in range(len(members)) if members[h] > 1]
-    heapq.heapify(queue)
-    while queue:
-        _, h = heapq.heappop(queue)
-        if costs[h] > left + 1e-9:
-            break
-        drawn[h], left = drawn[h] + 1, left - costs[h]
-        if drawn[h] < members[h]:
-            heapq.heappush(queue, (urgency(h), h))
-    return drawn
-
-
-# FOLDED calibration.planning.frame: What could be labelled: every graded unit, with what the judge made of it.
+# --- candidates
 
 UNSTATED = 0.8
 """How often a verdict without a stated confidence is taken to be right."""
@@ -151,53 +106,7 @@ def _confidence(verdict: Verdict, grade: Grade) -> float | None:
     return DOUBTFUL if contradicted else verdict.confidence
 
 
-def judge_doubts(candidates: Sequence[Candidate]) -> Floats:
-    """The variance of whether the judge is right, ``c (1 - c)`` with its confidence c.
-
-    Below one half, and where it did not decide, it is that of one half.
-
-    >>> unit = ("1", "m", "safe")
-    >>> judge_doubts([Candidate(unit, "1", "YES", 0.9), Candidate(unit, "1", None)]).round(2).tolist()
-    [0.09, 0.25]
-    """
-    stated = [UNSTATED if one.confidence is None else one.confidence for one in candidates]
-    decided = [one.level is not None for one in candidates]
-    sure = np.where(decided, np.maximum(stated, DOUBTFUL), DOUBTFUL)
-    return np.asarray(sure * (1 - sure), dtype=np.float64)
-
-
-def commonness(candidates: Sequence[Candidate]) -> Floats:
-    """How many units of the same criterion got the same level from the judge.
-
-    >>> levels = ["YES", "YES", "NO"]
-    >>> commonness([Candidate(("1", "m", "safe"), "1", level) for level in levels]).tolist()
-    [2.0, 2.0, 1.0]
-    """
-    kinds = [(one.unit[2], one.level) for one in candidates]
-    counts = Counter(kinds)
-    return np.array([counts[kind] for kind in kinds], dtype=np.float64)
-
-
-def check_candidates(candidates: Sequence[Candidate]) -> None:
-    """Refuse an empty frame, a unit that is there twice, and a confidence that is none.
-
-    Raises:
-        InputError: It is one of those.
-
-    >>> check_candidates([Candidate(("1", "m", "safe"), "1", "YES")])
-    """
-    if not candidates:
-        raise InputError("there is nothing to label", remedy="Grade first: `mmrare-judge grade`")
-    unit, times = Counter(one.unit for one in candidates).most_common(1)[0]
-    if times > 1:
-        raise InputError(f"{' / '.join(unit)} is there {times} times", remedy="Name a unit once")
-    for one in candidates:
-        if one.confidence is not None and not 0 <= one.confidence <= 1:
-            name = " / ".join(one.unit)
-            raise InputError(f"confidence {one.confidence:g} of {name} must lie from 0 to 1")
-
-
-# FOLDED calibration.planning.design: With which probability each unit is to be labelled: strata of worth, settled before a draw.
+# --- design
 
 By = Literal["unit", "prediction", "case"]
 
@@ -282,11 +191,12 @@ def label_design(
     >>> set(label_design(units, 10).inclusion.values())
     {0.25}
     """
-    check_candidates(candidates)
-    _check(budget, by, floor, classes)
+    _check(candidates, budget, by, floor, classes)
     draws = _draws(candidates, by)
     members = [tuple(candidates[row] for row in rows) for rows in draws]
-    worth = _mixed(_worth(candidates, draws), floor)
+    squares = _squared_worth(candidates)
+    roots = np.array([float(np.sqrt(squares[rows].mean())) for rows in draws])
+    worth = _mixed(roots, floor)
     names = _names([_group(some, by) for some in members], worth, classes)
     rows_of = {name: np.flatnonzero(names == name) for name in sorted(set(names))}
     taken = allocate(
@@ -302,7 +212,18 @@ def label_design(
     return LabelDesign(tuple(strata), by)
 
 
-def _check(budget: int, by: str, floor: float, classes: int) -> None:
+def _check(
+    candidates: Sequence[Candidate], budget: int, by: str, floor: float, classes: int
+) -> None:
+    if not candidates:
+        raise InputError("there is nothing to label", remedy="Grade first: `mmrare-judge grade`")
+    unit, times = Counter(one.unit for one in candidates).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{' / '.join(unit)} is there {times} times", remedy="Name a unit once")
+    for one in candidates:
+        if one.confidence is not None and not 0 <= one.confidence <= 1:
+            name = " / ".join(one.unit)
+            raise InputError(f"confidence {one.confidence:g} of {name} must lie from 0 to 1")
     if by not in ("unit", "prediction", "case"):
         raise InputError(f"by {by!r} is unknown", remedy="It is unit, prediction or case")
     if budget < 1:
@@ -324,9 +245,14 @@ def _draws(candidates: Sequence[Candidate], by: By) -> list[list[int]]:
     return list(draws.values())
 
 
-def _worth(candidates: Sequence[Candidate], draws: Sequence[list[int]]) -> Floats:
-    squares = judge_doubts(candidates) / commonness(candidates)
-    return np.array([float(np.sqrt(squares[rows].mean())) for rows in draws])
+def _squared_worth(candidates: Sequence[Candidate]) -> Floats:
+    """``c (1 - c) / N`` of each unit; c counts as one half at least, or where it is undecided."""
+    kinds = [(one.unit[2], one.level) for one in candidates]
+    counts = Counter(kinds)
+    stated = [UNSTATED if one.confidence is None else one.confidence for one in candidates]
+    decided = [one.level is not None for one in candidates]
+    sure = np.where(decided, np.maximum(stated, DOUBTFUL), DOUBTFUL)
+    return np.asarray(sure * (1 - sure) / np.array([counts[kind] for kind in kinds]))
 
 
 def _mixed(worth: Floats, floor: float) -> Floats:
@@ -360,6 +286,58 @@ def _classes(worth: Floats, classes: int) -> Codes:
     middles = (np.cumsum(totals) - totals / 2) / totals.sum()
     used = np.unique(np.floor(middles * classes + 1e-9), return_inverse=True)[1]
     return np.asarray(used[of] + 1, dtype=np.int64)
+
+
+def allocate(
+    members: Sequence[int], spreads: Sequence[float], costs: Sequence[float], budget: float
+) -> list[int]:
+    """How many members of each stratum to draw, at least one of each.
+
+    The next one always goes to the stratum with the greatest ``N s / sqrt(c n (n + 1))``: N
+    members, s their spread, c what one costs, n drawn so far. Without rounding that is Neyman's
+    ``n`` in proportion to ``N s / sqrt(c)``. In whole numbers and at equal costs no other
+    allocation gives a smaller variance, and a larger budget never takes any member away.
+
+    Source: Wright (2012), The American Statistician 66.
+
+    Args:
+        members: Members of each stratum, 1 or more.
+        spreads: Their spread, above 0.
+        costs: The cost of one member of each, above 0.
+        budget: What may be spent.
+
+    Raises:
+        InputError: The budget is too small for one of each.
+
+    >>> allocate([100, 10], [1.0, 4.0], [1, 1], 14)
+    [10, 4]
+    """
+    drawn = [1] * len(members)
+    left = budget - sum(costs)
+    if left < -1e-9:
+        raise InputError(
+            f"a budget of {budget:g} labels is too small for {len(members)} strata",
+            remedy=f"One draw of each takes {sum(costs):.0f} labels; raise the budget, or make "
+            "fewer strata",
+        )
+
+    def urgency(stratum: int) -> float:
+        n = drawn[stratum]
+        return -members[stratum] * spreads[stratum] / sqrt(costs[stratum] * n * (n + 1))
+
+    queue = [(urgency(h), h) for h in range(len(members)) if members[h] > 1]
+    heapq.heapify(queue)
+    while queue:
+        _, h = heapq.heappop(queue)
+        if costs[h] > left + 1e-9:
+            break
+        drawn[h], left = drawn[h] + 1, left - costs[h]
+        if drawn[h] < members[h]:
+            heapq.heappush(queue, (urgency(h), h))
+    return drawn
+
+
+# --- draw
 
 
 class SampledUnit(Record):
@@ -464,38 +442,38 @@ def drawn(design: LabelDesign, *, seed: int = 0) -> LabelSample:
     >>> {one.unit for one in few} < {one.unit for one in more}
     True
     """
-    chosen = [(stratum, _first(stratum, seed)) for stratum in design.strata]
-    labels = [one for stratum, draws in chosen for one in _units(stratum, draws)]
-    labels.sort(key=lambda one: _order(one, seed))
+    labels: list[SampledUnit] = []
+    strata = []
+    for stratum in design.strata:
+        draws = sorted(stratum.draws, key=partial(_draw_number, seed))[: stratum.taken]
+        chosen = [
+            SampledUnit(unit=one.unit, cluster=one.cluster, inclusion=stratum.inclusion)
+            for one in chain.from_iterable(draws)
+        ]
+        labels += chosen
+        members = len(stratum.draws)
+        strata.append(SampledStratum(
+            name=stratum.name, members=members, drawn=len(draws), labels=len(chosen)
+        ))  # fmt: skip
+    labels.sort(key=partial(_order, seed))
     weights = 1 / np.array([one.inclusion for one in labels])
     effect = float((weights**2).mean() / weights.mean() ** 2)
     population = len(design.inclusion)
+    cases = len({one.cluster for one in labels})
     return LabelSample(
-        units=tuple(labels), strata=tuple(_summary(*one) for one in chosen), by=design.by,
-        population=population, seed=seed, weight_effect=effect,
-        sentence=_sentence(labels, population, len(chosen), effect),
+        units=tuple(labels), strata=tuple(strata), by=design.by, population=population,
+        seed=seed, weight_effect=effect,
+        sentence=f"{len(labels)} of {population} units to label, in {cases} cases, from "
+        f"{len(strata)} strata; unequal weights alone inflate the variance of a mean "
+        f"{effect:.2f} times.",
     )  # fmt: skip
 
 
-def _first(stratum: Stratum, seed: int) -> list[tuple[Candidate, ...]]:
-    def number(draw: tuple[Candidate, ...]) -> bytes:
-        return _number(seed, "draw", *min(one.unit for one in draw))
-
-    return sorted(stratum.draws, key=number)[: stratum.taken]
+def _draw_number(seed: int, draw: tuple[Candidate, ...]) -> bytes:
+    return _number(seed, "draw", *min(one.unit for one in draw))
 
 
-def _units(stratum: Stratum, draws: Sequence[tuple[Candidate, ...]]) -> Iterator[SampledUnit]:
-    for one in (one for draw in draws for one in draw):
-        yield SampledUnit(unit=one.unit, cluster=one.cluster, inclusion=stratum.inclusion)
-
-
-def _summary(stratum: Stratum, draws: Sequence[tuple[Candidate, ...]]) -> SampledStratum:
-    labels = sum(map(len, draws))
-    members = len(stratum.draws)
-    return SampledStratum(name=stratum.name, members=members, drawn=len(draws), labels=labels)
-
-
-def _order(one: SampledUnit, seed: int) -> tuple[bytes, str, bytes]:
+def _order(seed: int, one: SampledUnit) -> tuple[bytes, str, bytes]:
     """Cases in random order, and not in that of the draw: nothing about the judge shows in it."""
     case = _number(seed, "order", one.cluster)
     return case, one.cluster, _number(seed, "order", *one.unit[:2])
@@ -506,15 +484,7 @@ def _number(*key: object) -> bytes:
     return blake2b(json.dumps(key).encode(), digest_size=8).digest()
 
 
-def _sentence(labels: Sequence[SampledUnit], population: int, strata: int, effect: float) -> str:
-    cases = len({one.cluster for one in labels})
-    return (
-        f"{len(labels)} of {population} units to label, in {cases} cases, from {strata} strata; "
-        f"unequal weights alone inflate the variance of a mean {effect:.2f} times."
-    )
-
-
-# FOLDED calibration.planning.sheet: Labelling sheets: what clinicians fill in, and the probabilities that belong to it.
+# --- sheets
 
 UNIT = ("item", "system", "criterion")
 GOLD = (*UNIT, "cluster", "inclusion", "rater", "label")
@@ -549,23 +519,21 @@ def write_sheet(
         OutputError: A file exists, or cannot be written.
     """
     _check_labelled(sample, labelled)
-    _check_absent(path)
-    shown = [one for one in sample.units if one.unit not in labelled]
-    rows = [
+    for file in filter(None, (path, key)):
+        _check_absent(file)
+    units = [
         dict(zip(UNIT, one.unit, strict=True))
-        | {"cluster": one.cluster, "inclusion": repr(one.inclusion), "rater": rater, "label": ""}
-        | ({} if texts is None else {"prediction": _shown(one.unit, texts)})
-        for one in shown
+        | {"cluster": one.cluster, "inclusion": repr(one.inclusion), "rater": rater}
+        for one in sample.units
     ]
-    columns = [*GOLD, *(() if texts is None else ("prediction",))]
+    rows = [row for row, one in zip(units, sample.units, strict=True) if one.unit not in labelled]
+    columns = [name for name in GOLD if key is None or name != "inclusion"]
+    if texts is not None:
+        columns.append("prediction")
+        for row in rows:
+            row["prediction"] = _shown((row["item"], row["system"], row["criterion"]), texts)
     if key is not None:
-        _check_absent(key)
-        columns.remove("inclusion")
-        chances = ([*one.unit, repr(one.inclusion)] for one in sample.units)
-        columns_of_key = [*UNIT, "inclusion"]
-        _write(
-            key, columns_of_key, (dict(zip(columns_of_key, row, strict=True)) for row in chances)
-        )
+        _write(key, [*UNIT, "inclusion"], units)
     _write(path, columns, rows)
     return len(rows)
 

@@ -1,4 +1,7 @@
-"""How many labels the interval of a corrected mean needs, and how many the judge spares."""
+"""How many labels a study needs: for kappa, for a corrected mean, and to exclude missed harm.
+
+Each plan is a record with the number and the plan in a sentence.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,6 @@ from mmrare_judge.calibration.statistics.estimate import (
 from mmrare_judge.calibration.statistics.proportions import clopper_pearson, upper_limit
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
-
-# FOLDED calibration.planning.parts: What every plan of a calibration study is made with: the design effect, limits and a search.
 
 MOST = 10_000_000
 """No plan goes beyond so many labels."""
@@ -60,14 +61,7 @@ def design_effect(cluster_size: float, icc: float, *, size_cv: float = 0.0) -> f
     return 1 + ((size_cv**2 + 1) * cluster_size - 1) * icc
 
 
-def check_width(width: float, design_effect: float, *, most: float = float("inf")) -> None:
-    """Refuse a width or a design effect that cannot be.
-
-    Raises:
-        InputError: It is not above 0, or the width is not below ``most``.
-
-    >>> check_width(0.2, 1.0, most=2)
-    """
+def _check_width(width: float, design_effect: float, *, most: float = float("inf")) -> None:
     if not 0 < width < most:
         within = "be above 0" if most == float("inf") else f"lie between 0 and {most:g}"
         raise InputError(f"width {width:g} must {within}")
@@ -75,15 +69,8 @@ def check_width(width: float, design_effect: float, *, most: float = float("inf"
         raise InputError(f"design effect {design_effect:g} must be above 0")
 
 
-def first_that(holds: Callable[[int], bool], low: int, high: int = MOST) -> int:
-    """The least number of ``low`` to ``high`` for which something holds that then goes on.
-
-    Raises:
-        InputError: It does not hold for ``high`` either.
-
-    >>> first_that(lambda n: n * n >= 50, 1)
-    8
-    """
+def _first_that(holds: Callable[[int], bool], low: int, high: int = MOST) -> int:
+    """The least number of ``low`` to ``high`` for which something holds that then goes on."""
     if not holds(high):
         raise InputError(f"more than {high} labels would be needed", remedy="Ask for less")
     while low < high:
@@ -92,13 +79,11 @@ def first_that(holds: Callable[[int], bool], low: int, high: int = MOST) -> int:
     return low
 
 
-def rounded_up(number: float) -> int:
-    """Rounded up, past what rounding leaves of a whole number.
+def _rounded_up(number: float) -> int:
+    return ceil(number - 1e-9)  # past what rounding leaves of a whole number
 
-    >>> rounded_up(0.1 * 3 * 10), rounded_up(3.1)
-    (3, 4)
-    """
-    return ceil(number - 1e-9)
+
+# --- labels for a corrected mean
 
 
 class ScorePlan(Plan):
@@ -158,7 +143,7 @@ def labels_for_corrected_mean(
     >>> plan.labels, plan.classical
     (161, 387)
     """
-    check_width(width, design_effect)
+    _check_width(width, design_effect)
     if not 0 < gold_sd < float("inf"):
         raise InputError(f"standard deviation {gold_sd:g} must be above 0")
     if not -1 <= correlation <= 1:
@@ -193,7 +178,7 @@ def _width(
 def _fewest(
     width_of: Callable[[int], float], width: float, graded: int, design_effect: float
 ) -> int:
-    start = rounded_up(max(MIN_CLUSTERS, 3 + 1e-6) * design_effect)
+    start = _rounded_up(max(MIN_CLUSTERS, 3 + 1e-6) * design_effect)
     if graded < start:
         raise InputError(
             f"{graded} graded units are too few",
@@ -206,10 +191,10 @@ def _fewest(
             f"it is {reached:.2g}",
             remedy="Grade more units, or accept a wider interval",
         )
-    return first_that(lambda n: width_of(n) <= width, start, graded)
+    return _first_that(lambda n: width_of(n) <= width, start, graded)
 
 
-# FOLDED calibration.planning.kappa_variance: The large-sample variance of kappa: what a study can be planned by.
+# --- the variance of kappa
 
 Prevalence = float | tuple[float, float]
 """The share of units called positive: by every rater, or by the first and by the second."""
@@ -312,7 +297,7 @@ def _shares(prevalence: Prevalence) -> Sequence[float]:
     return shares
 
 
-# FOLDED calibration.planning.kappa: How many labels an interval of kappa needs.
+# --- labels for kappa
 
 FEW = 5
 """With fewer units of the rarer answer a large-sample variance is not to be trusted."""
@@ -372,11 +357,11 @@ def labels_for_kappa(
     >>> labels_for_kappa(0.6, 0.5, 0.2).labels
     246
     """
-    check_width(width, design_effect, most=2)
+    _check_width(width, design_effect, most=2)
     shares = prevalence if isinstance(prevalence, tuple) else (prevalence, prevalence)
     variance = kappa_variance(kappa, prevalence, raters=raters)
     z = normal_quantile(two_sided(level))
-    labels = max(rounded_up(design_effect * variance * (2 * z / width) ** 2), 2)
+    labels = max(_rounded_up(design_effect * variance * (2 * z / width) ** 2), 2)
     rare = labels * min(min(share, 1 - share) for share in shares)
     sentence = (
         f"Label {labels} units, each by {raters} raters: where kappa is about {kappa:g}, its "
@@ -393,7 +378,7 @@ def labels_for_kappa(
     )  # fmt: skip
 
 
-# FOLDED calibration.planning.harm: How many confirmed violations show that a judge misses few of them.
+# --- violations for missed harm
 
 
 class HarmPlan(Plan):
@@ -446,11 +431,11 @@ def labels_for_missed_harm(
         raise InputError(f"{missed} missed violations are impossible")
     if violations_share is not None and not 0 < violations_share <= 1:
         raise InputError(f"share of violations {violations_share:g} must be above 0 and at most 1")
-    one = first_that(lambda n: upper_limit(missed, n, level=level) <= max_share, missed + 1)
-    two = first_that(
+    one = _first_that(lambda n: upper_limit(missed, n, level=level) <= max_share, missed + 1)
+    two = _first_that(
         lambda n: clopper_pearson(missed, n, level=level).high <= max_share, missed + 1
     )
-    labels = None if violations_share is None else rounded_up(two / violations_share)
+    labels = None if violations_share is None else _rounded_up(two / violations_share)
     sentence = (
         f"If the judge misses {missed or 'none'} of {one} violations that clinicians confirmed, "
         f"more than {max_share:.2g} missed is excluded (one-sided, {level:.0%}); the two-sided "
