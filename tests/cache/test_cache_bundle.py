@@ -139,7 +139,7 @@ def bundle_lines(folder: Path, tmp_path: Path) -> list[str]:
         pytest.param("fever", "cough", "does not hash", id="request changed"),
         pytest.param('"hash":"sha256-c1:', '"hash":"sha256-c1:zz', "hash", id="no hash"),
         pytest.param('"finish":"complete"', '"finish":"done"', "reply.finish", id="odd reply"),
-        pytest.param('"reply":', '"answer":', "Extra inputs|required", id="unknown field"),
+        pytest.param('"reply":', '"answer":', "unknown field|required", id="unknown field"),
         pytest.param("{", "", "Invalid JSON", id="no JSON"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_disk_that_is_full_is_an_output_error_and_leaves_no_half_bundle(folder
     full = folder.parent / "full"
     full.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmrare_judge.cache.bundle._private", _opens_full_disk)
+        patch.setattr("mmrare_judge.files.owner_only", _opens_full_disk)
         with pytest.raises(OutputError, match="No space left"):
             export_bundle(Replay(folder), full / "b.jsonl")
     assert list(full.iterdir()) == []

@@ -213,7 +213,7 @@ def test_the_track_of_the_items_can_be_said_to_a_study(world: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("gold: {path: g.csv}\nmargin: 0.1\n", "field 'margin': Extra inputs are not permitted"),
+        ("gold: {path: g.csv}\nmargin: 0.1\n", "field 'margin': unknown field"),
         ("judge: embedded\n", "field 'gold': Field required"),
         ("gold: {path: g.csv}\noptions: {margin: -1}\n", "field 'options.margin'"),
         ("gold: [", "row 1|row 2"),

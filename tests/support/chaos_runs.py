@@ -98,7 +98,8 @@ def start(
     """
     job = {"url": server.url, "folder": str(folder), "count": count, **options}
     return subprocess.Popen(
-        [*before, sys.executable, __file__, json.dumps(job)],
+        [*before, sys.executable, "-m", "support.chaos_runs", json.dumps(job)],
+        cwd=Path(__file__).parents[1],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,15 +7,13 @@ Equal caches give equal files, byte by byte: nothing in them tells of time, plac
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedIOBase
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from pydantic import ValidationError
 
@@ -23,6 +21,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import GRADES, Entry, ReplyCache, in_short, shows_secret
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.files import whole_file
 from mmrare_judge.records import Record, canonical_json
 
 # FOLDED cache_check: What a reply cache holds, and whether all of it is sound: `cache_stats` and `cache_faults`.
@@ -261,36 +260,18 @@ def _line(fields: object) -> bytes:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BufferedIOBase]:
+def _new_file(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """A file that is there when all of it is written, readable by its owner alone."""
     check_suffix(path)
     if path.exists():
         raise OutputError(f"{path} exists already; name another file or move it away")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(draft, "xb", opener=_private) as raw, _packed(raw, path) as out:
-            yield out
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _packed(raw: BufferedIOBase, path: Path) -> Iterator[BufferedIOBase]:
-    if path.suffix == ".gz":
+    with whole_file(path, private=True) as raw:
+        if path.suffix != ".gz":
+            yield raw
+            return
         # Neither name nor time in it: equal caches, equal files.
         with gzip.GzipFile("", "wb", 9, fileobj=raw, mtime=0) as packed:
             yield packed
-    else:
-        yield raw
-    raw.flush()
-    os.fsync(raw.fileno())
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
 
 
 def check_suffix(path: Path) -> None:

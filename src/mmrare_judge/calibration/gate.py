@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from mmrare_judge.certificate import Calibration, Certificate, CertifiedCriterion, Measured
+from mmrare_judge.certificate import Calibration, Certificate, Measured
 from mmrare_judge.errors import InputError
 
 By = Literal["interval", "estimate"]

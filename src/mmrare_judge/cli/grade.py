@@ -19,6 +19,7 @@ from mmrare_judge.cli.output import Outcome, print_grades, print_report, shown_p
 from mmrare_judge.data.items import Item, read_items
 from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.files import make_folder, write_whole
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
@@ -224,12 +225,14 @@ def write_grades(folder: Path, grades: Iterable[Grade]) -> int:
     Raises:
         OutputError: It has grades already, or cannot be written.
     """
-    from mmrare_judge.run.folder import SUMMARY, Ledger, write_whole
+    from mmrare_judge.run.folder import Ledger
     from mmrare_judge.run.summary import Tally
 
     ledger, tally = Ledger(folder), Tally()
     count = 0
-    _make_folder(folder, ledger.path)
+    if ledger.path.exists():
+        raise OutputError(f"{ledger.path} exists already; name another folder")
+    make_folder(folder, private=True)
     ledger.open()
     try:
         for grade in grades:
@@ -243,17 +246,8 @@ def write_grades(folder: Path, grades: Iterable[Grade]) -> int:
         ledger.close()
     summaries = [summary.model_dump(mode="json") for summary in tally.summaries()]
     content = {"summaries": summaries}
-    write_whole(folder / SUMMARY, json.dumps(content, indent=2, ensure_ascii=False))
+    write_whole(folder / SUMMARY, json.dumps(content, indent=2, ensure_ascii=False), private=True)
     return count
-
-
-def _make_folder(folder: Path, grades: Path) -> None:
-    if grades.exists():
-        raise OutputError(f"{grades} exists already; name another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error}; name another folder") from error
 
 
 # FOLDED panel_cli: ``mmrare-judge panel``: what the judges and repeats of a run decided together.

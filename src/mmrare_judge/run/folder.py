@@ -18,6 +18,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.files import make_folder, owner_only, whole_file, write_whole
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import Record, canonical_json, shortened
@@ -121,23 +122,6 @@ def read_record(folder: Path) -> RunRecord | None:
         raise OutputError(f"{path} cannot be read: {error}; name another folder") from error
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        with draft.open("w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}") from error
-
-
 # FOLDED run_differences: How the specification of one run differs from another's, in lines a reader can act on.
 
 _NOT_SPECIFICATION = {"inputs", "package", "started", "rubric_contents"}
@@ -239,7 +223,7 @@ class Ledger:
         """
         try:
             self._sift(keep)
-            self._file = self.path.open("ab", buffering=0)
+            self._file = open(self.path, "ab", buffering=0, opener=owner_only)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be opened: {error}") from error
 
@@ -268,16 +252,8 @@ class Ledger:
         Raises:
             OutputError: The file cannot be written.
         """
-        draft = self.path.with_suffix(".part")
-        try:
-            lines = sorted(_lines(self.path), key=_order)
-            with draft.open("wb") as stream:
-                stream.writelines(lines)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(draft, self.path)
-        except OSError as error:
-            raise OutputError(f"{self.path} cannot be written: {error}") from error
+        with whole_file(self.path, private=True) as sorted_grades:
+            sorted_grades.writelines(sorted(_lines(self.path), key=_order))
 
     def retire(self, keys: set[str]) -> None:
         """Move grades aside that do not count any more, by their `Grade.key`.
@@ -320,21 +296,17 @@ class Ledger:
         """Rewrite the file without the lines that do not count, if there are any."""
         if not self.path.exists():
             return
-        draft = self.path.with_suffix(".part")
-        changed = False
-        with draft.open("wb") as kept, self.superseded.open("ab") as out:
+        with (
+            whole_file(self.path, private=True) as kept,
+            open(self.superseded, "ab", opener=owner_only) as out,
+        ):
             for line in _lines(self.path):
                 grade = _parse(line)
                 counts = grade is not None and keep(grade)
-                changed = changed or not counts or not line.endswith(b"\n")
                 (kept if counts else out).write(line.rstrip(b"\n") + b"\n")
-            for stream in (out, kept):
-                stream.flush()
-                os.fsync(stream.fileno())
-        if not changed:
-            draft.unlink()
-        else:
-            os.replace(draft, self.path)
+            # On the disk before the old file goes, so that no grade is in neither.
+            out.flush()
+            os.fsync(out.fileno())
         if self.superseded.stat().st_size == 0:
             self.superseded.unlink()
 
@@ -456,7 +428,7 @@ class RunFolder:
         Raises:
             OutputError: The folder cannot be written, is in use, or holds another specification.
         """
-        self._make()
+        make_folder(self.path, private=True)
         with _locked(self.path / LOCK):
             self._take_over()
             self._settle_record()
@@ -500,15 +472,8 @@ class RunFolder:
             "all_starts": {name: usage.model_dump() for name, usage in usages.items()},
             **more,
         }
-        write_whole(self.path / SUMMARY, json.dumps(content, indent=2, ensure_ascii=False))
-
-    def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written: {error}; name another folder"
-            ) from error
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        write_whole(self.path / SUMMARY, text, private=True)
 
     def _take_over(self) -> None:
         if self._source is None or (self.path / RUN).exists():
@@ -522,7 +487,7 @@ class RunFolder:
 
     def _settle_record(self) -> None:
         self._check_record()
-        write_whole(self.path / RUN, self.record.model_dump_json(indent=2))
+        write_whole(self.path / RUN, self.record.model_dump_json(indent=2), private=True)
 
     def _check_record(self) -> None:
         earlier = read_record(self.path)

@@ -29,10 +29,10 @@ from mmrare_judge.calibration.study.inputs import grades_of_judge
 from mmrare_judge.data.cells import absent, identifier
 from mmrare_judge.data.tables import Row, stream_rows
 from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.files import write_whole
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.records import Record
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.run.folder import write_whole
 
 # --- candidates
 
@@ -629,4 +629,4 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, objec
     table = csv.DictWriter(stream, columns, extrasaction="ignore", restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    write_whole(path, stream.getvalue().removesuffix("\n"))
+    write_whole(path, stream.getvalue())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mmrare_judge.calibration.report.blocks import Figure, Findings, Report, shown_value
 from mmrare_judge.calibration.report.sections import report_of
 from mmrare_judge.errors import MissingExtraError
+from mmrare_judge.files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,10 +38,10 @@ def write_reports(findings: Findings, folder: Path) -> tuple[Path, ...]:
         MissingExtraError: matplotlib or Jinja is not installed.
     """
     report = report_of(findings)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     texts = {folder / HTML: html_of(report), folder / MARKDOWN: markdown_of(report)}
     for path, text in texts.items():
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_whole(path, text)
     return tuple(texts)
 
 

@@ -52,11 +52,11 @@ from mmrare_judge.calibration.study.verdict import (
 from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.errors import InputError, OutputError
+from mmrare_judge.errors import InputError
+from mmrare_judge.files import write_whole
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Record, Signature, content_hash
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.run.folder import write_whole
 
 
 class Study(Record):
@@ -258,15 +258,9 @@ def write_study(
     folder = Path(folder)
     whole, certificate = folder / STUDY, folder / FILE
     certified = not why_uncertified(study)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        reports = write_reports(study.findings, folder)
-        if not certified:
-            certificate.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}; name another folder"
-        ) from error
+    reports = write_reports(study.findings, folder)
+    if not certified:
+        certificate.unlink(missing_ok=True)
     write_whole(whole, study.model_dump_json(indent=1))
     if not certified:
         return whole, *reports
