@@ -177,12 +177,7 @@ def label_design(
     Source: the judge's doubt: Zrnic and Candès (2024), Active statistical inference; one over the
     root of the size: Bankier (1988), Power allocations.
 
-    Args:
-        candidates: Everything that could be labelled.
-        budget: Labels, by each rater.
-        by: What is drawn as a whole.
-        floor: How much of an even sample is kept, above 0 to 1.
-        classes: Into how many classes of worth a group is cut at most.
+    Its arguments are those of `label_next`.
 
     Raises:
         InputError: A value is impossible, or the budget is too small for the strata.

@@ -164,15 +164,8 @@ def interval_chart(
 ) -> str:
     """Draw estimates with their intervals, a row a name and a mark a series.
 
-    Args:
-        rows: Names from top to bottom.
-        series: What is shown in every row.
-        name: Identifier on the page.
-        title: Title for readers who cannot see the plot.
-        description: What it shows.
-        axis: What the numbers are.
-        line: Where a vertical line helps the eye; ``None`` for none.
-        within: Numbers that the axis must show.
+    ``axis`` says what the numbers are, ``line`` where a vertical line helps the eye, and
+    ``within`` which numbers the axis must show.
     """
 
     def paint(figure: Canvas) -> None:
@@ -373,14 +366,7 @@ Counts = Sequence[Sequence[float]]
 
 
 def confusion_plot(categories: Sequence[str], counts: Counts, *, name: str, criterion: str) -> str:
-    """Which level the judge gave where clinicians gave which, shaded by the share of the column.
-
-    Args:
-        categories: The declared levels.
-        counts: A row for each level of the judge, a column for each of the clinicians.
-        name: Identifier on the page.
-        criterion: What was judged.
-    """
+    """Which level the judge gave (rows) where clinicians gave which (columns), shaded by share."""
     if not any(cell for row in counts for cell in row):
         return ""
     side = 1.6 + 0.62 * len(categories)
@@ -508,14 +494,7 @@ def risk_coverage_plot(
     chosen: tuple[float, float] | None = None,
     name: str = "risk-coverage",
 ) -> str:
-    """The risk among the verdicts kept, from the surest to all.
-
-    Args:
-        coverage: Shares of verdicts kept, rising.
-        risk: The share of wrong ones among them.
-        chosen: Coverage and risk where the judge would be run.
-        name: Identifier on the page.
-    """
+    """The risk among the verdicts kept, from the surest to all; ``chosen`` is marked on it."""
     if not coverage:
         return ""
     return drawing(

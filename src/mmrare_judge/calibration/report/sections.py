@@ -7,11 +7,12 @@ own below it. How estimates become rows of a table stands at the end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
-from mmrare_judge.calibration.analyses.alt_test import AltTest
-from mmrare_judge.calibration.analyses.bias import GroupBias
+from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
 from mmrare_judge.calibration.analyses.ceiling import Ceiling
 from mmrare_judge.calibration.analyses.confidence import (
     BrierScore,
@@ -25,6 +26,7 @@ from mmrare_judge.calibration.report.blocks import (
     NONE,
     NOT_STUDIED,
     REMARK,
+    BiasFindings,
     Block,
     Bullets,
     CriterionFindings,
@@ -179,21 +181,17 @@ def _matrix(criterion: str, matrix: Confusion, place: int) -> Figure:
 
 
 def _homogeneity_table(tests: Sequence[tuple[str, HomogeneityTest]]) -> Table:
-    table = Table(
-        caption="Do judge and clinicians use the levels equally often?",
-        head=("criterion", "test", "chi-squared", "df", "p", "pairs", REMARK),
-        rows=tuple(
-            (
-                criterion, test.name, number(test.statistic, 2),
-                NONE if test.df is None else str(test.df), p_value(test.p_value), str(test.n),
-                test.reason,
-            )
-            for criterion, test in tests
-        ),
-        words=2,
-        remarks=1,
-    )  # fmt: skip
-    return without_remarks(table)
+    columns: Columns[tuple[str, HomogeneityTest]] = {
+        "criterion": lambda row: row[0],
+        "test": lambda row: row[1].name,
+        "chi-squared": lambda row: number(row[1].statistic, 2),
+        "df": lambda row: NONE if row[1].df is None else str(row[1].df),
+        "p": lambda row: p_value(row[1].p_value),
+        "pairs": lambda row: str(row[1].n),
+        REMARK: lambda row: row[1].reason,
+    }
+    caption = "Do judge and clinicians use the levels equally often?"
+    return without_remarks(_table(caption, columns, tests, words=2, remarks=1))
 
 
 # --- differences
@@ -252,18 +250,15 @@ def _confidence(findings: Findings) -> Section:
 
 
 def _reliability(bins: Sequence[ReliabilityBin], missing: str) -> Figure:
-    table = Table(
-        caption="Confidence stated, and share of verdicts that clinicians shared",
-        head=("confidence from", "to", "verdicts", "mean confidence", "share right", "interval"),
-        rows=tuple(
-            (
-                number(one.low, 2), number(one.high, 2), str(one.n), number(one.confidence),
-                number(one.share), f"{number(one.interval.low)} to {number(one.interval.high)}",
-            )
-            for one in bins
-        ),
-        words=0,
-    )  # fmt: skip
+    columns: Columns[ReliabilityBin] = {
+        "confidence from": lambda one: number(one.low, 2),
+        "to": lambda one: number(one.high, 2),
+        "verdicts": lambda one: str(one.n),
+        "mean confidence": lambda one: number(one.confidence),
+        "share right": lambda one: number(one.share),
+        "interval": lambda one: f"{number(one.interval.low)} to {number(one.interval.high)}",
+    }
+    caption = "Confidence stated, and share of verdicts that clinicians shared"
     return Figure(
         name="reliability",
         title="Is a stated confidence to be believed?",
@@ -271,7 +266,7 @@ def _reliability(bins: Sequence[ReliabilityBin], missing: str) -> Figure:
         "Below it the judge is surer than it should be.",
         svg=reliability_plot(bins),
         missing=missing,
-        table=table if bins else None,
+        table=_table(caption, columns, bins, words=0) if bins else None,
     )
 
 
@@ -366,8 +361,7 @@ def _guarantee(threshold: Threshold) -> str:
 
 def _bias(findings: Findings) -> Section:
     blocks: list[Block] = [
-        _family(f"bias-{place}", family.title, family.caption, family.groups, family.missing)
-        for place, family in enumerate(findings.bias, 1)
+        _family(f"bias-{place}", family) for place, family in enumerate(findings.bias, 1)
     ]
     if not blocks:
         blocks.append(Figure("bias", "Bias", "", missing=NOT_STUDIED))
@@ -377,25 +371,23 @@ def _bias(findings: Findings) -> Section:
     return Section("biases", "Bias: lenient where, severe where", tuple(blocks))
 
 
-def _family(
-    name: str, title: str, caption: str, groups: Sequence[GroupBias], missing: str
-) -> Figure:
+def _family(name: str, found: BiasFindings) -> Figure:
     """One family of comparisons, with p-values plain and adjusted."""
+    groups = found.groups
     reasons = "; ".join(f"{g.group}: {g.estimate.reason}" for g in groups if g.estimate.reason)
-    rows = []
-    for group in groups:
-        *estimate, remark = cells(group.estimate)
-        tests = map(p_value, (group.p_value, group.p_holm, group.p_bh))
-        rows.append((group.group, *estimate, *tests, remark))
-    head = ("group", *HEAD[:-1], "p", "p (Holm)", "p (BH)", HEAD[-1])
-    table = Table(title, head, tuple(rows), remarks=1)
+    rows = [((group.group,), group.estimate) for group in groups]
+    tests = {
+        "p": [p_value(group.p_value) for group in groups],
+        "p (Holm)": [p_value(group.p_holm) for group in groups],
+        "p (BH)": [p_value(group.p_bh) for group in groups],
+    }
     return Figure(
         name=name,
-        title=title,
-        caption=caption,
+        title=found.title,
+        caption=found.caption,
         svg=bias_plot([(group.group, group.estimate) for group in groups], name=name),
-        missing=reasons or missing,
-        table=without_remarks(with_one_method(table)) if groups else None,
+        missing=reasons or found.missing,
+        table=estimates_table(found.title, ("group",), rows, more=tests) if groups else None,
     )
 
 
@@ -418,23 +410,19 @@ def _alternative(findings: Findings) -> Section:
 def _winning_rates(criterion: str, test: AltTest, place: int) -> Figure:
     name = f"epsilon-{place}"
     outcomes = {True: "passed", False: "not passed", None: "no outcome"}
-    table = Table(
-        caption=f"By {test.scoring.replace('neg_rmse', 'negative RMSE')}, {test.errors} errors",
-        head=("epsilon", "winning rate ω", "outcome"),
-        rows=tuple(
-            (number(row.epsilon, 2), number(row.winning_rate, 2), outcomes[row.passed])
-            for row in test.grid
-        ),
-        words=0,
-        remarks=1,
-    )
+    columns: Columns[EpsilonRow] = {
+        "epsilon": lambda row: number(row.epsilon, 2),
+        "winning rate ω": lambda row: number(row.winning_rate, 2),
+        "outcome": lambda row: outcomes[row.passed],
+    }
+    how = f"By {test.scoring.replace('neg_rmse', 'negative RMSE')}, {test.errors} errors"
     return Figure(
         name=name,
         title=f"Winning rate at every epsilon ({criterion})",
         caption=" ".join(filter(None, (_beside(test), _advantage(test), test.reason))),
         svg=epsilon_plot([(row.epsilon, row.winning_rate) for row in test.grid], name=name),
         missing=test.reason or "no clinician has enough units",
-        table=table,
+        table=_table(how, columns, test.grid, words=0, remarks=1),
     )
 
 
@@ -457,25 +445,25 @@ def _advantage(test: AltTest) -> str:
 
 def _contests_table(criterion: str, test: AltTest) -> Table:
     """The contests one by one, with the p-value at every epsilon."""
-    epsilons = [row.epsilon for row in test.grid]
-    table = Table(
-        caption=f"The judge's contest with each clinician ({criterion}); advantage: the share of "
-        "units on which one is at least as near to the other clinicians as the other is",
-        head=(
-            "clinician", "units", "cases", "judge's advantage", "clinician's advantage",
-            *(f"p at {number(epsilon, 2)}" for epsilon in epsilons), REMARK,
-        ),
-        rows=tuple(
-            (
-                one.clinician, str(one.n), str(one.clusters), number(one.judge_advantage),
-                number(one.clinician_advantage),
-                *(p_value(one.p_values.get(epsilon)) for epsilon in epsilons), one.left_out,
-            )
-            for one in test.clinicians
-        ),
-        remarks=1,
-    )  # fmt: skip
-    return without_remarks(table)
+    columns: dict[str, Callable[[ClinicianTest], str]] = {
+        "clinician": lambda one: one.clinician,
+        "units": lambda one: str(one.n),
+        "cases": lambda one: str(one.clusters),
+        "judge's advantage": lambda one: number(one.judge_advantage),
+        "clinician's advantage": lambda one: number(one.clinician_advantage),
+    }
+    for epsilon in (row.epsilon for row in test.grid):
+        columns[f"p at {number(epsilon, 2)}"] = partial(_contest_p, epsilon=epsilon)
+    columns[REMARK] = lambda one: one.left_out
+    caption = (
+        f"The judge's contest with each clinician ({criterion}); advantage: the share of "
+        "units on which one is at least as near to the other clinicians as the other is"
+    )
+    return without_remarks(_table(caption, columns, test.clinicians, remarks=1))
+
+
+def _contest_p(one: ClinicianTest, epsilon: float) -> str:
+    return p_value(one.p_values.get(epsilon))
 
 
 # --- corrected scores
@@ -505,15 +493,16 @@ def _correction(findings: Findings) -> Section:
 
 
 def _samples_table(scores: Mapping[str, CorrectedScore]) -> Table:
-    return Table(
-        caption="What each correction rests on; λ is the weight on the judge, 0 ignores it",
-        head=("score", "graded", "with gold", "judge abstained", "λ"),
-        rows=tuple(
-            (of, str(s.graded), str(s.with_gold), str(s.abstained), _weights(s.lam))
-            for of, s in scores.items()
-        ),
-        remarks=1,  # with many criteria the weights are a list
-    )
+    columns: Columns[tuple[str, CorrectedScore]] = {
+        "score": lambda row: row[0],
+        "graded": lambda row: str(row[1].graded),
+        "with gold": lambda row: str(row[1].with_gold),
+        "judge abstained": lambda row: str(row[1].abstained),
+        "λ": lambda row: _weights(row[1].lam),
+    }
+    caption = "What each correction rests on; λ is the weight on the judge, 0 ignores it"
+    # The weights count as a remark: with many criteria they are a list.
+    return _table(caption, columns, scores.items(), remarks=1)
 
 
 def _weights(lam: Mapping[str, float]) -> str:
@@ -566,13 +555,31 @@ def _ceiling_table(criterion: str, ceiling: Ceiling) -> Table:
     return estimates_table(caption, ("rule", "who"), rows)
 
 
-# --- estimates as rows of a table
+# --- tables
+
+Row = TypeVar("Row")
+Columns = Mapping[str, Callable[[Row], str]]
+"""The columns of a table: the head of each, and how its cell is made."""
+
+
+def _table(
+    caption: str, columns: Columns[Row], rows: Iterable[Row], *, words: int = 1, remarks: int = 0
+) -> Table:
+    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
+    return Table(caption, tuple(columns), cells, words, remarks)
+
 
 HEAD = ("value", "interval", "method", "units", "cases", "missing", REMARK)
 """The columns of an estimate, after whatever names it."""
 
 
-def estimates_table(caption: str, names: tuple[str, ...], rows: Rows) -> Table:
+def estimates_table(
+    caption: str,
+    names: tuple[str, ...],
+    rows: Rows,
+    *,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
     """A table of estimates, each under one name or several.
 
     What all rows share is said once: how the intervals were made, in the caption; that there is
@@ -582,18 +589,19 @@ def estimates_table(caption: str, names: tuple[str, ...], rows: Rows) -> Table:
         caption: What it shows.
         names: Heads of the columns that name the estimates.
         rows: The names of each estimate, and the estimate.
+        more: Further columns, before the remarks.
 
     >>> found = Estimate(name="kappa", value=None, n=0, clusters=0, reason="no labels")
     >>> estimates_table("Agreement", ("criterion",), [(("dose",), found)]).rows[0][-1]
     'no labels'
     """
-    table = Table(
-        caption=caption,
-        head=(*names, *HEAD),
-        rows=tuple((*name, *cells(estimate)) for name, estimate in rows),
-        words=len(names),
-        remarks=1,
-    )
+    further = more or {}
+    shown = []
+    for place, (name, estimate) in enumerate(rows):
+        *numbers, remark = cells(estimate)
+        shown.append((*name, *numbers, *(column[place] for column in further.values()), remark))
+    head = (*names, *HEAD[:-1], *further, REMARK)
+    table = Table(caption, head, tuple(shown), words=len(names), remarks=1)
     return without_remarks(with_one_method(table))
 
 

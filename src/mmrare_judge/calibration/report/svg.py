@@ -63,12 +63,7 @@ def drawing(
 ) -> str:
     """Let ``paint`` fill a figure and return it as an inline ``<svg>``, the same every time.
 
-    Args:
-        paint: Draws on the empty figure.
-        name: Identifier of the drawing on its page.
-        title: Its title for readers who cannot see it.
-        description: What it shows, for the same readers.
-        size: Width and height in inches.
+    ``title`` and ``description`` are for readers who cannot see it; ``size`` is in inches.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
