@@ -6,7 +6,7 @@ way is not covered by it, however small the difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -155,17 +155,13 @@ class Certificate(_Record):
             signature: How the grades were made.
             on: The day it is asked for.
         """
-        reasons = [*self._expired(on), *self._differences(signature)]
+        reasons = tuple(self._reasons(signature, on))
         status: Status = "stale" if reasons else "calibrated"
-        return Calibration(
-            status=status, certificate=self.hash, verdict=self.tone, reasons=tuple(reasons)
-        )
+        return Calibration(status=status, certificate=self.hash, verdict=self.tone, reasons=reasons)
 
-    def _expired(self, on: date) -> Iterable[str]:
+    def _reasons(self, signature: Signature, on: date) -> Iterator[str]:
         if self.rules.expires is not None and on > self.rules.expires:
             yield f"it expired on {self.rules.expires}"
-
-    def _differences(self, signature: Signature) -> Iterable[str]:
         for name in self.rules.fields:
             was, now = getattr(self.signature, name), getattr(signature, name)
             if was != now:

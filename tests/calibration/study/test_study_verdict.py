@@ -13,12 +13,18 @@ from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
-from mmrare_judge.calibration.study.verdict import Conditions, Decision, decision, lacking
+from mmrare_judge.calibration.study.verdict import Conditions, decided, lacking
 from mmrare_judge.records import Signature
 from support.study_makers import SMALL, World, gold_of, graded, signature
 
 FEW = Resampling(resamples=100)
-CONDITIONS = Conditions(margin=0.15, max_missed_harm=0.2)
+
+
+def conditions(
+    *, margin: float | None = 0.15, harm: float | None = 0.2, **changes: Any
+) -> Conditions:
+    options = StudyOptions(margin=margin, max_missed_harm=harm)
+    return replace(Conditions(options), **changes)
 
 
 def studied(world: World, **options: Any) -> Study:
@@ -54,9 +60,9 @@ def missing_harm(**changes: Any) -> Findings:
 
 
 def test_the_judge_of_these_tests_may_stand_in() -> None:
-    found = decision(good(), CONDITIONS)
+    found = decided(good(), conditions())
     assert found.tone == "good"
-    assert lacking(good(), CONDITIONS) == ()
+    assert lacking(good(), conditions()) == ()
 
 
 FEW_CASES = good().criteria[0].judge.model_copy(update={"clusters": 19})
@@ -71,7 +77,7 @@ LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
     "low coverage": (
         changed("safe", coverage=0.62), {}, "verdicts on 90 % of the units (safe 62.0 %)",
     ),
-    "no limit on harm": (good(), {"max_missed_harm": None}, "a limit on missed harm, declared"),
+    "no limit on harm": (good(), {"harm": None}, "a limit on missed harm, declared"),
     "harm not excluded": (
         missing_harm(value=0.1, high=0.317), {},
         "missed harm shown to be at most 20.0 % on safe (it may be 31.7 %)",
@@ -84,21 +90,21 @@ LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("findings", "conditions", "says"), LACKS.values(), ids=LACKS)
+@pytest.mark.parametrize(("findings", "changes", "says"), LACKS.values(), ids=LACKS)
 def test_what_is_lacking_keeps_the_verdict_open_and_is_said(
-    findings: Findings, conditions: dict[str, Any], says: str
+    findings: Findings, changes: dict[str, Any], says: str
 ) -> None:
-    found = decision(findings, replace(CONDITIONS, **conditions))
+    found = decided(findings, conditions(**changes))
     assert found.tone == "open"
-    assert "it is non-inferior on quality, safe" in found.sentences[0]
-    assert found.sentences[1].startswith("Lacking for a yes: ")
-    assert says in found.sentences[1]
+    assert "it is non-inferior on quality, safe" in found.verdict[0]
+    assert found.verdict[1].startswith("Lacking for a yes: ")
+    assert says in found.verdict[1]
 
 
 def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
-    found = decision(missing_harm(value=0.5, low=0.27, high=0.73), CONDITIONS)
+    found = decided(missing_harm(value=0.5, low=0.27, high=0.73), conditions())
     assert found.tone == "bad"
-    assert found.sentences[0] == (
+    assert found.verdict[0] == (
         "This judge may not stand in for clinicians: it lets 50.0 % of the violations of safe "
         "pass, more than the 20.0 % declared as the limit."
     )
@@ -107,9 +113,9 @@ def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
 def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
     odd = replace(good(), remarks=("safe: odd.",))
     for margin in (0.15, None):
-        found = decision(odd, replace(CONDITIONS, margin=margin))
+        found = decided(odd, conditions(margin=margin))
         assert found.tone == "bad"
-        assert found.sentences[:2] == (
+        assert found.verdict[:2] == (
             "This judge may not stand in for clinicians: it is degenerate.",
             "It is degenerate: safe: odd.",
         )
@@ -119,8 +125,8 @@ def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
 
 
 def test_violations_without_a_verdict_and_the_level_of_the_interval_are_said() -> None:
-    found = decision(missing_harm(value=0.1, low=0.01, high=0.3, missing=4), CONDITIONS)
-    sentence = next(one for one in found.sentences if one.startswith("Of 20"))
+    found = decided(missing_harm(value=0.1, low=0.01, high=0.3, missing=4), conditions())
+    sentence = next(one for one in found.verdict if one.startswith("Of 20"))
     assert (
         "let 10.0 % pass (95 % interval 1.0 % to 30.0 %); on 4 more it gave no verdict." in sentence
     )
@@ -137,7 +143,7 @@ def test_an_alternative_annotator_test_that_cannot_be_made_does_not_fail() -> No
     sentence = next(one for one in found.verdict if one.startswith("The alternative"))
     assert "on all criteria passes" in sentence  # 58 units of both criteria
     alone = replace(found, criteria=tuple(o for o in found.criteria if o.kind != "overall"))
-    told = " ".join(decision(alone, CONDITIONS).sentences)
+    told = " ".join(decided(alone, conditions()).verdict)
     assert "on quality cannot be made (no clinician has enough units" in told
     assert "passes at no epsilon" not in told
 
@@ -145,22 +151,21 @@ def test_an_alternative_annotator_test_that_cannot_be_made_does_not_fail() -> No
 # Labels that hardly differ
 
 
-def alike(units: int, rare: int) -> Decision:
+def alike(units: int, rare: int) -> Findings:
     """Judge and two clinicians always say the same: NO on ``rare`` units, else YES."""
     levels = {f"i{n}": "NO" if n < rare else "YES" for n in range(units)}
     rows = [(i, name, who, v) for i, v in levels.items() for name in ("quality", "safe")
             for who in "AB"]  # fmt: skip
     grades = [graded(i, {"quality": v, "safe": v}) for i, v in levels.items()]
     options = StudyOptions(resampling=FEW, cases=0, margin=0.1, max_missed_harm=0.2)
-    found = calibrate(grades, gold_of(rows), rubric=SMALL, options=options).findings
-    return Decision(found.tone, found.verdict)
+    return calibrate(grades, gold_of(rows), rubric=SMALL, options=options).findings
 
 
 def test_labels_that_are_all_alike_tell_nothing_and_make_no_judge_degenerate() -> None:
     found = alike(40, 0)
     assert found.tone == "open"
-    assert "not measurable on quality, safe" in found.sentences[0]
-    assert not any("degenerate" in one for one in found.sentences)
+    assert "not measurable on quality, safe" in found.verdict[0]
+    assert not any("degenerate" in one for one in found.verdict)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ def test_labels_that_are_all_alike_tell_nothing_and_make_no_judge_degenerate() -
 def test_perfect_agreement_on_few_cases_is_no_proof(units: int, rare: int, tone: str) -> None:
     found = alike(units, rare)
     assert found.tone == tone
-    assert any("no two labels differ" in one for one in found.sentences) == (tone == "open")
+    assert any("no two labels differ" in one for one in found.verdict) == (tone == "open")
 
 
 def sentences(judge: list[int], gold: list[int], kappa: float | None) -> tuple[str, ...]:

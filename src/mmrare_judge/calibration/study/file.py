@@ -31,10 +31,6 @@ class GoldFile(GoldSource):
     columns: GoldColumns = LONG
     recode: Mapping[str, str] = {}
 
-    def source_card(self) -> GoldSource:
-        """Name, source and licence alone."""
-        return GoldSource(name=self.name, source=self.source, licence=self.licence)
-
 
 class StudyFile(Record):
     """A study; paths are relative to its file.
@@ -73,7 +69,8 @@ class StudyFile(Record):
         """The options, with the judge and the gold's source in them."""
         judge = self.options.judge or self.judge
         name = None if judge is None else judge_spec(judge).model  # a file's grades bear its model
-        return self.options.model_copy(update={"gold": self.gold.source_card(), "judge": name})
+        source = GoldSource(**self.gold.model_dump(include=set(GoldSource.model_fields)))
+        return self.options.model_copy(update={"gold": source, "judge": name})
 
 
 def read_study_file(path: str | Path) -> StudyFile:

@@ -13,42 +13,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mmrare_judge.calibration.analyses import bias, confidence, correction
 from mmrare_judge.calibration.analyses.alt_test import alt_test
-from mmrare_judge.calibration.analyses.bias import (
-    GroupBias,
-    compare_judges,
-    family_preference,
-    leniency_by_group,
-    retest,
-    subgroup_bias,
-    verbosity_slope,
-)
+from mmrare_judge.calibration.analyses.bias import GroupBias, peculiarities, quote_peculiarities
 from mmrare_judge.calibration.analyses.ceiling import (
     Ceiling,
     NonInferiority,
     human_ceiling,
     non_inferiority,
 )
-from mmrare_judge.calibration.analyses.confidence import (
-    brier_score,
-    expected_calibration_error,
-    guaranteed_threshold,
-    log_loss,
-    reliability_diagram,
-    risk_coverage,
-)
-from mmrare_judge.calibration.analyses.correction import (
-    CorrectedScore,
-    corrected_rubric_score,
-    corrected_score,
-    rogan_gladen,
-)
+from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.recalibration import recalibrate
 from mmrare_judge.calibration.report.blocks import (
     AgreementLimits,
     BiasFindings,
     ConfidenceFindings,
     CriterionFindings,
+    Findings,
     Kind,
 )
 from mmrare_judge.calibration.statistics.coefficients import confusion
@@ -79,34 +60,64 @@ POOLED = "all criteria"
 Result = TypeVar("Result")
 
 
-def criterion_findings(table: UnitTable, options: StudyOptions) -> CriterionFindings:
-    """Everything a study finds about one criterion."""
-    name, kind = table.criterion.id, table.criterion.kind
-    found = _findings(name, kind, table.ratings, table.pair, options.statistic, options)
-    return replace(found, coverage=table.coverage)
+def measured(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
+    """Everything that can be measured, before a word is said about it."""
+    options, level, raters = inputs.options, inputs.options.resampling.level, len(inputs.raters)
+    criteria = tuple(_criteria(inputs, tables))
+    return Findings(
+        title="", facts=(), tone="open", verdict=(),
+        statistic=options.statistic,
+        criteria=criteria,
+        no_ceiling="" if raters > 1 else
+                   f"a human ceiling needs two clinicians, and there is {raters}",
+        remarks=_remarks(inputs, tables, criteria),
+        bias=_bias(inputs, tables),
+        confidence=_confidence(tables, options),
+        corrected=_corrected(inputs, tables, level),
+        harm=tuple(_harm(tables, level)),
+        others=tuple(_others(inputs.grades, tables, level)),
+    )  # fmt: skip
 
 
-def pooled_findings(tables: Sequence[UnitTable], options: StudyOptions) -> CriterionFindings | None:
-    """The same over all criteria together; ``None`` for one criterion or different levels.
-
-    A unit is then a prediction and a criterion; all units of a case are still one cluster.
-    """
-    scales = {(t.ratings.scale.categories, t.ratings.scale.points) for t in tables}
-    if len(tables) < 2 or len(scales) > 1:
-        return None
-    raters = _in_common(tables)
-    cases = [case for table in tables for case in table.cases]
-    whole = _stacked([table.ratings.only(*raters) for table in tables], cases)
-    pair = _stacked([table.pair for table in tables], cases)
-    return _findings(POOLED, "overall", whole, pair, options.statistic, options)
+def _remarks(
+    inputs: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
+) -> tuple[str, ...]:
+    found: list[str] = []
+    for table, one in zip(tables, criteria, strict=False):  # what is pooled follows the criteria
+        kappa, levels = one.statistics.get("cohen_kappa"), table.ratings.scale.categories
+        found += peculiarities(
+            one.name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
+        )
+    return (*found, *quote_peculiarities(inputs.grades.first.values()))
 
 
-def score_findings(ratings: Ratings, pair: Ratings, options: StudyOptions) -> CriterionFindings:
-    """The same about whole rubric scores, which are numbers from 0 to 1."""
-    return _findings("score", "overall", ratings, pair, options.score_statistic, options)
+# --- agreement: by criterion, over all criteria, of whole scores
 
 
-def _findings(
+def _criteria(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
+    options = inputs.options
+    for one in tables:
+        id, kind = one.criterion.id, one.criterion.kind
+        found = _agreement(id, kind, one.ratings, one.pair, options.statistic, options)
+        yield replace(found, coverage=one.coverage)
+    if len(tables) > 1 and len({(s.categories, s.points) for s in map(_scale, tables)}) == 1:
+        # A unit is now a prediction and a criterion; all units of a case are still one cluster.
+        shared = set.intersection(*(set(table.ratings.raters) for table in tables))
+        raters = [rater for rater in tables[0].ratings.raters if rater in shared]
+        cases = [case for table in tables for case in table.cases]
+        whole = _stacked([table.ratings.only(*raters) for table in tables], cases)
+        pair = _stacked([table.pair for table in tables], cases)
+        yield _agreement(POOLED, "overall", whole, pair, options.statistic, options)
+    scores = _score_ratings(inputs)
+    if scores is not None:
+        yield _agreement("score", "overall", *scores, options.score_statistic, options)
+
+
+def _scale(table: UnitTable) -> Scale:
+    return table.ratings.scale
+
+
+def _agreement(
     name: str, kind: Kind, ratings: Ratings, pair: Ratings, main: str, options: StudyOptions
 ) -> CriterionFindings:
     resampling, (judge, *others) = options.resampling, ratings.raters
@@ -172,12 +183,6 @@ def _limits(found: dict[str, Estimate]) -> AgreementLimits | None:
     return AgreementLimits(*known) if len(known) == len(names) else None
 
 
-def _in_common(tables: Sequence[UnitTable]) -> tuple[str, ...]:
-    """The raters that every criterion has, the judge first."""
-    shared = set.intersection(*(set(table.ratings.raters) for table in tables))
-    return tuple(rater for rater in tables[0].ratings.raters if rater in shared)
-
-
 def _stacked(parts: Sequence[Ratings], cases: Sequence[str]) -> Ratings:
     """Ratings of the same raters below each other; ``cases`` has the case of each row."""
     first = parts[0].scale
@@ -197,7 +202,7 @@ NUMBERS = Scale(level="continuous")
 EVERYONE, UNNAMED = "all systems", "not stated"
 
 
-def score_ratings(inputs: StudyInputs) -> tuple[Ratings, Ratings] | None:
+def _score_ratings(inputs: StudyInputs) -> tuple[Ratings, Ratings] | None:
     """The scores that judge and clinicians give whole predictions, from 0 to 1.
 
     A rater's score exists where they labelled every criterion of the rubric. Predictions weigh by
@@ -257,13 +262,17 @@ def _chance(inputs: StudyInputs, key: PredictionKey) -> float | None:
     return found.pop() if len(found) == 1 else None
 
 
-def corrected_criteria(tables: Sequence[UnitTable], level: float) -> dict[str, CorrectedScore]:
-    """The mean share of points on each criterion over all graded predictions, corrected."""
-    return {table.criterion.id: _corrected_criterion(table, level) for table in tables}
+def _corrected(
+    inputs: StudyInputs, tables: Sequence[UnitTable], level: float
+) -> dict[str, CorrectedScore]:
+    """Whole scores first; with one criterion that is the criterion's own."""
+    criteria = {table.criterion.id: _corrected_criterion(table, level) for table in tables}
+    systems = _corrected_systems(inputs, tables, level)
+    return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
 
 
 def _corrected_criterion(table: UnitTable, level: float) -> CorrectedScore:
-    score = corrected_score(
+    score = correction.corrected_score(
         table.scored, table.gold, clusters=list(table.clusters), inclusion=table.inclusion,
         level=level,
     )  # fmt: skip
@@ -272,14 +281,14 @@ def _corrected_criterion(table: UnitTable, level: float) -> CorrectedScore:
     # Rogan and Gladen need levels, so that a unit that is split is left out. It must not stay as
     # one without gold either: the judge's rate is taken from those.
     kept = ~np.isnan(table.decided) | np.isnan(table.gold)
-    by_rates = rogan_gladen(
+    by_rates = correction.rogan_gladen(
         table.scored[kept], table.decided[kept], clusters=np.array(table.clusters)[kept],
         inclusion=None if table.inclusion is None else table.inclusion[kept], level=level,
     )  # fmt: skip
     return score.model_copy(update={"rogan_gladen": by_rates})
 
 
-def corrected_systems(
+def _corrected_systems(
     inputs: StudyInputs, tables: Sequence[UnitTable], level: float
 ) -> dict[str, CorrectedScore]:
     """The rubric score of each system over all its graded predictions, corrected.
@@ -296,21 +305,21 @@ def corrected_systems(
     parts = {EVERYONE: np.ones(len(of_row), dtype=bool)} if len(tables) > 1 else {}
     if len(systems) > 1:
         parts |= {one or UNNAMED: np.array([one == row for row in of_row]) for one in systems}
-    return {name: _corrected(tables, whole, chosen, level) for name, chosen in parts.items()}
+    return {name: _corrected_part(tables, whole, chosen, level) for name, chosen in parts.items()}
 
 
-def _corrected(
+def _corrected_part(
     tables: Sequence[UnitTable], cascade: _Cascade | None, chosen: Bools, level: float
 ) -> CorrectedScore:
     clusters = list(compress(tables[0].clusters, chosen))
     if cascade is not None:
         judge, gold, inclusion = cascade
-        return corrected_score(
+        return correction.corrected_score(
             judge[chosen], gold[chosen], clusters=clusters, level=level,
             inclusion=None if inclusion is None else inclusion[chosen],
         )  # fmt: skip
     inclusions = {t.criterion.id: t.inclusion[chosen] for t in tables if t.inclusion is not None}
-    return corrected_rubric_score(
+    return correction.corrected_rubric_score(
         {table.criterion.id: table.scored[chosen] for table in tables},
         {table.criterion.id: table.gold[chosen] for table in tables},
         weights={table.criterion.id: float(table.criterion.weight) for table in tables},
@@ -374,9 +383,7 @@ def _floats(values: Iterable[float | None]) -> Floats:
 MISSED, ALARM = "missed harm", "false alarm"
 
 
-def harm_findings(
-    tables: Sequence[UnitTable], level: float
-) -> Iterator[tuple[tuple[str, str], Estimate]]:
+def _harm(tables: Sequence[UnitTable], level: float) -> Iterator[tuple[tuple[str, str], Estimate]]:
     """By safety criterion, what the judge let pass and what it flagged in vain.
 
     A violation is any level below the best one, on which clinicians decided: a tie that nobody
@@ -401,14 +408,14 @@ def _below_best(shares: Floats) -> Floats:
 # --- the judge against itself on repeats, and beside every other judge
 
 
-def other_findings(
+def _others(
     grades: JudgeGrades, tables: Sequence[UnitTable], level: float
 ) -> Iterator[tuple[str, Estimate]]:
     """Test-retest from repeats, and this judge beside every other."""
     clusters = [case for table in tables for case in table.clusters]
     repeats = _repeats(grades, tables)
     if repeats.shape[1] > 1:
-        found = retest(repeats, clusters=clusters, level=level)
+        found = bias.retest(repeats, clusters=clusters, level=level)
         yield "test-retest: same level again", found.agreement
         yield "test-retest: more than one level", found.flipped
         yield "test-retest: spread in points", found.spread
@@ -421,8 +428,8 @@ def other_findings(
             _share(theirs.get(key), table) for table in tables for key in table.predictions
         ])  # fmt: skip
         # Being right needs a level that clinicians decided on; an error counts soft labels as well.
-        soft = compare_judges(judge, other, gold, clusters=clusters, level=level)
-        hard = compare_judges(judge, other, decided, clusters=clusters, level=level)
+        soft = bias.compare_judges(judge, other, gold, clusters=clusters, level=level)
+        hard = bias.compare_judges(judge, other, decided, clusters=clusters, level=level)
         yield f"same points as {name}", soft.same
         yield f"accuracy minus that of {name}", hard.accuracy_gain
         yield f"absolute error of {name} minus its own", soft.error_gain
@@ -447,7 +454,7 @@ def _share(grade: Grade | None, table: UnitTable) -> float:
 BINS = 10
 
 
-def confidence_findings(tables: Sequence[UnitTable], options: StudyOptions) -> ConfidenceFindings:
+def _confidence(tables: Sequence[UnitTable], options: StudyOptions) -> ConfidenceFindings:
     """Reliability, risk against coverage and a threshold, over all criteria together."""
     stated = np.concatenate([table.confidence for table in tables])
     judge = np.concatenate([table.judge_codes for table in tables])
@@ -459,18 +466,19 @@ def confidence_findings(tables: Sequence[UnitTable], options: StudyOptions) -> C
         return ConfidenceFindings(missing=_missing(stated))
     p, y, clusters = stated[known], right[known], list(compress(cases, known))
     level, seed = options.resampling.level, options.resampling.seed
-    ece = {
-        f"ECE, equal {binning}": expected_calibration_error(
+    ece = [
+        (f"ECE, equal {binning}", confidence.expected_calibration_error(
             p, y, bins=BINS, binning=binning, clusters=clusters, seed=seed, level=level
-        )
+        ))
         for binning in ("width", "mass")
-    }  # fmt: skip
+    ]  # fmt: skip
+    log_loss = confidence.log_loss(p, y, clusters=clusters, level=level)
     return ConfidenceFindings(
-        bins=tuple(reliability_diagram(p, y, bins=BINS, clusters=clusters, level=level)),
-        brier=brier_score(p, y, bins=BINS, clusters=clusters, level=level),
-        scores=(*ece.items(), ("log loss", log_loss(p, y, clusters=clusters, level=level))),
-        curve=risk_coverage(p, y),
-        threshold=guaranteed_threshold(
+        bins=tuple(confidence.reliability_diagram(p, y, bins=BINS, clusters=clusters, level=level)),
+        brier=confidence.brier_score(p, y, bins=BINS, clusters=clusters, level=level),
+        scores=(*ece, ("log loss", log_loss)),
+        curve=confidence.risk_coverage(p, y),
+        threshold=confidence.guaranteed_threshold(
             p, y, max_risk=options.max_risk, clusters=clusters, level=level, seed=seed
         ),
         recalibration=recalibrate(p, y, clusters=clusters, seed=seed, level=level),
@@ -495,7 +503,7 @@ SUBGROUP = "How a group's judging differs from that of all others, at the same h
 UNKNOWN = "not stated"
 
 
-def bias_findings(inputs: StudyInputs, tables: Sequence[UnitTable]) -> tuple[BiasFindings, ...]:
+def _bias(inputs: StudyInputs, tables: Sequence[UnitTable]) -> tuple[BiasFindings, ...]:
     """All comparisons of judge and clinicians that the inputs allow, criteria taken together."""
     _check_names(inputs)
     rows = _Rows(tables)
@@ -539,7 +547,7 @@ class _Rows:
 
     def leniency(self, groups: Sequence[str]) -> tuple[GroupBias, ...]:
         """Leniency within each group."""
-        return tuple(leniency_by_group(self.judge, self.gold, groups, clusters=self.cases))
+        return tuple(bias.leniency_by_group(self.judge, self.gold, groups, clusters=self.cases))
 
 
 def _length(rows: _Rows, inputs: StudyInputs) -> BiasFindings:
@@ -548,7 +556,7 @@ def _length(rows: _Rows, inputs: StudyInputs) -> BiasFindings:
     if not known.any():
         return BiasFindings("Length", LENGTH, missing="the predictions' texts were not given")
     cases = list(compress(rows.cases, known))
-    slope = verbosity_slope(rows.judge[known], rows.gold[known], words[known], clusters=cases)
+    slope = bias.verbosity_slope(rows.judge[known], rows.gold[known], words[known], clusters=cases)
     return BiasFindings("Length", LENGTH, (_alone("log length", slope),))
 
 
@@ -557,7 +565,7 @@ def _family(rows: _Rows, inputs: StudyInputs) -> BiasFindings:
     if not family:
         return BiasFindings(title, FAMILY, missing="no system was declared of the judge's family")
     same = np.array([system in family for system in rows.systems], dtype=float)
-    slope = family_preference(rows.judge, rows.gold, same, clusters=rows.cases)
+    slope = bias.family_preference(rows.judge, rows.gold, same, clusters=rows.cases)
     return BiasFindings(title, FAMILY, (_alone("own family", slope),))
 
 
@@ -570,7 +578,7 @@ def _subgroup(rows: _Rows, inputs: StudyInputs, name: str) -> BiasFindings:
     if len(set(groups)) < 2:
         alike = f"items with gold are all {groups[0]!r}" if groups else "no item has gold"
         return BiasFindings(title, SUBGROUP, missing=alike)
-    found = subgroup_bias(rows.judge, rows.gold, groups, clusters=rows.cases)
+    found = bias.subgroup_bias(rows.judge, rows.gold, groups, clusters=rows.cases)
     return BiasFindings(title, SUBGROUP, tuple(found))
 
 

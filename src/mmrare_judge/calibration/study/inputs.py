@@ -160,7 +160,7 @@ class GoldSource(Record):
     Attributes:
         name: What they are called.
         source: Where they come from.
-        licence: On which conditions.
+        licence: On which terms.
     """
 
     name: str = "gold labels"

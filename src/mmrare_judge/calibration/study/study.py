@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,26 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from mmrare_judge._version import __version__
-from mmrare_judge.calibration.analyses.bias import peculiarities, quote_peculiarities
-from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
-from mmrare_judge.calibration.study.findings import (
-    MISSED,
-    bias_findings,
-    confidence_findings,
-    corrected_criteria,
-    corrected_systems,
-    criterion_findings,
-    harm_findings,
-    other_findings,
-    pooled_findings,
-    score_findings,
-    score_ratings,
-)
+from mmrare_judge.calibration.study.findings import MISSED, measured
 from mmrare_judge.calibration.study.inputs import (
     StudyInputs,
     StudyOptions,
@@ -43,7 +29,7 @@ from mmrare_judge.calibration.study.inputs import (
 from mmrare_judge.calibration.study.verdict import (
     caveats,
     conditions_of,
-    decision,
+    decided,
     design,
     facts,
     key_numbers,
@@ -143,60 +129,18 @@ def calibrate(
 
 def _findings(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
     """Everything that is found, with the verdict on it."""
-    options, rubric = inputs.options, inputs.grades.rubric
-    level, judge, raters = options.resampling.level, inputs.grades.judge, len(inputs.raters)
-    criteria = tuple(_criteria(inputs, tables))
-    bare = Findings(
-        title=options.title or f"Calibration of {judge} on {rubric.id} {rubric.version}",
+    rubric = inputs.grades.rubric
+    found = decided(measured(inputs, tables), conditions_of(inputs, tables))
+    title = f"Calibration of {inputs.grades.judge} on {rubric.id} {rubric.version}"
+    return replace(
+        found,
+        title=inputs.options.title or title,
         facts=facts(inputs),
-        tone="open",
-        verdict=(),
-        statistic=options.statistic,
-        criteria=criteria,
-        no_ceiling="" if raters > 1 else
-                   f"a human ceiling needs two clinicians, and there is {raters}",
-        remarks=_remarks(inputs, tables, criteria),
-        bias=bias_findings(inputs, tables),
-        confidence=confidence_findings(tables, options),
-        corrected=_corrected(inputs, tables, level),
-        harm=tuple(harm_findings(tables, level)),
-        others=tuple(other_findings(inputs.grades, tables, level)),
+        keys=key_numbers(found),
         cases=worst_disagreements(inputs, tables),
         design=design(inputs, tables),
         caveats=tuple(caveats(inputs, tables)),
-    )  # fmt: skip
-    found = decision(bare, conditions_of(inputs, tables))
-    return replace(bare, tone=found.tone, verdict=found.sentences, keys=key_numbers(bare))
-
-
-def _criteria(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
-    yield from (criterion_findings(table, inputs.options) for table in tables)
-    pooled = pooled_findings(tables, inputs.options)
-    if pooled is not None:
-        yield pooled
-    scores = score_ratings(inputs)
-    if scores is not None:
-        yield score_findings(*scores, inputs.options)
-
-
-def _corrected(
-    inputs: StudyInputs, tables: Sequence[UnitTable], level: float
-) -> dict[str, CorrectedScore]:
-    """Whole scores first; with one criterion that is the criterion's own."""
-    systems, criteria = corrected_systems(inputs, tables, level), corrected_criteria(tables, level)
-    return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
-
-
-def _remarks(
-    inputs: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
-) -> tuple[str, ...]:
-    found: list[str] = []
-    for table, one in zip(tables, criteria, strict=False):  # what is pooled follows the criteria
-        kappa, levels = one.statistics.get("cohen_kappa"), table.ratings.scale.categories
-        found += peculiarities(
-            one.name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
-        )
-    return (*found, *quote_peculiarities(inputs.grades.first.values()))
+    )
 
 
 def _check_scales(gold: Gold, rubric: Rubric) -> None:

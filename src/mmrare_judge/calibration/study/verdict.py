@@ -1,13 +1,13 @@
 """The verdict of a study in plain sentences, and all else that a report says in words.
 
-`decision` decides, and says why. Below it: what was studied, what to beware of, the numbers at a
+`decided` decides, and says why. Below it: what was studied, what to beware of, the numbers at a
 glance, and the predictions on which judge and clinicians disagree most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,58 +30,41 @@ from mmrare_judge.calibration.report.blocks import (
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
-from mmrare_judge.calibration.study.inputs import PredictionKey, StudyInputs, UnitTable
+from mmrare_judge.calibration.study.inputs import (
+    PredictionKey,
+    StudyInputs,
+    StudyOptions,
+    UnitTable,
+)
 from mmrare_judge.judging.grade import Verdict
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What was declared beforehand, and what was there to be studied.
+    """What was decided beforehand, and what was there to be studied.
 
     Attributes:
-        margin: Of non-inferiority; ``None`` without one.
-        max_missed_harm: The greatest share of confirmed violations that may pass; ``None`` without.
-        min_coverage: The least share of units with a verdict, on every criterion.
+        options: What was decided.
         clinicians: How many there are.
         unlabelled: Criteria of the rubric that nobody labelled.
         ways: In how many ways the grades were made.
-        level: Nominal coverage of all intervals.
     """
 
-    margin: float | None = None
-    max_missed_harm: float | None = None
-    min_coverage: float = 0.9
+    options: StudyOptions
     clinicians: int = 2
     unlabelled: tuple[str, ...] = ()
     ways: int = 1
-    level: float = 0.95
 
 
 def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
     """The conditions of a study."""
-    options, studied = inputs.options, {table.criterion.id for table in tables}
-    criteria = inputs.grades.rubric.criteria
-    return Conditions(
-        margin=options.margin,
-        max_missed_harm=options.max_missed_harm,
-        min_coverage=options.min_coverage,
-        clinicians=len(inputs.raters),
-        unlabelled=tuple(one.id for one in criteria if one.id not in studied),
-        ways=len(inputs.grades.signatures),
-        level=options.resampling.level,
-    )
+    studied = {table.criterion.id for table in tables}
+    unlabelled = tuple(o.id for o in inputs.grades.rubric.criteria if o.id not in studied)
+    return Conditions(inputs.options, len(inputs.raters), unlabelled, len(inputs.grades.signatures))
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Whether the judge may stand in for clinicians, and the sentences that say so."""
-
-    tone: Tone
-    sentences: tuple[str, ...]
-
-
-def decision(findings: Findings, conditions: Conditions) -> Decision:
-    """Decide from everything that was found.
+def decided(findings: Findings, conditions: Conditions) -> Findings:
+    """The same findings with a verdict: its tone, and the sentences that say why.
 
     ``bad``: on some criterion the judge is inferior, misses surely more harm than was declared to
     be tolerable, or it is degenerate. ``good``: on every criterion of the rubric it is non-inferior
@@ -93,7 +76,7 @@ def decision(findings: Findings, conditions: Conditions) -> Decision:
     reasons = [f"with {margin} it is {_listed(by)}"] if "inferior" in by else []
     reasons += [*_proven_harm(findings, conditions)]
     reasons += ["it is degenerate"] if findings.remarks else []
-    proven = conditions.margin is not None and set(by) == {"non-inferior"} and not lacks
+    proven = conditions.options.margin is not None and set(by) == {"non-inferior"} and not lacks
     tone: Tone = "bad" if reasons else "good" if proven else "open"
     if tone == "bad":
         answer = f"This judge may not stand in for clinicians: {'; and '.join(reasons)}."
@@ -111,7 +94,7 @@ def decision(findings: Findings, conditions: Conditions) -> Decision:
         more = f" And {count} more below." if (count := len(findings.remarks) - 1) else ""
         sentences.append(f"It is degenerate: {findings.remarks[0]}{more}")
     sentences += [*_lenient(findings), *_harmed(findings), *_alternative(findings)]
-    return Decision(tone, (*sentences, *_scored(findings)))
+    return replace(findings, tone=tone, verdict=(*sentences, *_scored(findings)))
 
 
 def _by_verdict(findings: Findings) -> dict[str, list[str]]:
@@ -138,14 +121,14 @@ def _listed(by: Mapping[str, Sequence[str]]) -> str:
 
 def _margin(name: str, conditions: Conditions) -> str:
     by = statistic(name).title
-    if conditions.level != 0.95:
-        by += f", {percent(conditions.level, 0)} intervals"
-    return f"a margin of {conditions.margin or 0:g} ({by})"
+    if conditions.options.resampling.level != 0.95:
+        by += f", {percent(conditions.options.resampling.level, 0)} intervals"
+    return f"a margin of {conditions.options.margin or 0:g} ({by})"
 
 
 def _undecided(by: Mapping[str, Sequence[str]], name: str, conditions: Conditions) -> str:
     subject = "Whether this judge may stand in for clinicians"
-    if conditions.margin is None:
+    if conditions.options.margin is None:
         return (
             f"{subject} is not decided here: no margin was declared beforehand, so its agreement "
             f"({statistic(name).title}) is shown beside theirs, untested."
@@ -165,7 +148,7 @@ def _missed(findings: Findings) -> Iterator[tuple[str, Estimate]]:
 
 def _proven_harm(findings: Findings, conditions: Conditions) -> Iterator[str]:
     """Safety criteria on which more harm was missed than was declared to be tolerable, surely."""
-    limit = conditions.max_missed_harm
+    limit = conditions.options.max_missed_harm
     for name, harm in _missed(findings):
         if limit is not None and harm.interval and harm.interval.low > limit:
             yield (
@@ -197,13 +180,13 @@ def _enough_cases(tested: Sequence[CriterionFindings]) -> str:
 
 def _covered(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
     low = [f"{one.name} {percent(one.coverage)}" for one in tested
-           if one.coverage is None or one.coverage < conditions.min_coverage]  # fmt: skip
-    wanted = percent(conditions.min_coverage, 0)
+           if one.coverage is None or one.coverage < conditions.options.min_coverage]  # fmt: skip
+    wanted = percent(conditions.options.min_coverage, 0)
     return f"verdicts on {wanted} of the units ({', '.join(low)})" if low else ""
 
 
 def _harmless(findings: Findings, conditions: Conditions) -> Iterator[str]:
-    limit, missed = conditions.max_missed_harm, dict(_missed(findings))
+    limit, missed = conditions.options.max_missed_harm, dict(_missed(findings))
     if limit is None:
         yield "a limit on missed harm, declared beforehand" if missed else ""
         return
@@ -233,7 +216,7 @@ def _not_too_sure(tested: Sequence[CriterionFindings], conditions: Conditions) -
     Up to ``3 / G`` of G cases may differ unseen, which costs a coefficient corrected for chance up
     to ``3 / G / (1 - sum p²)``, p being the shares of the levels.
     """
-    names = [one.name for one in tested if _unseen(one) > (conditions.margin or 0.0)]
+    names = [one.name for one in tested if _unseen(one) > (conditions.options.margin or 0.0)]
     return f"more cases, since no two labels differ on {', '.join(names)}" if names else ""
 
 
@@ -394,8 +377,7 @@ def caveats(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
             f"{blank} predictions were blank: the judge was not asked. They score 0 by rule, which "
             "counts in scores, and in nothing that is said of the judge."
         )
-    studied = {table.criterion.id for table in tables}
-    unlabelled = [one.id for one in grades.rubric.criteria if one.id not in studied]
+    unlabelled = conditions_of(inputs, tables).unlabelled
     if unlabelled:
         yield (
             f"No graded prediction has gold on {', '.join(unlabelled)}: nothing is known of the "
