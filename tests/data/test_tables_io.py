@@ -129,17 +129,29 @@ FAULTS = [
     pytest.param("a.tsv", "\n1\n", "no header", None, id="blank header"),
     pytest.param("a.jsonl", '{"a": 1}\n{"a": \n', "not JSON", 2, id="line not JSON"),
     pytest.param("a.jsonl", '{"a": 1}\n[1]\n', "a JSON object, not [1]", 2, id="line no object"),
-    pytest.param("a.jsonl", '{"a": 1} {"a": 2}\n', "more than one JSON", 1, id="two on a line"),
+    pytest.param(
+        "a.jsonl", '{"a": 1} {"a": 2}\n', "not JSON: Extra data at column 10", 1, id="two on a line"
+    ),
     pytest.param("a.jsonl", '\n{"a": 1, "a": 2}\n', "key 'a' stands twice", 2, id="doubled key"),
     pytest.param("a.jsonl", "[" * 200_000, "not JSON", 1, id="nested beyond all measure"),
     pytest.param("a.jsonl", '{"a": ' + "1" * 5000 + "}", "not JSON", 1, id="huge number"),
-    pytest.param("a.json", '{"a": 1}', "'[' where '{\"a\": 1}' stands", None, id="no array"),
-    pytest.param("a.json", '[{"a": 1} {"a": 2}]', "has to have ','", None, id="comma missing"),
-    pytest.param("a.json", '[{"a": 1},\n{"a" 2}]', "at line 2, column 6", 2, id="broken element"),
+    pytest.param("a.json", '{"a": 1}', "not a JSON array, but {'a': 1}", None, id="no array"),
+    pytest.param(
+        "a.json",
+        '[{"a": 1} {"a": 2}]',
+        "not JSON: Expecting ',' delimiter at column 11",
+        None,
+        id="comma missing",
+    ),
+    pytest.param(
+        "a.json", '[{"a": 1},\n{"a" 2}]', "at line 2, column 6", None, id="broken element"
+    ),
     pytest.param("a.json", '[{"a": 1}, 2]', "a JSON object, not 2", 2, id="element no object"),
-    pytest.param("a.json", '[{"a": 1}', "where the end stands", None, id="array cut off"),
-    pytest.param("a.json", "[] 1", "text behind the array's end", None, id="text behind"),
-    pytest.param("a.json", "", "where the end stands", None, id="empty array file"),
+    pytest.param(
+        "a.json", '[{"a": 1}', "not JSON: Expecting ',' delimiter", None, id="array cut off"
+    ),
+    pytest.param("a.json", "[] 1", "not JSON: Extra data at column 4", None, id="text behind"),
+    pytest.param("a.json", "", "not JSON: Expecting value", None, id="empty array file"),
     pytest.param("a.xlsx", "no workbook", "not an Excel workbook", None, id="no workbook"),
     pytest.param(
         "a.parquet", "", "formats are .tsv, .csv, .jsonl, .json, .xlsx", None, id="suffix"

@@ -88,7 +88,7 @@ def _edit(old: str, new: str) -> str:
         pytest.param(
             _edit("total_weight: 4", "total_weight: 4\nscoring: {rule: cascade, gate: qualty}"),
             10,
-            "gate 'qualty' is no criterion",
+            "gate 'qualty', is not a criterion",
             id="unknown gate",
         ),
         pytest.param(

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
@@ -57,10 +57,8 @@ def identifier(value: object, column: str) -> str:
     ('7', '007')
     """
     value = unboxed(value)
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not absent(value):
-        return str(value)
+    if _is_number(value):
+        return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if isinstance(value, str) and value.strip():
         return value
     remedy = "Every row needs an id, as text or a number"
@@ -112,6 +110,10 @@ def entries(
     return tuple(entry for entry in read if entry.strip())
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not absent(value)
+
+
 def unboxed(value: object) -> object:
     """Numpy's scalars and arrays as Python's own; anything else as it is.
 
@@ -151,7 +153,7 @@ def _entry(element: object, column: str, claims: bool) -> str:
     entry = unboxed(entry)
     if isinstance(entry, str):
         return entry
-    if isinstance(entry, (int, float)) and not isinstance(entry, bool) and not absent(entry):
+    if _is_number(entry):
         return str(entry)
     wanted = "text or an object with a text under 'claim'" if claims else "text"
     problem = f"an entry is not {wanted}: {shortened(element)}"

@@ -122,8 +122,8 @@ def track_name(word: str) -> Track:
     """
     track = _TRACK_WORDS.get(re.sub(r"[\s_-]+", "", str(word)).casefold())
     if track is None:
-        known = ", ".join(TRACKS)
-        raise InputError(f"unknown track {shortened(word)}; tracks are {known}", field="track")
+        problem = f"unknown track {shortened(word)}; tracks are {', '.join(TRACKS)}"
+        raise InputError(problem, field="track")
     return track
 
 
@@ -166,7 +166,14 @@ def read_row(
     resolved = _agreed_track(values.get("track"), track)
     if "index" in values or tabular or not ("id" in values or "reference" in values):
         return _from_columns(values, resolved, images=images, notices=notices, tabular=tabular)
-    return _from_fields(values, resolved, images)
+    fields = {name: cell for name, cell in values.items() if not absent(cell)}
+    if not images:
+        fields.pop("images", None)
+    if "id" in fields:
+        fields["id"] = identifier(fields["id"], "id")
+    if "metadata" in fields:
+        fields["metadata"] = plain_value(fields["metadata"])
+    return built(Item, {**fields, "track": resolved})
 
 
 def _mapping(row: object) -> Mapping[str, Any]:
@@ -184,23 +191,11 @@ def _agreed_track(own: object, given: str | None) -> Track:
         problem = f"the row says track {said!r}, and {wanted!r} was asked for"
         remedy = "Leave track out, or correct the row"
         raise InputError(problem, remedy=remedy, field="track")
-    agreed = wanted or said
-    if agreed is None:
-        known = f"tracks are {', '.join(TRACKS)}"
-        remedy = f"Give track=... (--track on the command line), or a track column; {known}"
-        raise InputError("the track is not known", remedy=remedy)
-    return agreed
-
-
-def _from_fields(values: Mapping[str, Any], track: Track, images: bool) -> Item:
-    fields = {name: cell for name, cell in values.items() if not absent(cell)}
-    if not images:
-        fields.pop("images", None)
-    if "id" in fields:
-        fields["id"] = identifier(fields["id"], "id")
-    if "metadata" in fields:
-        fields["metadata"] = plain_value(fields["metadata"])
-    return built(Item, {**fields, "track": track})
+    if agreed := wanted or said:
+        return agreed
+    known = f"tracks are {', '.join(TRACKS)}"
+    remedy = f"Give track=... (--track on the command line), or a track column; {known}"
+    raise InputError("the track is not known", remedy=remedy)
 
 
 # --- MMRareBench's columns
@@ -289,12 +284,7 @@ def _images(value: object) -> tuple[str, ...]:
 def iter_items(
     path: str | Path, *, track: str | None = None, images: bool = False
 ) -> Iterator[Item]:
-    """The items of a file, one at a time; doubled ids are not looked for.
-
-    Args:
-        path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
-        track: The track of its items, where no column ``track`` says it.
-        images: Keep the images, megabytes an item; they are left out otherwise.
+    """The items of a file, one at a time, as `read_items` has them; ids may repeat.
 
     Raises:
         InputError: The track is not known; or, on the way, a row cannot be read.

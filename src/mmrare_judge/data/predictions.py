@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mmrare_judge.data.cells import Notices, absent, identifier, metadata_of, text
 from mmrare_judge.data.items import IMAGE_COLUMNS, Item
@@ -22,14 +22,7 @@ SYSTEM_COLUMNS = ("system", "model")
 
 @dataclass(frozen=True)
 class PredictionColumns:
-    """What was said of a table's columns; the rest is looked for among the usual names.
-
-    Attributes:
-        system: The system that made all predictions; the columns are not asked then.
-        text_column: The column of the answers.
-        system_column: The column that tells systems apart.
-        id_column: The column of the items' ids.
-    """
+    """What was said of a table's columns; the rest is looked for, see `read_predictions`."""
 
     system: str | None = None
     text_column: str | None = None
@@ -95,20 +88,21 @@ class Prediction(Record):
     metadata: Mapping[str, JsonValue] = {}
     notes: tuple[Text, ...] = ()
 
-    @field_validator("text", mode="before")
-    @classmethod
-    def _no_answer_is_empty(cls, value: object) -> object:
-        return "" if absent(value) else value
-
     @model_validator(mode="before")
     @classmethod
-    def _note_replacements(cls, fields: Any) -> Any:
-        """Say how much of the text is replaced: afterwards nobody can count it."""
+    def _read_text(cls, fields: Any) -> Any:
+        """No answer is empty text; what `Text` will replace is counted while it can be."""
         raw = fields.get("text") if isinstance(fields, Mapping) else None
-        count = count_unstorable(raw) if isinstance(raw, str) else 0
-        note = f"{count} characters that no text file can hold were replaced"
-        notes = tuple(fields.get("notes", ())) if count else ()
-        return {**fields, "notes": (*notes, note)} if count and note not in notes else fields
+        if isinstance(raw, str):
+            count = count_unstorable(raw)
+            note = f"{count} characters that no text file can hold were replaced"
+            notes = tuple(fields.get("notes", ())) if count else ()
+            return {**fields, "notes": (*notes, note)} if count and note not in notes else fields
+        return (
+            {**fields, "text": ""}
+            if isinstance(fields, Mapping) and "text" in fields and absent(raw)
+            else fields
+        )
 
 
 def read_predictions(
@@ -221,15 +215,14 @@ class Pairing:
         strangers: dict[str, list[str]] = {}
         for prediction in self.predictions_without_item:
             strangers.setdefault(prediction.system, []).append(prediction.item_id)
-        return (
-            *(
-                _line(system, "no item for its prediction", ids)
-                for system, ids in strangers.items()
-            ),
-            *(
-                _line(system, "no prediction for the item", ids)
-                for system, ids in self.items_without_prediction.items()
-            ),
+        kinds = {
+            "no item for its prediction": strangers,
+            "no prediction for the item": self.items_without_prediction,
+        }
+        return tuple(
+            _line(system, what, ids)
+            for what, found in kinds.items()
+            for system, ids in found.items()
         )
 
     def describe(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-from codecs import BOM_UTF8, getincrementaldecoder
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -116,37 +117,54 @@ def _columns(path: Path, header: Sequence[Any]) -> list[str]:
     return columns
 
 
+# --- Lines
+
+
+def _lines(path: Path, *, numbered: bool = False) -> Iterator[str]:
+    """The lines of a file, with their ends; errors name the line as the row if ``numbered``."""
+    offset = 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            yield _decoded(line, path, offset, number if numbered else None)
+            offset += len(line)
+
+
+def _decoded(data: bytes, path: Path, offset: int, row: int | None) -> str:
+    start = len(BOM_UTF8) if offset == 0 and data.startswith(BOM_UTF8) else 0
+    try:
+        return data[start:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, offset + start + error.start, row) from error
+
+
 # --- TSV and CSV
 
 MAX_CELL = 2**27
 """Characters one cell may have."""
 
 _LIMIT = Lock()
+_OLD_LINE_END = re.compile(r"(?<=\r)(?!\n)")
 
 
 def delimited(path: Path, delimiter: str) -> Iterator[list[str]]:
-    """The records of a delimited file as pandas writes them: quoted cells hold line breaks.
+    """The records of a delimited file as pandas writes them: quoted cells hold line breaks."""
+    reader = csv.reader(_table_lines(path), delimiter=delimiter, strict=True)
+    for number in count(1):
+        try:
+            with _wide_cells():
+                cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem = f"not a well-formed table: {error}"
+            remedy = f"Look for a stray quote between here and line {reader.line_num}"
+            raise InputError(problem, remedy=remedy, file=str(path), row=number) from error
+        yield cells
 
-    Raises:
-        InputError: A byte is not UTF-8, or a quote has no end; it names the record.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        number = 0
-        while True:
-            number += 1
-            try:
-                with _wide_cells():
-                    cells = next(reader, None)
-            except UnicodeDecodeError as error:
-                raise not_utf8(path, _first_bad_byte(path)) from error
-            except csv.Error as error:
-                problem = f"not a well-formed table: {error}"
-                remedy = f"Look for a stray quote between here and line {reader.line_num}"
-                raise InputError(problem, remedy=remedy, file=str(path), row=number) from error
-            if cells is None:
-                return
-            yield cells
+
+def _table_lines(path: Path) -> Iterator[str]:
+    for line in _lines(path):
+        yield from _OLD_LINE_END.split(line) if "\r" in line else (line,)
 
 
 @contextmanager
@@ -160,82 +178,39 @@ def _wide_cells() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
-def _first_bad_byte(path: Path) -> int:
-    """Where decoding fails, counted from the file's beginning, which a text stream cannot say."""
-    decoder = getincrementaldecoder("utf-8")()
-    offset = 0
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            held = len(decoder.getstate()[0])
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                return offset - held + error.start
-            offset += len(block)
-    return offset - len(decoder.getstate()[0])
-
-
 # --- JSONL and JSON
 
-_SPACE = re.compile(r"[ \t\r\n]*")
+_JSON_REMEDY = "Write one JSON object a line in .jsonl, an array of objects in .json"
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their lines, from 1; blank lines are passed over.
-
-    Raises:
-        InputError: A line is not UTF-8, not JSON, or no object.
-    """
-    offset = 0
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            text = _decoded(line, path, offset, number)
-            offset += len(line)
-            if text.strip():
-                yield number, _object(_parsed(text, path, number), path, number)
+    """The objects of a JSONL file with their lines, from 1; blank lines are passed over."""
+    for number, line in enumerate(_lines(path, numbered=True), start=1):
+        if line.strip():
+            yield number, _object(_parsed(line, path, number), path, number)
 
 
 def json_array(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON array with their position, from 1; parsed one at a time.
-
-    Raises:
-        InputError: The file is not UTF-8, not a JSON array, or an element is no object.
-    """
-    text = _decoded(path.read_bytes(), path, 0, None)
-    position = _after(text, 0, "[", path)
-    number = 1
-    while not text.startswith("]", position):
-        try:
-            value, position = _DECODER.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            raise _not_json(error, path, number) from error
+    """The objects of a JSON array with their position, from 1."""
+    array = _parsed(_decoded(path.read_bytes(), path, 0, None), path, None)
+    if not isinstance(array, list):
+        problem = f"not a JSON array, but {shortened(array)}"
+        raise InputError(problem, remedy=_JSON_REMEDY, file=str(path))
+    for number, value in enumerate(array, start=1):
         yield number, _object(value, path, number)
-        position = _gap(text, position)
-        number += 1
-        if not text.startswith("]", position):
-            position = _after(text, position, ",", path)
-    if text[position + 1 :].strip():
-        raise InputError("text behind the array's end", file=str(path))
 
 
-def _decoded(data: bytes, path: Path, offset: int, row: int | None) -> str:
-    start = len(BOM_UTF8) if offset == 0 and data.startswith(BOM_UTF8) else 0
+def _parsed(text: str, path: Path, row: int | None) -> object:
     try:
-        return data[start:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, offset + start + error.start, row) from error
-
-
-def _parsed(text: str, path: Path, row: int) -> object:
-    try:
-        value, end = _DECODER.raw_decode(text, _gap(text, 0))
+        return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise _not_json(error, path, row) from error
-    rest = text[end:].strip()
-    if rest:
-        problem = f"more than one JSON value: {shortened(rest)} follows"
-        raise InputError(problem, remedy="Write one object a line", file=str(path), row=row)
-    return value
+        problem = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            line = f"line {error.lineno}, " if error.lineno > 1 else ""
+            problem = f"{error.msg} at {line}column {error.colno}"
+        raise InputError(
+            f"not JSON: {problem}", remedy=_JSON_REMEDY, file=str(path), row=row
+        ) from error
 
 
 def _object(value: object, path: Path, row: int) -> dict[str, Any]:
@@ -245,31 +220,6 @@ def _object(value: object, path: Path, row: int) -> dict[str, Any]:
     raise InputError(problem, file=str(path), row=row)
 
 
-def _not_json(error: Exception, path: Path, row: int) -> InputError:
-    remedy = "Write one JSON object a line in .jsonl, an array of objects in .json"
-    problem = str(error)
-    if isinstance(error, json.JSONDecodeError):
-        line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        problem = f"{error.msg} at {line}column {error.colno}"
-    return InputError(f"not JSON: {problem}", remedy=remedy, file=str(path), row=row)
-
-
-def _gap(text: str, position: int) -> int:
-    """The position behind white space."""
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
-def _after(text: str, position: int, mark: str, path: Path) -> int:
-    position = _gap(text, position)
-    if not text.startswith(mark, position):
-        found = shortened(text[position : position + 80]) if position < len(text) else "the end"
-        problem = f"a JSON array has to have {mark!r} where {found} stands"
-        remedy = "Write an array of objects, or name a file with one object a line .jsonl"
-        raise InputError(problem, remedy=remedy, file=str(path))
-    return _gap(text, position + 1)
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
@@ -277,9 +227,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"key {twice!r} stands twice in one object")
     return row
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 # --- XLSX

@@ -145,8 +145,8 @@ class Scored:
 
     Attributes:
         score: The score, if every criterion was judged.
-        partial_score: The score over what was judged; ``None`` if nothing was, or if the gate of a
-            cascade was not.
+        partial_score: The score over what was judged; ``None`` if nothing was, or if the
+            deciding criterion of a cascade was not.
         coverage: Share of the weight that was judged.
         worst: The score if everything not judged had its worst level.
         best: The score if everything not judged had its best level.
@@ -166,8 +166,8 @@ def score_verdicts(rubric: Rubric, verdicts: tuple[Verdict, ...]) -> Scored:
 
         score = sum(w * p / m) / sum(w)
 
-    Cascade: the same where the gate has its best level, otherwise that mean times the rubric's
-    ``unmet_factor``. With MMRareBench's weights 3, 1, 1 and factor 1/2 this is its
+    Cascade: the same where the deciding criterion has its best level, otherwise that mean times
+    the rubric's ``unmet_factor``. With MMRareBench's weights 3, 1, 1 and factor 1/2 this is its
     (3 + category + specific) / 5 and (category + specific) / 10 (arXiv:2604.10755).
 
     Args:
@@ -205,8 +205,8 @@ def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:
     """The score over the criteria that have a share.
 
     Returns:
-        A number from 0 to 1; ``None`` if no criterion has a share, or the gate of a cascade has
-        none.
+        A number from 0 to 1; ``None`` if no criterion has a share, or the deciding
+        criterion of a cascade has none.
 
     >>> from mmrare_judge.rubric.model import load_rubric
     >>> score_shares(load_rubric("treatment"), {"safety": Fraction(1), "follow_up": Fraction(1, 2)})

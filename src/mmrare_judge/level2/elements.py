@@ -44,7 +44,7 @@ def clauses_of(answer: str) -> tuple[str, ...]:
 
     The answer is cut at line and sentence ends, at semicolons, before "followed by", and at a
     comma or "and" before a verb that opens an order ("..., start", "and monitor"). A clause
-    without a word of content is dropped.
+    without a word of content is left out.
 
     >>> clauses_of("Start diazoxide and monitor glucose. Refer to genetics; train the parents.")
     ('Start diazoxide', 'monitor glucose', 'Refer to genetics', 'train the parents')
@@ -306,11 +306,11 @@ def _asides(text: str) -> list[range]:
     return asides if len(rest) >= 2 else []
 
 
-def _without_remarks(text: str, droppable: Callable[[str], bool]) -> str:
-    """The element without those parentheses that may be dropped, if something is left then."""
+def _without_remarks(text: str, may_go: Callable[[str], bool]) -> str:
+    """The element without those parentheses that may be left out, if something is left then."""
     if "(" not in text and "[" not in text:
         return text
-    bare = _PARENTHESIS.sub(lambda remark: "" if droppable(remark[1]) else remark[0], text)
+    bare = _PARENTHESIS.sub(lambda remark: "" if may_go(remark[1]) else remark[0], text)
     return bare if _says_something(bare) else text
 
 

@@ -149,74 +149,17 @@ class Criterion(Record):
         return () if self.for_each is None else getattr(item.reference, self.for_each)
 
 
-# FOLDED criterion_problems: What may be wrong with a criterion, beside its types: where, what, and the remedy.
-
-
-def criterion_problems(
-    criterion: Criterion, scale: tuple[str, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """What is wrong with a criterion of a rubric of that scale: where, what, and the remedy."""
-    labels = ", ".join(scale)
-    for label in scale:
-        if label not in criterion.levels:
-            yield ("levels",), f"level {label!r} has no meaning", f"The levels are {labels}"
-    for label in criterion.levels:
-        if label not in scale:
-            yield ("levels", label), f"level {label!r} is unknown", f"The levels are {labels}"
-    if min((level.points for level in criterion.levels.values()), default=Fraction(0)) > 0:
-        yield ("levels",), "no level is worth 0 points", "Give the worst level 0 points"
-    if criterion.levels and criterion.max_points == 0:
-        yield ("levels",), "no level is worth a point", "Give the best level points above 0"
-    for need in criterion.needs:
-        if need not in ITEM_FIELDS:
-            fields = ", ".join(ITEM_FIELDS)
-            yield ("needs",), f"needs {need!r}, which no item has", f"Fields are {fields}"
-    if (criterion.for_each is None) != (criterion.element is None):
-        yield ("for_each",), "for_each and element go together", "Give both or neither"
-    if criterion.for_each is not None and criterion.for_each not in LIST_FIELDS:
-        fields = ", ".join(LIST_FIELDS)
-        yield ("for_each",), f"{criterion.for_each!r} is no list of the item", f"Lists: {fields}"
-    if criterion.element is not None:
-        yield from _element_problems(criterion.element, scale)
-
-
-def _element_problems(
-    element: PerElement, scale: tuple[str, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    if sorted(level.points for level in element.levels.values()) != [0, 1]:
-        yield (
-            ("element", "levels"),
-            "an element needs two levels, worth 0 and 1",
-            "Write one level for stated and one for not stated",
-        )
-    if "{element}" not in element.question:
-        yield (
-            ("element", "question"),
-            "the question does not name the element",
-            "Write {element} where it goes",
-        )
-    for index, threshold in enumerate(element.derive):
-        if threshold.level not in scale:
-            labels = ", ".join(scale)
-            yield (
-                ("element", "derive", index),
-                f"level {threshold.level!r} is unknown",
-                f"The levels are {labels}",
-            )
-    if not element.derive[-1].met(Fraction(0)):
-        yield (
-            ("element", "derive"),
-            "a share of 0 reaches no level",
-            "End with the worst level and at_least: 0",
-        )
-
-
 class Scoring(Record):
     """How verdicts become a score.
 
     ``weighted_mean``: the mean of ``points / best points``, weighted.
-    ``cascade``: that mean where the ``gate`` criterion has its best level; otherwise the same sum
-    times ``unmet_factor``.
+    ``cascade``: that mean where the deciding criterion has its best level, else that mean times
+    ``unmet_factor``.
+
+    Attributes:
+        rule: ``weighted_mean`` or ``cascade``.
+        gate: The id of the deciding criterion of a cascade.
+        unmet_factor: What the mean is multiplied by where the deciding criterion is not met.
     """
 
     rule: Literal["weighted_mean", "cascade"] = "weighted_mean"
@@ -314,50 +257,86 @@ class Rubric(Record):
                 )
 
 
-def _problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+# --- What may be wrong with a rubric, beside its types
+
+Problem = tuple[tuple[str | int, ...], str, str]
+"""Where it is, what it is, and the remedy."""
+
+
+def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator[Problem]:
+    """What is wrong with a criterion of a rubric of that scale."""
+    labels = ", ".join(scale)
+    for label in scale:
+        if label not in criterion.levels:
+            yield ("levels",), f"level {label!r} has no meaning", f"The levels are {labels}"
+    for label in criterion.levels:
+        if label not in scale:
+            yield ("levels", label), f"level {label!r} is unknown", f"The levels are {labels}"
+    if min((level.points for level in criterion.levels.values()), default=Fraction(0)) > 0:
+        yield ("levels",), "no level is worth 0 points", "Give the worst level 0 points"
+    if criterion.levels and criterion.max_points == 0:
+        yield ("levels",), "no level is worth a point", "Give the best level points above 0"
+    for need in criterion.needs:
+        if need not in ITEM_FIELDS:
+            fields = ", ".join(ITEM_FIELDS)
+            yield ("needs",), f"needs {need!r}, which no item has", f"Fields are {fields}"
+    if (criterion.for_each is None) != (criterion.element is None):
+        yield ("for_each",), "for_each and element go together", "Give both or neither"
+    if criterion.for_each is not None and criterion.for_each not in LIST_FIELDS:
+        fields = ", ".join(LIST_FIELDS)
+        yield ("for_each",), f"{criterion.for_each!r} is not a list of the item", f"Lists: {fields}"
+    if criterion.element is not None:
+        yield from _element_problems(criterion.element, scale)
+
+
+def _element_problems(element: PerElement, scale: tuple[str, ...]) -> Iterator[Problem]:
+    if sorted(level.points for level in element.levels.values()) != [0, 1]:
+        problem = "an element needs two levels, worth 0 and 1"
+        yield ("element", "levels"), problem, "Write one level for stated and one for not stated"
+    if "{element}" not in element.question:
+        problem = "the question does not name the element"
+        yield ("element", "question"), problem, "Write {element} where it goes"
+    for index, threshold in enumerate(element.derive):
+        if threshold.level not in scale:
+            labels = ", ".join(scale)
+            yield (
+                ("element", "derive", index),
+                f"level {threshold.level!r} is unknown",
+                f"The levels are {labels}",
+            )
+    if not element.derive[-1].met(Fraction(0)):
+        problem = "a share of 0 reaches no level"
+        yield ("element", "derive"), problem, "End with the worst level and at_least: 0"
+
+
+def _problems(rubric: Rubric) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, criterion in enumerate(rubric.criteria):
         if criterion.id in seen:
-            yield (
-                ("criteria", index, "id"),
-                f"criterion id {criterion.id!r} is used twice",
-                "Give each criterion an id of its own",
-            )
+            problem = f"criterion id {criterion.id!r} is used twice"
+            yield ("criteria", index, "id"), problem, "Give each criterion an id of its own"
         seen.add(criterion.id)
         for path, problem, remedy in criterion_problems(criterion, rubric.scale):
-            yield (
-                ("criteria", index, *path),
-                f"criterion {criterion.id!r}: {problem}",
-                remedy,
-            )
+            yield ("criteria", index, *path), f"criterion {criterion.id!r}: {problem}", remedy
     total = sum(criterion.weight for criterion in rubric.criteria)
     if total != rubric.total_weight:
-        yield (
-            ("total_weight",),
-            f"the weights add up to {total}, and total_weight is {rubric.total_weight}",
-            "Change one or the other",
-        )
+        problem = f"the weights add up to {total}, and total_weight is {rubric.total_weight}"
+        yield ("total_weight",), problem, "Change one or the other"
     yield from _scoring_problems(rubric)
 
 
-def _scoring_problems(rubric: Rubric) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def _scoring_problems(rubric: Rubric) -> Iterator[Problem]:
     scoring = rubric.scoring
     if scoring.rule == "cascade":
         ids = [criterion.id for criterion in rubric.criteria]
         if scoring.gate not in ids:
-            yield (
-                ("scoring",),
-                f"the gate {scoring.gate!r} is no criterion",
-                f"Criteria are {', '.join(ids)}",
-            )
+            problem = f"the deciding criterion, gate {scoring.gate!r}, is not a criterion"
+            yield ("scoring",), problem, f"Criteria are {', '.join(ids)}"
         if scoring.unmet_factor is None:
             yield ("scoring",), "a cascade needs unmet_factor", "Give a number from 0 to 1"
     elif scoring.gate is not None or scoring.unmet_factor is not None:
-        yield (
-            ("scoring",),
-            "gate and unmet_factor belong to the rule 'cascade'",
-            "Write rule: cascade, or leave them out",
-        )
+        problem = "gate and unmet_factor belong to the rule 'cascade'"
+        yield ("scoring",), problem, "Write rule: cascade, or leave them out"
 
 
 # --- Rubrics by name and by path
