@@ -25,6 +25,9 @@ it never becomes a number.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MMRareJudgeError(Exception):
     """Root of every exception this package raises on purpose."""
@@ -113,7 +116,7 @@ class MissingExtraError(MMRareJudgeError, ImportError):
     """An optional dependency that is not installed.
 
     Args:
-        package: The import name that is missing.
+        package: The package that is missing.
         extra: The extra of this package that brings it.
     """
 
@@ -121,8 +124,27 @@ class MissingExtraError(MMRareJudgeError, ImportError):
         self.package = package
         self.extra = extra
         super().__init__(
-            f"{package} is not installed; install it with: pip install 'mmrare-judge[{extra}]'"
+            f"{package} is not installed; install it with: pip install 'mmrare-judge[{extra}]' "
+            f"(in a clone: pip install '.[{extra}]')"
         )
+
+
+@contextmanager
+def from_extra(extra: str) -> Iterator[None]:
+    """Import what an optional extra of this package brings.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        raise MissingExtraError(_DISTRIBUTIONS.get(package, package), extra) from error
+
+
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+"""Packages that are imported under another name than they are installed by."""
 
 
 class BackendError(MMRareJudgeError):

@@ -7,13 +7,11 @@ used.
 
 import typing as _typing
 
-from mmrare_judge.errors import MissingExtraError as _MissingExtraError
+from mmrare_judge.errors import from_extra as _from_extra
 from mmrare_judge.lazy_names import lazy_names as _lazy_names
 
-try:
+with _from_extra("calibration"):
     import numpy as _numpy  # noqa: F401  every module below needs it
-except ImportError as error:
-    raise _MissingExtraError("numpy", "calibration") from error
 
 if _typing.TYPE_CHECKING:
     from mmrare_judge.calibration.analyses.alt_test import AltTest, alt_test

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from mmrare_judge.data.cells import Notices
-from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.errors import InputError, from_extra
 from mmrare_judge.records import not_utf8, shortened
 
 EXCEL_CELL = 32_767
@@ -233,10 +233,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _sheet(path: Path) -> Iterator[list[Any]]:
-    try:
+    with from_extra("excel"):
         from openpyxl import load_workbook  # noqa: TID251  this is the door
-    except ImportError as error:
-        raise MissingExtraError("openpyxl", "excel") from error
     try:
         # data_only would give nothing for a text that begins with "=", stored as a formula.
         with closing(load_workbook(path, read_only=True, data_only=False)) as book:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,7 @@ from mmrare_judge.judging.questions import Answers, Questions
 from mmrare_judge.judging.verdicts import by_criterion, empty_verdicts, score_verdicts
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import Level2, verify
-from mmrare_judge.records import ByIdentity, Signature, content_hash, today
+from mmrare_judge.records import ByIdentity, Signature, content_hash, parts_hash, today
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Rubric
 
 # FOLDED disagreement: Where the judge and level 2 contradict each other; a reason to look, never a correction.
@@ -132,25 +131,19 @@ class Grading:
     def key(self) -> str:
         """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
         questions = self.questions
-        digest = hashlib.sha256(_measured(self.settings) + _judged_part(questions.item))
-        for part in (questions.prediction, self.system, str(questions.sample)):
-            digest.update(_measured(part))
-        return f"{_KEY_TAG}:{digest.hexdigest()}"
+        texts = (questions.prediction, self.system, str(questions.sample))
+        item = _judged_part(questions.item)
+        parts = (self.settings.encode(), item, *(text.encode() for text in texts))
+        return f"{_KEY_TAG}:{parts_hash(parts)}"
 
 
 _KEY_TAG = "sha256-k1"  # algorithm, and the version of what goes into the key and how
 _JUDGED_FIELDS = {"id", "track", "question", "context", "reference"}
 
 
-def _measured(part: str) -> bytes:
-    """A part of the key behind its length, so that no two rows of parts read alike."""
-    encoded = part.encode()
-    return len(encoded).to_bytes(8, "big") + encoded
-
-
 @ByIdentity
 def _judged_part(item: Item) -> bytes:
-    return _measured(item.model_dump_json(include=_JUDGED_FIELDS))
+    return item.model_dump_json(include=_JUDGED_FIELDS).encode()
 
 
 def settings_hash(spec: JudgeSpec, rubric: Rubric, terms: Terms) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import sqlite3
 import sys
@@ -25,7 +24,7 @@ from mmrare_judge.judging.grading import Grading, calibrated_now, signature_of
 from mmrare_judge.judging.model_judge import ModelJudge
 from mmrare_judge.judging.prompt import requests_for
 from mmrare_judge.judging.questions import Answerer, Answers
-from mmrare_judge.records import Record, canonical_json, content_hash
+from mmrare_judge.records import Record, canonical_json, content_hash, parts_hash
 
 # FOLDED shelf: Bytes on disk that may be lost: `Shelf`, whose faults reach nobody.
 
@@ -112,13 +111,10 @@ _OUTSIDE = "calibration"
 
 
 def _own_source() -> str | None:
-    digest = hashlib.sha256()
     try:
-        for part in (*_versions(), *_files(resources.files("mmrare_judge"))):
-            digest.update(len(part).to_bytes(8, "big") + part)
+        return parts_hash((*_versions(), *_files(resources.files("mmrare_judge"))))
     except (OSError, PackageNotFoundError):
         return None
-    return digest.hexdigest()
 
 
 def _versions() -> Iterator[bytes]:
@@ -247,9 +243,7 @@ def _is_of(kept: _Kept, grading: Grading) -> bool:
 def _digest(reply: Reply) -> str:
     said = [reply.finish, reply.model, reply.mode, dict(reply.sampling), reply.logprobs]
     rest = canonical_json(said) + reply.usage.model_dump_json()
-    digest = hashlib.blake2b(rest.encode("utf-8", "surrogatepass"), digest_size=16)
-    digest.update(reply.text.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return parts_hash(part.encode("utf-8", "surrogatepass") for part in (rest, reply.text))
 
 
 def _from_cache(attempts: Sequence[Answers], grade: Grade) -> Grade:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.data.tables import Row, stream_rows
-from mmrare_judge.errors import InputError, MissingExtraError
+from mmrare_judge.errors import InputError, from_extra
 from mmrare_judge.records import Record
 
 PARQUET = (".parquet", ".pq")
@@ -170,11 +170,9 @@ def _label(cell: object) -> str | float | None:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    try:
+    with from_extra("parquet"):
         from pyarrow import ArrowException  # noqa: TID251  this is the door
         from pyarrow.parquet import read_table  # noqa: TID251
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "parquet") from error
     try:
         rows = read_table(path).to_pylist()
     except ArrowException as error:

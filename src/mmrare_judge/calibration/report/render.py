@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmrare_judge.calibration.report.blocks import Figure, Findings, Report, shown_value
 from mmrare_judge.calibration.report.sections import report_of
-from mmrare_judge.errors import MissingExtraError
+from mmrare_judge.errors import from_extra
 from mmrare_judge.files import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -144,10 +144,8 @@ def _read(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    try:
+    with from_extra("calibration"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "calibration") from error
     environment = Environment(
         autoescape=lambda name: name != "report.md.j2",
         loader=FunctionLoader(_read),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Tree
 
 from mmrare_judge.calibration.report.blocks import one_line
-from mmrare_judge.errors import MissingExtraError
+from mmrare_judge.errors import from_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,11 +68,9 @@ def drawing(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
+    with from_extra("calibration"):
         from matplotlib import style
         from matplotlib.figure import Figure as Canvas
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "calibration") from error
     out = io.StringIO()
     # The default style first: a reader's own matplotlibrc has no say in a report.
     with style.context(["default", _STYLE]), warnings.catch_warnings():

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from mmrare_judge.errors import ConfigError, InputError, MissingExtraError
+from mmrare_judge.errors import ConfigError, InputError, from_extra
 from mmrare_judge.records import Record
 
 FEW_CLUSTERS = 20
@@ -232,8 +232,6 @@ def library(module: str) -> Any:
     Raises:
         MissingExtraError: The library is not installed; the message has the install line.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0].replace("sklearn", "scikit-learn")
-        raise MissingExtraError(package, "calibration") from error
+    with from_extra("calibration"):
+        library = importlib.import_module(module)
+    return library
