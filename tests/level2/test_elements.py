@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.elements import (
     ElementMatch,
+    clauses_of,
     compile_element,
     compile_prohibited,
+    list_labels,
     match_element,
 )
 from mmrare_judge.level2.terms import Terms
@@ -111,3 +113,17 @@ def test_a_span_is_what_it_says(text: str) -> None:
 @given(st.sampled_from(["prednisone 10 mg", "brain MRI", "excise the hydatid cyst with care"]))
 def test_an_element_states_itself(element: str) -> None:
     assert _match(element, f"Then {element}, as said.").found
+
+
+def test_an_answer_is_cut_into_orders_and_not_within_a_list_of_things() -> None:
+    answer = "Resect the tumor, node, and margin, followed by radiotherapy; start imatinib."
+    assert clauses_of(answer) == (
+        "Resect the tumor, node, and margin",
+        "followed by radiotherapy",
+        "start imatinib",
+    )
+
+
+def test_the_labels_of_a_work_up_are_its_tests() -> None:
+    answer = "- **CT chest:** nodules.\n- **Sputum culture:** sterile: no growth"
+    assert list_labels(answer) == ("CT chest", "Sputum culture")

@@ -3,6 +3,7 @@
 import pytest
 
 from mmrare_judge.data.items import Item, Reference
+from mmrare_judge.level2.negation import negated_items
 from mmrare_judge.level2.verify import verify
 
 # Of each plan, what it advises against and what it advises; the rest is of no interest.
@@ -84,3 +85,8 @@ def test_other_headings_negate_nothing(text: str) -> None:
 def test_a_heading_over_nothing_but_items_takes_no_long_time() -> None:
     plan = "Avoid:\n" + "- ibuprofen (because of bleeding)\n" * 5_000 + "Start aspirin."
     assert _plan(plan, "aspirin") == (True, False)
+
+
+def test_a_heading_is_found_with_a_bullet_before_it_and_white_space_behind() -> None:
+    text = "- Avoid: \r\n  - aspirin\r\n"
+    assert [text[start:end].strip() for start, end in negated_items(text)] == ["aspirin"]

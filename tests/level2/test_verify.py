@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrare_judge.data.items import TRACKS, Track
+from mmrare_judge.level2.document import read_document
 from mmrare_judge.level2.terms import Term, Terms
-from mmrare_judge.level2.verify import LISTS, Level2, verify
+from mmrare_judge.level2.verify import LISTS, Level2, stated_relations, token_f1, verify
 from support.makers import make_item
 
 
@@ -83,3 +84,37 @@ def test_any_text_is_verified_with_spans_that_slice_it(text: str) -> None:
 def test_two_megabytes_are_verified() -> None:
     text = "Avoid NSAIDs, start prednisone (PE) 40 mg daily, and taper. " * 33_000
     assert _coverages(verify(text, make_item("treatment")))["must_include"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answers", "f1"),
+    [
+        ("Graves disease", ["the Graves' disease"], 1.0),
+        # 1 common token, 2 and 1 tokens: 2 * 1 / (2 + 1).
+        ("primary hyperparathyroidism", ["hyperparathyroidism"], 2 / 3),
+        # A bag counts repeats: min(2, 1) = 1 common, 2 * 1 / (2 + 2).
+        ("pain pain", ["pain fever"], 0.5),
+        ("ECD", ["Erdheim-Chester disease", "ECD"], 1.0),
+        ("", ["fever"], 0.0),
+        ("fever", [], 0.0),
+    ],
+    ids=["articles and punctuation", "partly", "bag", "best alias", "blank", "no answer"],
+)
+def test_token_f1_is_that_of_the_protocol(prediction: str, answers: list[str], f1: float) -> None:
+    assert token_f1(prediction, answers) == pytest.approx(f1)
+
+
+@pytest.mark.parametrize(
+    ("text", "relations"),
+    [
+        ("The MRI confirms the CT.", ["confirm"]),
+        ("Contrast-enhanced CT and MRI with contrast.", []),
+        ("In contrast, the MRI is normal.", ["contrast"]),
+        ("They complement and contradict each other.", ["complement", "contrast"]),
+        ("It does not contradict the smear.", []),
+        ("Biopsy confirmed it. The relation is complementary.", ["complement"]),
+    ],
+    ids=["one", "a dye", "in contrast", "two", "negated", "named as relation"],
+)
+def test_relations_are_words_and_not_dyes(text: str, relations: list[str]) -> None:
+    assert list(stated_relations(read_document(text, Terms.default()))) == relations
