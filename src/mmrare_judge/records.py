@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from operator import is_
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 from pydantic_core import to_json
@@ -294,52 +294,36 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-# FOLDED by_identity: What was worked out of an object, found again while that very object is used again.
+# --- results kept for the objects they were worked out of
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
 
-_MOST = 256
+_MOST_KEPT = 256
 
 
-class ByIdentity(Generic[P, Value]):
-    """A function of objects that do not change, which remembers its last few hundred results.
+def by_identity(work: Callable[P, Value]) -> Callable[P, Value]:
+    """A decorator: a function of objects that never change, which keeps its last results.
 
-    Objects are told apart by their identity: equal ones are worked on again, which is always
-    right, and comparing or hashing an item would take longer than most of what is done with it.
+    Two equal objects count as two: comparing or hashing an item or a rubric would take longer than
+    most of what is worked out of it. Arguments are positional.
 
-    Args:
-        work: The function; all its arguments are positional.
-        most: Results that are kept; one more, and all are forgotten.
-
-    >>> lengths = ByIdentity(len)
+    >>> lengths = by_identity(len)
     >>> long = list(range(1000))
     >>> lengths(long), lengths(long)
     (1000, 1000)
     """
+    known: dict[tuple[int, ...], tuple[object, Value]] = {}
 
-    def __init__(self, work: Callable[P, Value], *, most: int = _MOST) -> None:
-        self._work = work
-        self._most = most
-        # With the objects themselves, so that none is taken for another at its place.
-        self._known: dict[tuple[int, ...], tuple[tuple[object, ...], Value]] = {}
+    @wraps(work)
+    def found(*things: P.args, **none: P.kwargs) -> Value:
+        place = tuple(map(id, things))
+        kept = known.get(place)
+        if kept is None:
+            if len(known) >= _MOST_KEPT:
+                known.clear()
+            # The objects are kept too: as long as they are, no other object has their `id`.
+            kept = known[place] = (things, work(*things, **none))
+        return kept[1]
 
-    def __call__(self, *things: P.args, **none: P.kwargs) -> Value:
-        """The function's value.
-
-        Raises:
-            TypeError: An argument is given by its name.
-        """
-        if none:
-            raise TypeError("arguments are positional")
-        place = tuple(map(_where, things))
-        known = self._known.get(place)
-        if known is None or not all(map(is_, known[0], things)):
-            if len(self._known) >= self._most:
-                self._known.clear()
-            known = self._known[place] = (things, self._work(*things, **none))
-        return known[1]
-
-
-_where = object.__hash__
-"""Where an object is; as `id`, of which every audit hook is told, and filelock has one."""
+    return found

@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, JsonValue, SecretStr, ValidationError
 
 from mmrare_judge.errors import ConfigError
 from mmrare_judge.records import (
-    ByIdentity,
     Record,
+    by_identity,
     canonical_json,
     canonical_string,
     problem_in,
@@ -273,8 +273,8 @@ def _written(message: Message) -> str:
     return _fixed_text(text) if message["role"] == "system" else canonical_string(text)
 
 
-_fixed_text = ByIdentity(canonical_string)
-_schema_text = ByIdentity[[Mapping[str, JsonValue]], str](canonical_json)
+_fixed_text = by_identity(canonical_string)
+_schema_text = by_identity(canonical_json)
 
 
 class Reply(Record):

@@ -18,7 +18,7 @@ from typing import NotRequired, TypedDict
 from mmrare_judge.data.items import Reference
 from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
-from mmrare_judge.records import ByIdentity
+from mmrare_judge.records import by_identity
 
 # FOLDED near_match: A quote sought approximately: slips of copying are forgiven, paraphrase is not; uses rapidfuzz. A quote is near a window of a text if it is at least `APPROXIMATE` of 1 similar (rapidfuzz ``ratio``, 1 less the normalised InDel distance, to the best window that ``partial_ratio_alignment`` finds, trimmed to whole words), with the same numbers, the same negations, and no word changed by more than a letter, because another drug can be two letters away.
 
@@ -460,7 +460,7 @@ def _other_sources(question: Question, sources: Sources) -> Iterator[tuple[Sourc
     yield "item", sources.item
 
 
-@ByIdentity
+@by_identity
 def _wording(question: Question) -> str:
     """Everything the judge was told of a question, folded."""
     meanings = [level.meaning for level in question.levels.values()]

@@ -21,7 +21,7 @@ from mmrare_judge.judging.questions import Answers, Questions
 from mmrare_judge.judging.verdicts import by_criterion, empty_verdicts, score_verdicts
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import Level2, verify
-from mmrare_judge.records import ByIdentity, Signature, content_hash, parts_hash, today
+from mmrare_judge.records import Signature, by_identity, content_hash, parts_hash, today
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Rubric
 
 # FOLDED disagreement: Where the judge and level 2 contradict each other; a reason to look, never a correction.
@@ -55,7 +55,7 @@ def _disagreements(
             yield Disagreement(criterion=criterion.id, level=verdict.level, level2=says)
 
 
-@ByIdentity
+@by_identity
 def _checked(rubric: Rubric) -> dict[str, tuple[Criterion, float, Check]]:
     """The criteria that level 2 speaks to, with the points of their best level."""
     return {
@@ -141,7 +141,7 @@ _KEY_TAG = "sha256-k1"  # algorithm, and the version of what goes into the key a
 _JUDGED_FIELDS = {"id", "track", "question", "context", "reference"}
 
 
-@ByIdentity
+@by_identity
 def _judged_part(item: Item) -> bytes:
     return item.model_dump_json(include=_JUDGED_FIELDS).encode()
 

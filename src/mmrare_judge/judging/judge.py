@@ -36,7 +36,7 @@ from mmrare_judge.judging.model_judge import ModelJudge
 from mmrare_judge.judging.questions import Answerer, Questions
 from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
-from mmrare_judge.records import ByIdentity
+from mmrare_judge.records import by_identity
 from mmrare_judge.rubric.model import Rubric, load_rubric
 
 # FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `answer`.
@@ -405,7 +405,7 @@ class Judge:
             self.write_kept()
 
 
-_settings_hash = ByIdentity(settings_hash)
+_settings_hash = by_identity(settings_hash)
 
 
 async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grade]]:

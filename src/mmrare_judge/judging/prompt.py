@@ -21,7 +21,7 @@ from mmrare_judge.judging.reply_model import (
     reply_schema,
     shape,
 )
-from mmrare_judge.records import ByIdentity, content_hash
+from mmrare_judge.records import by_identity, content_hash
 from mmrare_judge.rubric.model import Criterion, Level, Rubric
 
 SECTIONS: Mapping[str, str] = {
@@ -121,7 +121,7 @@ def _user(
     yield "Keys: " + ", ".join(question.key for question in asked)
 
 
-@ByIdentity
+@by_identity
 def _item_sections(item: Item, rubric: Rubric) -> tuple[str, ...]:
     return tuple(_sections(item, rubric))
 

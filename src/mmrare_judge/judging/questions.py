@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from mmrare_judge.backends.base import Meter, Reply, Usage
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.grade import Unscored
-from mmrare_judge.records import ByIdentity
+from mmrare_judge.records import by_identity
 from mmrare_judge.rubric.model import Criterion, Level, Rubric
 
 
@@ -63,7 +63,7 @@ class Questions:
         return tuple(asked)
 
 
-@ByIdentity
+@by_identity
 def _whole(rubric: Rubric) -> tuple[Question, ...] | None:
     """The questions of a rubric that asks nothing element by element: the same for all items."""
     if any(criterion.for_each for criterion in rubric.criteria):
@@ -71,7 +71,7 @@ def _whole(rubric: Rubric) -> tuple[Question, ...] | None:
     return tuple(question for c in rubric.criteria for question in _questions(c, ()))
 
 
-@ByIdentity
+@by_identity
 def _questions(criterion: Criterion, elements: tuple[str, ...]) -> tuple[Question, ...]:
     if criterion.element is None or not elements:
         return (Question(criterion.id, criterion, criterion.question, criterion.levels),)
