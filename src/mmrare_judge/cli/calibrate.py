@@ -1,14 +1,17 @@
-"""``mmrare-judge calibrate``: grades and clinicians' labels in, a study out."""
+"""``mmrare-judge calibrate`` and ``mmrare-judge gate``.
+
+The first makes a study of grades and clinicians' labels; by the second a pipeline fails where a
+judge is not good enough, or is another one than was studied.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+import typer  # noqa: TID251  the command line is the door
 
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.calibration.gate import Thresholds, failures
@@ -17,13 +20,11 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
 
 if TYPE_CHECKING:
-    from mmrare_judge.calibration.planning import sample as label_design
-    from mmrare_judge.calibration.planning.sizes import Plan
     from mmrare_judge.calibration.study.file import StudyFile
     from mmrare_judge.calibration.study.study import Study
 
 
-Consensus = StrEnum("Consensus", ["majority", "dawid_skene", "mean"])
+Consensus = Literal["majority", "dawid_skene", "mean"]
 
 
 def calibrate_command(
@@ -76,7 +77,7 @@ def calibrate_command(
         "max_missed_harm": max_missed_harm,
         "min_coverage": min_coverage,
         "statistic": statistic,
-        "consensus": None if consensus is None else consensus.value,
+        "consensus": consensus,
         "adjudicator": adjudicator,
         "subgroups": subgroup,
         "family": family,
@@ -237,7 +238,7 @@ def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
         yield f"No certificate: {why_uncertified(study)}"
 
 
-# FOLDED gate_cli: ``mmrare-judge gate``: a pipeline fails where a judge is not good enough, or another one.
+# --- gate
 
 FAILED = 6
 
@@ -319,191 +320,3 @@ def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tupl
         for one in tally.summaries()
     ]
     return calibration_of(certificate, tally.signatures(), today()), coverages
-
-
-# FOLDED plan_cli: ``mmrare-judge plan``: how many labels a calibration study needs, and which ones are next.
-
-plan_app = typer.Typer(
-    no_args_is_help=True, help="How many labels a calibration study needs, and which ones."
-)
-
-By = StrEnum("By", ["unit", "prediction", "case"])
-
-Width = Annotated[float, typer.Option(help="Of the interval, from end to end.")]
-Level = Annotated[float, typer.Option(help="Of the interval.")]
-ClusterSize = Annotated[float, typer.Option(help="Labels of one case, in the mean.")]
-Icc = Annotated[float, typer.Option(help="How alike labels of one case are, 0 to 1.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
-
-
-@plan_app.command("kappa")
-def kappa_command(
-    kappa: Annotated[float, typer.Option(help="As expected.")],
-    prevalence: Annotated[float, typer.Option(help="The share of yes, as expected.")],
-    width: Width,
-    second_prevalence: Annotated[
-        float | None, typer.Option(help="The second rater's, where it is another.")
-    ] = None,
-    raters: Annotated[int, typer.Option(min=2, help="Who label every unit.")] = 2,
-    cluster_size: ClusterSize = 1.0,
-    icc: Icc = 0.0,
-    level: Level = 0.95,
-    as_json: Json = False,
-) -> None:
-    """Tell how many units to label for an interval of kappa."""
-    from mmrare_judge.calibration import design_effect, labels_for_kappa
-
-    shares = prevalence if second_prevalence is None else (prevalence, second_prevalence)
-    effect = design_effect(cluster_size, icc)
-    _say(
-        labels_for_kappa(kappa, shares, width, design_effect=effect, level=level, raters=raters),
-        as_json,
-    )
-
-
-@plan_app.command("score")
-def score_command(
-    gold_sd: Annotated[float, typer.Option(help="Standard deviation of the gold points.")],
-    correlation: Annotated[float, typer.Option(help="Of judge and gold, as expected.")],
-    graded: Annotated[int, typer.Option(min=1, help="Units that the judge graded.")],
-    width: Width,
-    cluster_size: ClusterSize = 1.0,
-    icc: Icc = 0.0,
-    level: Level = 0.95,
-    as_json: Json = False,
-) -> None:
-    """Tell how many units to label for an interval of the corrected score."""
-    from mmrare_judge.calibration import design_effect, labels_for_corrected_mean
-
-    effect = design_effect(cluster_size, icc)
-    _say(
-        labels_for_corrected_mean(
-            gold_sd, correlation, graded, width, design_effect=effect, level=level
-        ),
-        as_json,
-    )
-
-
-@plan_app.command("harm")
-def harm_command(
-    max_share: Annotated[float, typer.Option(help="Share of missed violations to exclude.")],
-    missed: Annotated[int, typer.Option(min=0, help="Missed ones to allow for.")] = 0,
-    violations_share: Annotated[
-        float | None, typer.Option(help="The share of units that are violations, as expected.")
-    ] = None,
-    level: Level = 0.95,
-    as_json: Json = False,
-) -> None:
-    """Tell how many confirmed violations show that a judge misses few of them."""
-    from mmrare_judge.calibration import labels_for_missed_harm
-
-    plan = labels_for_missed_harm(
-        max_share, level=level, missed=missed, violations_share=violations_share
-    )
-    _say(plan, as_json)
-
-
-@plan_app.command("next")
-def next_command(
-    grades: Annotated[Path, typer.Option(help="Grades of a run: its folder or grades.jsonl.")],
-    budget: Annotated[int, typer.Option(min=1, help="Labels, by each rater.")],
-    out: Annotated[Path, typer.Option(help="The labelling sheet to write: a new CSV file.")],
-    key: Annotated[
-        Path | None,
-        typer.Option(help="Keep the probabilities in this file; `plan join` brings them back."),
-    ] = None,
-    by: Annotated[By, typer.Option(help="What is drawn as a whole.")] = By.prediction,
-    floor: Annotated[float, typer.Option(help="Share of an even sample that is kept, to 1.")] = 0.5,
-    classes: Annotated[int, typer.Option(min=1, help="Strata a group is cut into.")] = 4,
-    seed: Annotated[int, typer.Option(help="With the same, a larger budget goes on.")] = 0,
-    rater: Annotated[str, typer.Option(help="Who labels; blank to be filled in.")] = "",
-    labelled: Annotated[
-        list[Path] | None, typer.Option(help="Sheets labelled before, to go on; repeatable.")
-    ] = None,
-    rubric: Annotated[str | None, typer.Option(help="Its grades only: name or YAML file.")] = None,
-    judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
-    items: Annotated[Path | None, typer.Option(help="Items, for cases and strata.")] = None,
-    track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
-    case_field: Annotated[
-        str | None, typer.Option(help="Metadata field of the items that names the case.")
-    ] = None,
-    stratum_field: Annotated[
-        str | None, typer.Option(help="Metadata field whose values must all be represented.")
-    ] = None,
-    predictions: Annotated[
-        Path | None, typer.Option(help="Predictions, to be shown in the sheet.")
-    ] = None,
-) -> None:
-    """Draw what to label next, and write a sheet that shows nothing of the judge."""
-    from mmrare_judge.calibration.planning.sample import (
-        candidates_of,
-        label_next,
-        labelled_units,
-        write_sheet,
-    )
-    from mmrare_judge.rubric.model import load_rubric
-    from mmrare_judge.run.folder import iter_grades
-
-    wanted = None if rubric is None else load_rubric(rubric)
-    candidates = candidates_of(
-        (one for one in iter_grades(grades) if wanted is None or one.signature.rubric == wanted.id),
-        judge=judge,
-        rubric=wanted,
-        clusters=_field(items, track, case_field, "--case-field"),
-        strata=_field(items, track, stratum_field, "--stratum-field"),
-    )
-    drawn_by = cast("label_design.By", by.value)
-    sample = label_next(candidates, budget, by=drawn_by, floor=floor, classes=classes, seed=seed)
-    rows = write_sheet(
-        sample, out, rater=rater, key=key, labelled=labelled_units(labelled or ()),
-        texts=_texts(predictions),
-    )  # fmt: skip
-    typer.echo(sample.sentence)
-    for one in sample.strata:
-        typer.echo(f"  {one.name}: {one.drawn} of {one.members}, {one.labels} labels")
-    typer.echo(f"{rows} rows to label written to {out}")
-
-
-@plan_app.command("join")
-def join_command(
-    sheets: Annotated[list[Path], typer.Argument(help="Labelled sheets, of one rater or more.")],
-    key: Annotated[Path, typer.Option(help="The key that was written with the last sheet.")],
-    out: Annotated[Path, typer.Option(help="The gold file to write: a new CSV file.")],
-) -> None:
-    """Join labelled sheets with the probabilities in their key, into one gold file."""
-    from mmrare_judge.calibration.planning.sample import join_labels
-
-    typer.echo(f"{join_labels(sheets, key, out)} labels written to {out}")
-
-
-def _say(plan: Plan, as_json: bool) -> None:
-    typer.echo(plan.model_dump_json(indent=1) if as_json else plan.sentence)
-
-
-def _field(
-    items: Path | None, track: str | None, field: str | None, option: str
-) -> dict[str, str] | None:
-    """A metadata field of the items, by item."""
-    from mmrare_judge.data.items import read_items
-
-    if field is None:
-        return None
-    if items is None:
-        raise InputError(f"{option} needs the items", remedy="Give --items")
-    found = {}
-    for item in read_items(items, track=track):
-        if field not in item.metadata:
-            known = ", ".join(item.metadata) or "none"
-            raise InputError(
-                f"item {item.id!r} has no metadata field {field!r}", remedy=f"It has: {known}"
-            )
-        found[item.id] = str(item.metadata[field])
-    return found
-
-
-def _texts(predictions: Path | None) -> dict[tuple[str, str], str] | None:
-    from mmrare_judge.data.predictions import read_predictions
-
-    if predictions is None:
-        return None
-    return {(one.item_id, one.system): one.text for one in read_predictions(predictions)}

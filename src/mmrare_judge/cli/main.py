@@ -22,8 +22,9 @@ from pydantic import BaseModel
 from mmrare_judge import errors
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import JudgeSpec
-from mmrare_judge.cli.calibrate import calibrate_command, gate_command, plan_app
+from mmrare_judge.cli.calibrate import calibrate_command, gate_command
 from mmrare_judge.cli.grade import Rule, panel_command, regrade_command
+from mmrare_judge.cli.plan import plan_app
 from mmrare_judge.data.items import TRACKS, Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.judging.grade import Grade

@@ -21,7 +21,7 @@ from mmrare_judge.calibration.planning.sample import (
     write_sheet,
 )
 from mmrare_judge.calibration.statistics.proportions import missed_harm
-from mmrare_judge.cli.calibrate import plan_app
+from mmrare_judge.cli.plan import plan_app
 from mmrare_judge.errors import InputError, OutputError, RubricError
 from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Verdict
 from mmrare_judge.level2.verify import Level2
