@@ -103,9 +103,9 @@ def test_without_a_dose_in_the_reference_doses_are_not_judged() -> None:
 def test_follow_up_needs_a_time_a_parameter_and_the_case(
     prediction: str, level: str | None
 ) -> None:
-    draft = _judge(prediction, make_item("treatment"))["follow_up"]
-    assert draft.level == level
-    assert (OFF_TOPIC in draft.reasoning) == (level is None)
+    answer = _judge(prediction, make_item("treatment"))["follow_up"]
+    assert answer.level == level
+    assert (OFF_TOPIC in answer.reasoning) == (level is None)
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_an_element_that_must_not_be_is_decided_where_it_is_mentioned(
     prediction: str, level: str | None
 ) -> None:
     rubric: Rubric = parse_rubric(RULES_OF_ONES_OWN)
-    draft = JUDGE.judge(Questions(rubric, make_item("treatment"), prediction))["harm__1"]
-    assert draft.level == level
+    answer = JUDGE.judge(Questions(rubric, make_item("treatment"), prediction))["harm__1"]
+    assert answer.level == level
 
 
 @pytest.mark.parametrize("track", ["treatment", "examination", "diagnosis", "cross_image"])
@@ -242,23 +242,21 @@ def test_a_level_that_needs_a_quote_has_one_that_stands_in_the_prediction(track:
     prediction = f"First, **{item.reference.answer}** Follow up in 2 weeks with a CBC."
     questions = Questions(load_rubric(track), item, prediction)
     for question in questions.all:
-        draft = JUDGE.judge(questions)[question.key]
-        assert all(quote in prediction for quote in draft.quotes)
-        if draft.level is not None and question.levels[draft.level].quote:
-            assert draft.quotes
+        answer = JUDGE.judge(questions)[question.key]
+        assert all(quote in prediction for quote in answer.quotes)
+        if answer.level is not None and question.levels[answer.level].quote:
+            assert answer.quotes
 
 
-async def test_a_second_look_answers_only_what_was_doubted() -> None:
+async def test_no_model_is_asked_and_every_question_answered() -> None:
     questions = Questions(load_rubric("treatment"), make_item("treatment"), "Rest.")
-    first = await JUDGE.answer(questions)
-    second = await JUDGE.answer(questions, open_questions={"safety": "no quote"})
-    assert set(first.answers) == {question.key for question in questions.all}
-    assert dict(second.answers) == {"safety": first.answers["safety"]}
-    assert first.usage.calls == 0
-    assert first.failure is None
+    assert JUDGE.requests(questions) == ()
+    answers = await JUDGE.answer(questions)
+    assert set(answers.answers) == {question.key for question in questions.all}
+    assert (answers.usage.calls, answers.failure) == (0, None)
 
 
-PRINT_DRAFTS = """
+PRINT_ANSWERS = """
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.rubric.model import load_rubric
@@ -273,7 +271,7 @@ print(EmbeddedJudge().judge(Questions(load_rubric("treatment"), item, plan)))
 def test_the_same_input_gives_the_same_output_whatever_the_hash_seed() -> None:
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", PRINT_DRAFTS],
+            [sys.executable, "-c", PRINT_ANSWERS],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,

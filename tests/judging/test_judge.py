@@ -1,5 +1,7 @@
 import json
-import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,9 @@ from mmrare_judge.errors import (
     TransportError,
     TruncatedError,
 )
-from mmrare_judge.judging import judge as assessors
 from mmrare_judge.rubric.model import load_rubric
 from support.makers import REFERENCES, keys_of, make_item, small_rubric
+from support.paths import TESTS
 
 PLAN = "Start prednisone 40 mg daily. See the patient in two weeks."
 BEST = {"NO": "YES", "0": "2"}
@@ -275,7 +277,22 @@ def test_items_may_be_dicts_and_predictions_may_bring_their_system() -> None:
     judge, _ = fake_judge(answer("NO"))
     result = judge.grade(Prediction(item_id="7", text="Rest.", system="o3"), row)
     assert (result.item_id, result.system) == ("7", "o3")
-    assert judge.grade("Rest.", row, system="r1").system == "r1"
+
+
+@pytest.mark.parametrize(
+    ("prediction", "system"),
+    [
+        pytest.param("Rest.", "r1", id="text"),
+        pytest.param(Prediction(item_id="1", text="Rest."), "r1", id="a prediction without one"),
+        pytest.param(Prediction(item_id="1", text="Rest.", system="o3"), "o3", id="one with one"),
+    ],
+)
+def test_a_system_that_is_given_is_that_of_a_prediction_without_one(
+    prediction: str | Prediction, system: str
+) -> None:
+    judge, _ = fake_judge(answer("NO"))
+    assert judge.grade(prediction, make_item(), system="r1").system == system
+    assert grade(prediction, make_item(), judge="embedded", system="r1").system == system
 
 
 @pytest.mark.parametrize("prediction", [None, 5, ["a"]])
@@ -307,15 +324,19 @@ def test_the_environment_names_the_default_judge(monkeypatch: pytest.MonkeyPatch
     assert Judge().spec.model == "ollama/qwen3:8b"
 
 
-def test_the_first_silent_default_is_logged_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.delenv("MMRARE_JUDGE", raising=False)
-    assessors._say_once.cache_clear()
-    with caplog.at_level(logging.WARNING, logger="mmrare_judge"):
-        grades = [grade(PLAN, make_item()) for _ in range(3)]
-    assert caplog.text.count("the embedded judge grades") == 1
-    assert {result.signature.judge for result in grades} == {"embedded"}
+NO_JUDGE_NAMED = """
+from mmrare_judge import grade
+from support.makers import make_item
+print({grade("Rest.", make_item()).signature.judge for _ in range(3)})
+"""
+
+
+def test_the_first_silent_default_is_logged_once(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    command = [sys.executable, "-c", NO_JUDGE_NAMED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "{'embedded'}\n"
+    assert done.stderr.count("the embedded judge grades") == 1
 
 
 def test_the_embedded_judge_refuses_settings_it_does_not_have() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -158,7 +159,7 @@ def test_a_reply_that_is_another_one_now_is_graded_anew(tmp_path: Path) -> None:
 
 def test_a_reply_that_is_gone_is_asked_for_again(tmp_path: Path) -> None:
     grade = graded(tmp_path, Seller())
-    ReplyCache(tmp_path)._store.delete(grade.requests[0])
+    open_store(tmp_path).delete(grade.requests[0])
     backend = Seller(level="NO")
     again = graded(tmp_path, backend)
     assert (backend.asked, again.cached, again.score) == (1, False, 0.0)
@@ -379,6 +380,20 @@ def test_a_run_does_not_mind_what_becomes_of_the_folder(
     assert caplog.text.count("is left alone") <= 1
 
 
+def test_a_grade_is_not_written_when_its_judge_is_garbage_collected(tmp_path: Path) -> None:
+    """Python collects garbage anywhere, and nobody expects a disk to be written there."""
+    judge_with(tmp_path, Seller()).grade(PLAN, make_item())
+    gc.collect()
+    assert not (tmp_path / GRADES).exists()
+
+
+def test_the_grades_of_a_judge_that_is_still_there_are_written_when_the_process_ends(
+    tmp_path: Path,
+) -> None:
+    assert in_a_process(STILL_THERE, tmp_path / "cache") == "1.0\n"
+    assert len(open_store(tmp_path / "cache" / GRADES)) == 1
+
+
 ONE_CALL = """
 import sys
 from mmrare_judge import grade
@@ -391,11 +406,23 @@ print(grade("Give prednisone.", make_item(), backend=backend, **options).score)
 """
 
 
-def test_a_single_call_keeps_its_grade_when_the_process_ends(tmp_path: Path) -> None:
+STILL_THERE = ONE_CALL.replace("import grade", "import Judge").replace(
+    'print(grade("Give prednisone.", make_item(), backend=backend, **options).score)',
+    """judge = Judge(backend=backend, **options)
+print(judge.grade("Give prednisone.", make_item()).score)""",
+)
+
+
+def in_a_process(code: str, cache: Path) -> str:
     path = os.pathsep.join([str(TESTS), *sys.path])
-    command = [sys.executable, "-W", "error", "-c", ONE_CALL, str(tmp_path / "cache")]
+    command = [sys.executable, "-W", "error", "-c", code, str(cache)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
     )
-    assert (done.stdout, done.stderr) == ("1.0\n", "")
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_single_call_keeps_its_grade(tmp_path: Path) -> None:
+    assert in_a_process(ONE_CALL, tmp_path / "cache") == "1.0\n"
     assert len(open_store(tmp_path / "cache" / GRADES)) == 1

@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mmrare_judge.judging import kept_grades as own_source
-from mmrare_judge.judging.kept_grades import OWN_SOURCE
+from mmrare_judge.judging.kept_grades import OWN_SOURCE, source_hash
 
 
 def folder(tmp_path: Path) -> Path:
@@ -26,19 +25,19 @@ def test_it_is_the_same_in_every_process() -> None:
 
 def test_it_changes_with_content_and_name_of_a_file(tmp_path: Path) -> None:
     rules = folder(tmp_path) / "deep" / "rules.py"
-    before = list(own_source._files(tmp_path))
+    before = source_hash(tmp_path)
     rules.write_text("LEAST = 0.8")
-    assert list(own_source._files(tmp_path)) != before
+    assert source_hash(tmp_path) != before
     rules.write_text("LEAST = 0.9")
-    assert list(own_source._files(tmp_path)) == before
+    assert source_hash(tmp_path) == before
     rules.rename(tmp_path / "deep" / "other.py")
-    assert list(own_source._files(tmp_path)) != before
+    assert source_hash(tmp_path) != before
 
 
 def test_what_editors_and_python_leave_behind_does_not_matter(tmp_path: Path) -> None:
-    before = list(own_source._files(folder(tmp_path)))
+    before = source_hash(folder(tmp_path))
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "rules.pyc").write_text("made of it")
     (tmp_path / ".#rules.py").symlink_to("nobody@nowhere.1:2")
-    (tmp_path / ".rules.py.swp").write_text("draft")
-    assert list(own_source._files(tmp_path)) == before
+    (tmp_path / ".rules.py.swp").write_text("half of it")
+    assert source_hash(tmp_path) == before

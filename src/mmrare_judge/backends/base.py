@@ -7,9 +7,9 @@ it. A `Reply` is what the model sent, as the cache keeps it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 from weakref import WeakKeyDictionary
@@ -246,6 +246,11 @@ class Request:
     endpoint: str | None = None
     sample: int = 0
     reply_model: type[BaseModel] = field(default=BaseModel, compare=False, repr=False)
+
+    @cached_property
+    def read(self) -> Callable[[str], BaseModel]:
+        """Reads the text of a reply with ``reply_model``; backend and judge share one reading."""
+        return lru_cache(maxsize=1)(self.reply_model.model_validate_json)
 
     @cached_property
     def hash(self) -> str:

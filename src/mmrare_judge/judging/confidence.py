@@ -1,4 +1,8 @@
-"""How sure a model was of each label it gave, from the log probabilities of its tokens; pure."""
+"""How sure a model was of each label it gave, from the log probabilities of its tokens.
+
+The way through: `label_positions` finds the labels in the reply, `Written` the tokens at that
+place, and `label_confidences` shares their probability out to the labels. No I/O.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from typing import Any, NamedTuple
 
 from mmrare_judge.judging.reply_model import CANNOT_DETERMINE, Shape
 
-# FOLDED label_positions: Where a judge's reply names its levels: offsets of the labels in the JSON text; pure.
+# --- Where a reply names its levels: offsets of the labels in the JSON text
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = JSONDecoder()
@@ -22,9 +26,9 @@ _DECODER = JSONDecoder()
 def label_positions(text: str) -> dict[str, tuple[str, int]]:
     r"""The level of each key of a reply, and the offset of the quote mark that opens it.
 
-    Left out where there is doubt: the text is not one JSON object, the key or its ``level`` stands
-    twice, the level is no string, or is written with escapes. What a ``reasoning`` or a quote says
-    is skipped as the string it is.
+    Left out where it is not certain: the text is not one JSON object, the key or its ``level``
+    stands twice, the level is not a string, or is written with escapes. What a ``reasoning`` or a
+    quote says is skipped as the string it is.
 
     >>> label_positions('{"dose": {"reasoning": "\\"level\\": \\"NO\\"", "level": "YES"}}')
     {'dose': ('YES', 53)}
@@ -76,7 +80,7 @@ def _skip(text: str, start: int) -> int:
     return start if match is None else match.end()
 
 
-# FOLDED label_tokens: A reply as tokens: which of them wrote a label, and what could have stood there; pure.
+# --- A reply as tokens: which of them wrote a label, and what could have stood there
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,8 @@ def as_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
+# --- Confidences
+
 LEAST_MASS = 1e-3
 """Least probability of all labels together. Below it the model meant to write something else, and
 the tail of its distribution says nothing about the labels."""
@@ -226,7 +232,7 @@ def label_confidences(text: str, tokens: Sequence[Token], asked: Shape) -> dict[
     fits no label is left out and the rest renormalised, token by token, until one label is left:
     what a grammar does, for servers that give log probabilities from before it.
 
-    ``None`` where there is doubt: the tokens do not hold the reply exactly once; the label's own
+    ``None`` where it is not certain: the tokens do not hold the reply exactly once; the label's own
     token is not among the top, or twice; the labels have less than `LEAST_MASS` where they part;
     more than `MOST_UNKNOWN` may belong to another label (tokens that fit several labels, and
     labels whose token is not among the top, which have at most what the last of the top has).
@@ -263,9 +269,9 @@ class _Masses:
     """Where the probability of all ways to a label went, as far as it was followed.
 
     Attributes:
-        labels: What went to each label, as a share of all labels.
-        unknown: What may have gone to several.
-        path: What is left of it where the reply has come.
+        labels: The share of each label.
+        unknown: What may belong to several.
+        path: What is left on the way that the reply took.
     """
 
     labels: dict[str, float] = field(default_factory=dict)
@@ -281,7 +287,7 @@ def _confidence(label: str, levels: Sequence[str], steps: Iterator[Step]) -> flo
     masses = _Masses()
     for step in steps:
         fitting = step.fitting(alive)
-        if _in_doubt(step, fitting):
+        if _is_uncertain(step, fitting):
             return None
         _share_out(step, fitting, alive, masses)
         alive = step.fits(step.token, alive)
@@ -292,7 +298,7 @@ def _confidence(label: str, levels: Sequence[str], steps: Iterator[Step]) -> flo
     return None
 
 
-def _in_doubt(step: Step, fitting: Sequence[Fitting]) -> bool:
+def _is_uncertain(step: Step, fitting: Sequence[Fitting]) -> bool:
     tokens = [entry.token for entry in fitting]
     least = 0.0 if step.is_structure else LEAST_MASS
     mass = sum(entry.probability for entry in fitting)

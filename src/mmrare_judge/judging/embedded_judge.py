@@ -1,10 +1,10 @@
-"""The embedded judge: no model, no network, deterministic. A baseline, not a clinical score."""
+"""The judge without a model: deterministic rules over words. A baseline, not a clinical score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mmrare_judge.backends.base import EMBEDDED, Meter
+from mmrare_judge.backends.base import EMBEDDED, Meter, Request
 from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
 from mmrare_judge.level2 import rules
 from mmrare_judge.level2.document import read_document
@@ -12,9 +12,7 @@ from mmrare_judge.level2.rules import Degree, Finding, RuleInput, quotes_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Level
 
-AnswerRule = Callable[[RuleInput, Criterion], Finding]
-
-RULES: Mapping[EmbeddedRule, AnswerRule] = {
+RULES: Mapping[EmbeddedRule, Callable[[RuleInput, Criterion], Finding]] = {
     "coverage": rules.coverage,
     "doses_and_routes": rules.doses_and_routes,
     "violations": rules.violations,
@@ -37,7 +35,7 @@ NO_RULE = "Needs clinical reasoning, which the embedded judge does not have."
 
 
 class EmbeddedJudge:
-    """Judges what can be judged from words and reference lists, and abstains from the rest.
+    """Answers what words and reference lists can tell, and abstains from the rest.
 
     Args:
         terms: Names that mean the same; those of the package by default.
@@ -46,19 +44,24 @@ class EmbeddedJudge:
     def __init__(self, terms: Terms | None = None) -> None:
         self.terms = terms if terms is not None else Terms.default()
 
+    def requests(
+        self, questions: Questions, open_questions: Mapping[str, str] | None = None
+    ) -> tuple[Request, ...]:
+        """Nothing: no model is asked."""
+        return ()
+
     async def answer(
         self,
         questions: Questions,
+        requests: tuple[Request, ...] = (),
         *,
-        open_questions: Mapping[str, str] | None = None,
-        deadline: float | None = None,
+        deadline: float = 0.0,
         meter: Meter | None = None,
+        again: bool = False,
     ) -> Answers:
         """Answer the questions; a second look sees the same as the first."""
-        answers = self.judge(questions)
-        if open_questions is not None:
-            answers = {key: draft for key, draft in answers.items() if key in open_questions}
-        return Answers(answers=answers, made_by={"judge": EMBEDDED, "terms": self.terms.hash})
+        made_by = {"judge": EMBEDDED, "terms": self.terms.hash}
+        return Answers(answers=self.judge(questions), made_by=made_by)
 
     def judge(self, questions: Questions) -> dict[str, Answer]:
         """Answer the questions, by key."""
@@ -76,11 +79,11 @@ def _answer_to(question: Question, case: RuleInput) -> Answer:
         finding = _element(question.element, question.criterion, case)
     else:
         finding = RULES[rule](case, question.criterion)
-    draft = _as_answer(finding, question.levels)
-    credited = draft.level not in (None, next(iter(question.levels)))
+    answer = _as_answer(finding, question.levels)
+    credited = answer.level not in (None, next(iter(question.levels)))
     if rule in FORM_RULES and credited and not case.on_topic:
-        return Answer(level=None, reasoning=f"{draft.reasoning} {OFF_TOPIC}", quotes=draft.quotes)
-    return draft
+        return Answer(level=None, reasoning=f"{answer.reasoning} {OFF_TOPIC}", quotes=answer.quotes)
+    return answer
 
 
 def _element(element: str, criterion: Criterion, case: RuleInput) -> Finding:
@@ -104,9 +107,7 @@ def _as_answer(finding: Finding, levels: Mapping[str, Level]) -> Answer:
         return Answer(level=None, reasoning=finding.reasoning, quotes=finding.quotes)
     label = _label(finding.degree, levels)
     if levels[label].quote and not finding.quotes:
-        return Answer(
-            level=None, reasoning=f"{finding.reasoning} There is nothing to quote for it."
-        )
+        return Answer(None, f"{finding.reasoning} There is nothing to quote for it.")
     return Answer(level=label, reasoning=finding.reasoning, quotes=finding.quotes)
 
 

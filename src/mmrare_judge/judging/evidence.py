@@ -1,7 +1,6 @@
-"""Quotes looked up in the text they are said to come from.
+"""Quotes looked up in the text they are said to come from: `look_up`.
 
-A quote is first sought letter by letter, then after folding (`mmrare_judge.judging.evidence.fold`), then
-approximately (`mmrare_judge.judging.evidence`).
+A quote is sought letter by letter, then after folding (`fold`), then approximately (`near_match`).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.records import by_identity
 
-# FOLDED near_match: A quote sought approximately: slips of copying are forgiven, paraphrase is not; uses rapidfuzz. A quote is near a window of a text if it is at least `APPROXIMATE` of 1 similar (rapidfuzz ``ratio``, 1 less the normalised InDel distance, to the best window that ``partial_ratio_alignment`` finds, trimmed to whole words), with the same numbers, the same negations, and no word changed by more than a letter, because another drug can be two letters away.
+# --- Approximate matches: slips of copying are forgiven, paraphrase is not
 
 APPROXIMATE = 0.90
 """Least similarity of an approximate match, 0 to 1."""
@@ -43,6 +42,10 @@ FUNCTION_WORDS = frozenset(
 
 def near_match(needle: str, haystack: str) -> tuple[int, int, float] | None:
     """Begin and end of the window that a quote is near to, and how similar it is.
+
+    A quote is near a window if it is at least `APPROXIMATE` similar (rapidfuzz ``ratio``, 1 less
+    the normalised InDel distance), with the same numbers, the same negations, and no word changed
+    by more than a letter: another drug can be two letters away.
 
     Args:
         needle: The quote, folded and stripped.
@@ -132,7 +135,7 @@ def splits_word(text: str, position: int) -> bool:
     return 0 < position < len(text) and text[position - 1].isalnum() and text[position].isalnum()
 
 
-# FOLDED folding: Text folded for comparison, with the way back to the original: `fold`.
+# --- Folding: one form for spellings that mean the same, with the way back to the original
 
 # Neither ASCII nor white space. It and `_STRETCH` begin with one class, not with a repeat of it: so
 # the search can jump from place to place.
@@ -328,6 +331,8 @@ def _append(pieces: list[_Piece], folded: str, start: int, end: int) -> None:
     if folded:
         pieces.append((folded, start, end))
 
+
+# --- Looking quotes up
 
 _ELLIPSIS = re.compile(r"\[?(?:…|\.\.\.+)\]?")
 _SAY_NOTHING = FUNCTION_WORDS | NEGATIONS | {"do", "does"}

@@ -1,10 +1,10 @@
-"""Verdicts made into a `Grade`, with level 2 beside them and a signature under them."""
+"""From verdicts to a `Grade`: score, level 2, disagreements, key and signature."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Usage
 from mmrare_judge.backends.faults import public_endpoint
-from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Calibration, Certificate
+from mmrare_judge.certificate import NOT_ASKED, UNCALIBRATED, Certificate
 from mmrare_judge.data.items import LIST_FIELDS, Item
 from mmrare_judge.judging.evidence import APPROXIMATE
 from mmrare_judge.judging.grade import Bounds, Disagreement, Grade, Unscored, Verdict
@@ -23,86 +23,6 @@ from mmrare_judge.level2.terms import Terms
 from mmrare_judge.level2.verify import Level2, verify
 from mmrare_judge.records import Signature, by_identity, content_hash, parts_hash, today
 from mmrare_judge.rubric.model import Criterion, EmbeddedRule, Rubric
-
-# FOLDED disagreement: Where the judge and level 2 contradict each other; a reason to look, never a correction.
-
-Check = Callable[[Criterion, float, Level2], str | None]
-"""What level 2 says against a criterion's share of its best points, if it does."""
-
-
-def disagreements(
-    rubric: Rubric, verdicts: tuple[Verdict, ...], level2: Level2
-) -> tuple[Disagreement, ...]:
-    """Judged criteria on which level 2 says the opposite.
-
-    The criterion's ``embedded`` rule tells which of level 2's results speaks to it: coverage of a
-    list, violations, the relation, or the token F1 of a diagnosis. Only flat contradictions count:
-    the best level where level 2 found nothing, or the worst where it found everything.
-    """
-    return tuple(_disagreements(rubric, verdicts, level2))
-
-
-def _disagreements(
-    rubric: Rubric, verdicts: tuple[Verdict, ...], level2: Level2
-) -> Iterator[Disagreement]:
-    checked = _checked(rubric)
-    for verdict in verdicts:
-        if verdict.criterion not in checked or verdict.points is None or verdict.level is None:
-            continue
-        criterion, most, check = checked[verdict.criterion]
-        says = check(criterion, verdict.points / most, level2)
-        if says:
-            yield Disagreement(criterion=criterion.id, level=verdict.level, level2=says)
-
-
-@by_identity
-def _checked(rubric: Rubric) -> dict[str, tuple[Criterion, float, Check]]:
-    """The criteria that level 2 speaks to, with the points of their best level."""
-    return {
-        criterion.id: (criterion, float(criterion.max_points), _CHECKS[criterion.embedded])
-        for criterion in rubric.criteria
-        if criterion.embedded in _CHECKS
-    }
-
-
-def _coverage(criterion: Criterion, share: float, level2: Level2) -> str | None:
-    wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
-    covered = next((entry for entry in level2.lists if entry.field == wanted), None)
-    if covered is None or covered.coverage is None:
-        return None
-    found = sum(1 for element in covered.elements if element.found)
-    if (share == 1 and found == 0) or (share == 0 and found == len(covered.elements)):
-        return f"{found} of {len(covered.elements)} {wanted} elements found"
-    return None
-
-
-def _violations(criterion: Criterion, share: float, level2: Level2) -> str | None:
-    if share < 1 or not level2.violations:
-        return None
-    return "recommended although listed as must-not: " + "; ".join(
-        violation.element for violation in level2.violations
-    )
-
-
-def _relation(criterion: Criterion, share: float, level2: Level2) -> str | None:
-    found, expected = level2.relation_found, level2.relation_expected
-    if found is None or (found == expected) == (share == 1):
-        return None
-    return f"relation found: {found}, expected: {expected}"
-
-
-def _diagnosis(criterion: Criterion, share: float, level2: Level2) -> str | None:
-    if level2.token_f1 is None or level2.token_f1 not in (0.0, 1.0) or level2.token_f1 == share:
-        return None
-    return f"token F1 {level2.token_f1:.0f}"
-
-
-_CHECKS: dict[EmbeddedRule | None, Check] = {
-    "coverage": _coverage,
-    "violations": _violations,
-    "relation": _relation,
-    "exact_diagnosis": _diagnosis,
-}
 
 
 @dataclass(frozen=True)
@@ -157,7 +77,7 @@ def finish(grading: Grading, attempts: Sequence[Answers], verdicts: Mapping[str,
 
     Args:
         grading: What was graded.
-        looks: What the judge answered: first to everything, then to what was asked again.
+        attempts: What the judge answered: first to everything, then to what was asked again.
         verdicts: The verdict on every question.
     """
     first, *again = attempts
@@ -167,18 +87,18 @@ def finish(grading: Grading, attempts: Sequence[Answers], verdicts: Mapping[str,
         by_criterion(grading.questions, verdicts),
         level2,
         unscored=first.failure,
-        usage=sum((_second_look(look.usage) for look in again), first.usage),
-        saved=sum((look.saved for look in again), first.saved),
-        cached=all(look.cached for look in attempts),
-        requests=tuple(request for look in attempts for request in look.requests),
+        usage=sum((_second_look(attempt.usage) for attempt in again), first.usage),
+        saved=sum((attempt.saved for attempt in again), first.saved),
+        cached=all(attempt.cached for attempt in attempts),
+        requests=tuple(request for attempt in attempts for request in attempt.requests),
         **_made(grading, first),
     )
 
 
-def _made(grading: Grading, look: Answers) -> dict[str, Any]:
+def _made(grading: Grading, attempt: Answers) -> dict[str, Any]:
     """How the grade was made, and whether that was studied against clinicians."""
-    signature, certificate = signature_of(grading, look.made_by), grading.certificate
-    if certificate is None or look.failure is not None:
+    signature, certificate = signature_of(grading, attempt.made_by), grading.certificate
+    if certificate is None or attempt.failure is not None:
         return {"signature": signature}
     return {"signature": signature, "calibration": certificate.check(signature, today())}
 
@@ -189,10 +109,6 @@ def calibrated_now(grading: Grading, grade: Grade) -> Grade:
         return grade
     check = grading.certificate.check(grade.signature, today())
     return grade.model_copy(update={"calibration": check})
-
-
-def _not_asked(grading: Grading) -> Calibration:
-    return UNCALIBRATED if grading.certificate is None else NOT_ASKED
 
 
 def _second_look(usage: Usage) -> Usage:
@@ -219,8 +135,9 @@ def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **mo
     scored = score_verdicts(questions.rubric, verdicts)
     if "signature" not in more:
         more["signature"] = signature_of(grading, {})
+    unasked = UNCALIBRATED if grading.certificate is None else NOT_ASKED
     return Grade(
-        **{"calibration": _not_asked(grading), **more},
+        **{"calibration": unasked, **more},
         item_id=questions.item.id,
         key=grading.key,
         sample=questions.sample,
@@ -232,9 +149,12 @@ def _grade(grading: Grading, verdicts: tuple[Verdict, ...], level2: Level2, **mo
         bounds=Bounds(worst=float(scored.worst), best=float(scored.best)),
         verdicts=verdicts,
         level2=level2,
-        disagreements=disagreements(questions.rubric, verdicts, level2),
+        disagreements=tuple(_disagreements(questions.rubric, verdicts, level2)),
         notes=grading.notes,
     )
+
+
+_public_endpoint = lru_cache(maxsize=64)(public_endpoint)
 
 
 def signature_of(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signature:
@@ -254,7 +174,7 @@ def signature_of(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signatur
         policy |= {"reask": spec.reask, "verify_reask": spec.verify_reask}
         policy |= {"approximate_quote": APPROXIMATE, "criteria_per_call": spec.criteria_per_call}
         policy |= {"confidence": spec.confidence, "backend": spec.backend}
-        asked = {"prompt_hash": PROMPT_HASH, "endpoint": public_endpoint(spec.api_base), **made_by}
+        asked = {"prompt_hash": PROMPT_HASH, "endpoint": _public_endpoint(spec.api_base), **made_by}
     return Signature(
         judge=spec.model,
         rubric=rubric.id,
@@ -264,3 +184,78 @@ def signature_of(grading: Grading, made_by: Mapping[str, JsonValue]) -> Signatur
         package=__version__,
         **asked,
     )
+
+
+# --- Where the judge and level 2 contradict each other: a reason to look, never a correction
+
+_Check = Callable[[Criterion, float, Level2], str | None]
+"""What level 2 says against a criterion's share of its best points, if it does."""
+
+
+def _disagreements(
+    rubric: Rubric, verdicts: tuple[Verdict, ...], level2: Level2
+) -> Iterator[Disagreement]:
+    """Judged criteria on which level 2 says the opposite.
+
+    The criterion's ``embedded`` rule tells which of level 2's results speaks to it: coverage of a
+    list, violations, the relation, or the token F1 of a diagnosis. Only flat contradictions count:
+    the best level where level 2 found nothing, or the worst where it found everything.
+    """
+    checked = _checked(rubric)
+    for verdict in verdicts:
+        if verdict.criterion not in checked or verdict.points is None or verdict.level is None:
+            continue
+        criterion, most, check = checked[verdict.criterion]
+        says = check(criterion, verdict.points / most, level2)
+        if says:
+            yield Disagreement(criterion=criterion.id, level=verdict.level, level2=says)
+
+
+@by_identity
+def _checked(rubric: Rubric) -> dict[str, tuple[Criterion, float, _Check]]:
+    """The criteria that level 2 speaks to, with the points of their best level."""
+    return {
+        criterion.id: (criterion, float(criterion.max_points), _CHECKS[criterion.embedded])
+        for criterion in rubric.criteria
+        if criterion.embedded in _CHECKS
+    }
+
+
+def _coverage(criterion: Criterion, share: float, level2: Level2) -> str | None:
+    wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
+    covered = next((entry for entry in level2.lists if entry.field == wanted), None)
+    if covered is None or covered.coverage is None:
+        return None
+    found = sum(1 for element in covered.elements if element.found)
+    if (share == 1 and found == 0) or (share == 0 and found == len(covered.elements)):
+        return f"{found} of {len(covered.elements)} {wanted} elements found"
+    return None
+
+
+def _violations(criterion: Criterion, share: float, level2: Level2) -> str | None:
+    if share < 1 or not level2.violations:
+        return None
+    return "recommended although listed as must-not: " + "; ".join(
+        violation.element for violation in level2.violations
+    )
+
+
+def _relation(criterion: Criterion, share: float, level2: Level2) -> str | None:
+    found, expected = level2.relation_found, level2.relation_expected
+    if found is None or (found == expected) == (share == 1):
+        return None
+    return f"relation found: {found}, expected: {expected}"
+
+
+def _diagnosis(criterion: Criterion, share: float, level2: Level2) -> str | None:
+    if level2.token_f1 is None or level2.token_f1 not in (0.0, 1.0) or level2.token_f1 == share:
+        return None
+    return f"token F1 {level2.token_f1:.0f}"
+
+
+_CHECKS: dict[EmbeddedRule | None, _Check] = {
+    "coverage": _coverage,
+    "violations": _violations,
+    "relation": _relation,
+    "exact_diagnosis": _diagnosis,
+}

@@ -1,4 +1,4 @@
-"""One prediction, from text to `Grade`: `Judge`."""
+"""One prediction, from text to `Grade`: `Judge`, and `grade`, `agrade`, `grade_many` over it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Unpack
@@ -29,9 +30,9 @@ from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.evidence import Sources, is_blank
-from mmrare_judge.judging.grade import Grade, Unscored, Verdict
+from mmrare_judge.judging.grade import Grade, Unscored
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade
-from mmrare_judge.judging.kept_grades import kept_grades
+from mmrare_judge.judging.kept_grades import KeptGrades
 from mmrare_judge.judging.model_judge import ModelJudge
 from mmrare_judge.judging.questions import Answerer, Questions
 from mmrare_judge.judging.verdicts import open_questions, verdicts_of
@@ -39,178 +40,19 @@ from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import by_identity
 from mmrare_judge.rubric.model import Rubric, load_rubric
 
-# FOLDED assessors: Which judge answers: from a `JudgeSpec` to something that can `answer`.
-
 JUDGE_VARIABLE = "MMRARE_JUDGE"
 """The environment variable that names the default judge."""
-
-CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay | Peek
-"""Which cache: by name, by folder, or ready-made; ``"replay"`` replays the user's own."""
-
-_FOR_ALL_JUDGES = {"model", "max_prediction_chars"}
-
-log = logging.getLogger("mmrare_judge")
-
-
-def default_judge() -> str:
-    """The judge taken where none is named: ``MMRARE_JUDGE``, else the embedded one."""
-    chosen = os.environ.get(JUDGE_VARIABLE)
-    if chosen:
-        return chosen
-    _say_once()
-    return EMBEDDED
-
-
-def addressed(spec: JudgeSpec) -> JudgeSpec:
-    """The spec with the address that the environment gives its provider, where it names none.
-
-    litellm would take it from there by itself, unseen: replies of two servers would share a key in
-    the cache, and their grades a signature. The variables are ``<PROVIDER>_API_BASE``, and for
-    OpenAI and Anthropic ``<PROVIDER>_BASE_URL`` before it.
-
-    Args:
-        spec: The judge; one without a provider in its name is OpenAI's if it is called like that.
-    """
-    if spec.api_base is not None or spec.model == EMBEDDED:
-        return spec
-    given = (os.environ.get(variable) for variable in _variables(spec.model))
-    address = next(filter(None, given), None)
-    return spec if address is None else spec.model_copy(update={"api_base": address})
-
-
-def _variables(model: str) -> tuple[str, ...]:
-    named, _, rest = model.partition("/")
-    provider = named if rest else "openai" if model.startswith(_OPENAI_MODELS) else ""
-    if not provider:
-        return ()
-    stem = provider.upper().replace("-", "_")
-    first = (f"{stem}_BASE_URL",) if provider in ("openai", "anthropic") else ()
-    return (*first, f"{stem}_API_BASE")
-
-
-_OPENAI_MODELS = ("gpt-", "chatgpt-", "o1", "o3", "o4")
-
-
-@cache
-def _say_once() -> None:
-    log.warning(
-        "no judge was named: the embedded judge grades, a baseline without a model. "
-        "Name one with judge=... or the environment variable %s",
-        JUDGE_VARIABLE,
-    )
-
-
-def make_answerer(
-    spec: JudgeSpec,
-    terms: Terms,
-    cache: CacheChoice,
-    *,
-    backend: Backend | None = None,
-    limiter: Limiter | None = None,
-    backoff: Backoff | None = None,
-) -> Answerer:
-    """The assessor of a spec.
-
-    Raises:
-        ConfigError: A setting has no meaning for this judge.
-    """
-    if spec.model == EMBEDDED:
-        _refuse_model_settings(spec)
-        return EmbeddedJudge(terms)
-    chosen = make_backend(spec, limiter, backoff) if backend is None else backend
-    return ModelJudge(spec, chosen, open_cache(cache))
-
-
-def make_backend(
-    spec: JudgeSpec, limiter: Limiter | None = None, backoff: Backoff | None = None
-) -> Backend:
-    """The backend a spec names.
-
-    Raises:
-        ConfigError: A setting has no meaning for it, or is missing.
-    """
-    if spec.backend == "direct":
-        from mmrare_judge.backends.direct import DirectBackend
-
-        return DirectBackend(spec, limiter=limiter, backoff=backoff)
-    from mmrare_judge.backends.litellm import LLMBackend
-
-    return LLMBackend(spec, limiter=limiter, backoff=backoff)
-
-
-def _refuse_model_settings(spec: JudgeSpec) -> None:
-    odd = sorted(spec.model_fields_set - _FOR_ALL_JUDGES)
-    if odd:
-        raise ConfigError(
-            f"the embedded judge has no setting {', '.join(odd)}; leave it out, or name a model"
-        )
-
-
-def open_cache(choice: CacheChoice) -> ReplyCache | Replay | Peek | None:
-    """The cache of a choice; ``None`` for ``"off"``.
-
-    Raises:
-        InputError: There is no cache to replay.
-        OutputError: The directory cannot be made or written.
-    """
-    if isinstance(choice, ReplyCache | Replay | Peek):
-        return choice
-    if choice == "off":
-        return None
-    if choice == "replay":
-        return Replay()
-    return ReplyCache(default_cache_dir() if choice == "default" else choice)
-
-
-def peek_cache(choice: CacheChoice) -> Peek | None:
-    """The cache of a choice, to be looked into and nothing else; ``None`` for ``"off"``.
-
-    Raises:
-        OutputError: It cannot be opened.
-    """
-    if isinstance(choice, Peek) or choice == "off":
-        return choice if isinstance(choice, Peek) else None
-    if isinstance(choice, ReplyCache | Replay):
-        return Peek(choice.directory)
-    return Peek(default_cache_dir() if choice in ("default", "replay") else Path(choice))
-
-
-# FOLDED loop: Asynchronous work from synchronous code, also where a loop is already running. One daemon thread holds one event loop for the life of the process, so that connections opened by one call serve the next.
-
-T = TypeVar("T")
-
-_lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
-
-
-def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return what it returns.
-
-    Works in a plain script, in a notebook and inside a running event loop, which it blocks.
-    """
-    future = asyncio.run_coroutine_threadsafe(work, background_loop())
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-
-
-def background_loop() -> asyncio.AbstractEventLoop:
-    """The loop of the background thread, started on first use."""
-    global _loop
-    with _lock:
-        if _loop is None or _loop.is_closed():
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="mmrare-judge", daemon=True).start()
-        return _loop
-
 
 JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
 """A model name, a judge YAML file, a spec or its settings; ``None`` for the default judge."""
 
 RubricLike = Rubric | str | Path | None
 """A rubric, its name or its file; ``None`` for the one of the item's track."""
+
+CacheChoice = Literal["default", "off", "replay"] | str | Path | ReplyCache | Replay | Peek
+"""Which cache: by name, by folder, or ready-made; ``"replay"`` replays the user's own."""
+
+log = logging.getLogger("mmrare_judge")
 
 
 class Judge:
@@ -228,8 +70,7 @@ class Judge:
             your own, or a `Backend`.
         limits: Adaptive concurrency, ceilings a minute and a budget, over all this judge does; by
             default none.
-        limiter: What every attempt on the wire has to pass, in the place of ``limits``; a run hands
-            one to each of its judges.
+        limiter: The limiter for every attempt, instead of ``limits``; a run's judges share one.
         backoff: How to wait between repeats after transport faults.
         terms: Abbreviations and other names for level 2 and the embedded judge.
         certificate: A certificate, or its file: grades then say whether it holds for them.
@@ -261,12 +102,19 @@ class Judge:
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self.certificate = None if certificate is None else read_certificate(certificate)
+        self._answerer: Answerer
+        self._kept: KeptGrades | None = None
+        if self.spec.model == EMBEDDED:
+            _refuse_model_settings(self.spec)
+            self._answerer = EmbeddedJudge(self.terms)
+            return
         if limiter is None and limits is not None:
             limiter = limits.limiter()
-        self._answerer = make_answerer(
-            self.spec, self.terms, cache, backend=backend, limiter=limiter, backoff=backoff
-        )
-        self._kept = kept_grades(self.spec, self._answerer)
+        replies = open_cache(cache)
+        chosen = backend or _backend(self.spec, limiter, backoff)
+        self._answerer = ModelJudge(self.spec, chosen, replies)
+        if isinstance(replies, ReplyCache) and replies.keep_grades:
+            self._kept = KeptGrades(self.spec, replies)
 
     def rubric_for(self, item: Item) -> Rubric:
         """The rubric this judge applies to an item.
@@ -333,20 +181,25 @@ class Judge:
     async def _judge(self, grading: Grading) -> Grade:
         questions, sources = grading.questions, Sources(grading.questions)
         deadline = asyncio.get_running_loop().time() + self.spec.item_timeout
-        kept = self._kept.find(grading) if self._kept is not None else None
+        requests = self._answerer.requests(questions)
+        kept = self._kept.find(grading, requests) if self._kept is not None else None
         if kept is not None:
             return kept
         meter = Meter()
-        attempts = [await self._answerer.answer(questions, deadline=deadline, meter=meter)]
+        attempts = [
+            await self._answerer.answer(questions, requests, deadline=deadline, meter=meter)
+        ]
         verdicts = verdicts_of(questions, attempts[0].answers, sources)
         while len(attempts) <= self.spec.verify_reask:
             still_open = open_questions(questions, verdicts)
             if not still_open:
                 break
+            requests = self._answerer.requests(questions, still_open)
             again = await self._answerer.answer(
-                questions, open_questions=still_open, deadline=deadline, meter=meter
+                questions, requests, deadline=deadline, meter=meter, again=True
             )
-            verdicts |= _settled(questions, again.answers, sources)
+            settled = verdicts_of(questions, again.answers, sources)
+            verdicts |= {key: verdict for key, verdict in settled.items() if key in again.answers}
             attempts.append(again)
         grade = finish(grading, attempts, verdicts)
         if self._kept is not None:
@@ -354,9 +207,10 @@ class Judge:
         return grade
 
     def write_kept(self) -> None:
-        """Write the finished grades that wait to be kept beside the replies, if any do.
+        """Write the finished grades that wait to be kept beside the replies.
 
-        Some tens are written at a time, and the last ones at the end of a run or of the process.
+        Some tens are written at a time; the last ones at the end of a run, of `grade_many`, or of
+        the process, if this judge is still there.
         """
         if self._kept is not None:
             self._kept.write()
@@ -413,13 +267,6 @@ async def _some(waiting: Iterable[asyncio.Task[Grade]]) -> set[asyncio.Task[Grad
     return done
 
 
-def _settled(
-    questions: Questions, answers: Mapping[str, Any], sources: Sources
-) -> dict[str, Verdict]:
-    verdicts = verdicts_of(questions, answers, sources)
-    return {key: verdict for key, verdict in verdicts.items() if key in answers}
-
-
 def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Prediction:
     if isinstance(prediction, str):
         return Prediction(item_id=item.id, text=prediction, system=system)
@@ -430,10 +277,134 @@ def _as_prediction(prediction: str | Prediction, item: Item, system: str) -> Pre
         )
     if prediction.item_id != item.id:
         raise InputError(f"prediction of item {prediction.item_id!r} given for item {item.id!r}")
+    if system and not prediction.system:
+        return prediction.model_copy(update={"system": system})
     return prediction
 
 
-# FOLDED shortcuts: Grading in one call, without a `Judge` to keep: `grade`, `agrade` and `grade_many`.
+# --- Which judge: model, backend and cache
+
+
+def default_judge() -> str:
+    """The judge where none is named: ``MMRARE_JUDGE``, else the embedded one."""
+    chosen = os.environ.get(JUDGE_VARIABLE)
+    if chosen:
+        return chosen
+    _warn_of_default()
+    return EMBEDDED
+
+
+@cache
+def _warn_of_default() -> None:
+    log.warning(
+        "no judge was named: the embedded judge grades, a baseline without a model. "
+        "Name one with judge=... or the environment variable %s",
+        JUDGE_VARIABLE,
+    )
+
+
+_OPENAI_MODELS = ("gpt-", "chatgpt-", "o1", "o3", "o4")
+
+
+def addressed(spec: JudgeSpec) -> JudgeSpec:
+    """The spec with the address that the environment gives its provider, where it names none.
+
+    The variables are ``<PROVIDER>_API_BASE``, and for OpenAI and Anthropic ``<PROVIDER>_BASE_URL``
+    before it. A model without a provider in its name is OpenAI's if it is called like that.
+    """
+    # litellm would take the address from there by itself, unseen: replies of two servers would
+    # share a key in the cache, and their grades a signature.
+    if spec.api_base is not None or spec.model == EMBEDDED:
+        return spec
+    given = (os.environ.get(variable) for variable in _address_variables(spec.model))
+    address = next(filter(None, given), None)
+    return spec if address is None else spec.model_copy(update={"api_base": address})
+
+
+def _address_variables(model: str) -> tuple[str, ...]:
+    named, _, rest = model.partition("/")
+    provider = named if rest else "openai" if model.startswith(_OPENAI_MODELS) else ""
+    if not provider:
+        return ()
+    stem = provider.upper().replace("-", "_")
+    first = (f"{stem}_BASE_URL",) if provider in ("openai", "anthropic") else ()
+    return (*first, f"{stem}_API_BASE")
+
+
+def _refuse_model_settings(spec: JudgeSpec) -> None:
+    odd = sorted(spec.model_fields_set - {"model", "max_prediction_chars"})
+    if odd:
+        raise ConfigError(
+            f"the embedded judge has no setting {', '.join(odd)}; leave it out, or name a model"
+        )
+
+
+def _backend(spec: JudgeSpec, limiter: Limiter | None, backoff: Backoff | None) -> Backend:
+    if spec.backend == "direct":
+        from mmrare_judge.backends.direct import DirectBackend
+
+        return DirectBackend(spec, limiter=limiter, backoff=backoff)
+    from mmrare_judge.backends.litellm import LLMBackend
+
+    return LLMBackend(spec, limiter=limiter, backoff=backoff)
+
+
+def open_cache(choice: CacheChoice) -> ReplyCache | Replay | Peek | None:
+    """The cache of a choice; ``None`` for ``"off"``."""
+    if isinstance(choice, ReplyCache | Replay | Peek):
+        return choice
+    if choice == "off":
+        return None
+    if choice == "replay":
+        return Replay()
+    return ReplyCache(default_cache_dir() if choice == "default" else choice)
+
+
+def peek_cache(choice: CacheChoice) -> Peek | None:
+    """The cache of a choice, to be read and never filled; ``None`` for ``"off"``.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+    if isinstance(choice, Peek) or choice == "off":
+        return choice if isinstance(choice, Peek) else None
+    if isinstance(choice, ReplyCache | Replay):
+        return Peek(choice.directory)
+    return Peek(default_cache_dir() if choice in ("default", "replay") else Path(choice))
+
+
+# --- Asynchronous work from synchronous code
+
+T = TypeVar("T")
+
+_loop: asyncio.AbstractEventLoop | None = None
+_loop_lock = threading.Lock()
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return what it returns.
+
+    Works in a plain script, in a notebook and inside a running event loop, which it blocks.
+    """
+    future = asyncio.run_coroutine_threadsafe(work, _background_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    # One for the life of the process, so that connections opened by one call serve the next.
+    global _loop
+    with _loop_lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="mmrare-judge", daemon=True).start()
+        return _loop
+
+
+# --- Grading in one call
 
 
 def grade(
@@ -463,7 +434,8 @@ def grade(
     'YES'
     """
     system = options.pop("system", "")
-    return Judge(judge, rubric=rubric, **options).grade(prediction, item, system=system)
+    with _writing(Judge(judge, rubric=rubric, **options)) as chosen:
+        return chosen.grade(prediction, item, system=system)
 
 
 async def agrade(
@@ -476,7 +448,16 @@ async def agrade(
 ) -> Grade:
     """Grade one prediction inside asynchronous code; see `grade`."""
     system = options.pop("system", "")
-    return await Judge(judge, rubric=rubric, **options).agrade(prediction, item, system=system)
+    with _writing(Judge(judge, rubric=rubric, **options)) as chosen:
+        return await chosen.agrade(prediction, item, system=system)
+
+
+@contextmanager
+def _writing(judge: Judge) -> Iterator[Judge]:
+    try:
+        yield judge
+    finally:
+        judge.write_kept()
 
 
 def grade_many(
@@ -490,14 +471,14 @@ def grade_many(
 ) -> list[Grade]:
     """Grade many predictions at once and return the grades in the order of the pairs.
 
-    The wire is used as in a run: as many requests at a time as the provider stands, fewer after a
-    429. Nothing is written but the reply cache; see `Judge.grade_many`.
+    As in a run, as many requests are sent at a time as the provider takes, fewer after a 429.
+    Nothing is written but the reply cache; see `Judge.grade_many`.
 
     Args:
         pairs: Prediction and item.
         rubric: See `Judge`.
         judge: See `Judge`.
-        concurrency: Requests on the wire at most, where no ``limits`` are given.
+        concurrency: Requests in flight at most, where no ``limits`` are given.
         limits: As for a run; a budget that is used up raises `BudgetError`.
         **options: Everything `Judge` takes.
     """

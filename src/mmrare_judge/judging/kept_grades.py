@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sqlite3
 import sys
@@ -15,131 +16,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from mmrare_judge.backends.base import JudgeSpec, Reply, Usage
+from mmrare_judge.backends.base import JudgeSpec, Reply, Request, Usage
 from mmrare_judge.cache.store import GRADES, ReplyCache, deflated, inflated, open_store, write_all
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.errors import OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading, calibrated_now, signature_of
-from mmrare_judge.judging.model_judge import ModelJudge
-from mmrare_judge.judging.prompt import requests_for
-from mmrare_judge.judging.questions import Answerer, Answers
+from mmrare_judge.judging.questions import Answers
 from mmrare_judge.records import Record, canonical_json, content_hash, parts_hash
 
-# FOLDED shelf: Bytes on disk that may be lost: `Shelf`, whose faults reach nobody.
-
 log = logging.getLogger("mmrare_judge")
-
-_FAULTS = (OutputError, OSError, sqlite3.Error)
-_MANY = 64
-
-
-class Shelf:
-    """Values that spare work where they are found, and are worked out again where they are not.
-
-    What is put is written some tens at a time. After a fault of the disk nothing is read or written
-    any more, with one warning. May be used from several threads, and by several processes.
-
-    Args:
-        folder: Where it is; made when something is written, unless the folder above it is gone.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._opened: Any = None
-        self._waiting: dict[str, bytes] = {}
-        self._lock = threading.Lock()
-        self._refused = False
-
-    def get(self, key: str) -> bytes | None:
-        """A value that was written, if it can be read."""
-        if self._refused:
-            return None
-        try:
-            store = self._store(make=False)
-            found = None if store is None else store.get(key)
-        except (ValueError, TypeError):
-            return None  # an entry that is none of ours
-        except _FAULTS as error:
-            self._refuse(error)
-            return None
-        return found if type(found) is bytes else None
-
-    def put(self, key: str, value: bytes) -> bool:
-        """Take a value; whether many are waiting now to be written."""
-        with self._lock:
-            self._waiting[key] = value
-            return len(self._waiting) >= _MANY
-
-    def write(self) -> None:
-        """Write what is waiting to be written."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, {}
-        if not waiting or self._refused:
-            return
-        try:
-            store = self._store(make=True)
-            if store is not None:
-                write_all(store, waiting)
-        except _FAULTS as error:
-            self._refuse(error)
-
-    def _store(self, *, make: bool) -> Any:
-        """The store; ``None`` where there is none, and none can be made."""
-        there = self._folder.parent if make else self._folder
-        if self._opened is None and there.is_dir():
-            self._opened = open_store(self._folder)
-        return self._opened
-
-    def _refuse(self, error: Exception) -> None:
-        self._refused = True
-        log.warning(
-            "%s cannot be used, and is left alone: %s", self._folder, error.__cause__ or error
-        )
-
-
-# FOLDED own_source: Which code is running: a hash of this package's own files, and of what its results rest on.
-
-_RESTS_ON = ("pydantic", "rapidfuzz")
-"""Packages whose version may change what a reply is graded as."""
-
-_KINDS = (".py", ".tsv")
-"""Files that may; rubrics are hashed by themselves."""
-
-_OUTSIDE = "calibration"
-"""What is in here studies grades and makes none."""
-
-
-def _own_source() -> str | None:
-    try:
-        return parts_hash((*_versions(), *_files(resources.files("mmrare_judge"))))
-    except (OSError, PackageNotFoundError):
-        return None
-
-
-def _versions() -> Iterator[bytes]:
-    yield sys.version.encode()
-    for name in _RESTS_ON:
-        yield f"{name} {version(name)}".encode()
-
-
-def _files(folder: Traversable, above: str = "") -> Iterator[bytes]:
-    """Path and content of each file of these kinds, in order."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        path = f"{above}/{entry.name}"
-        if entry.is_dir() and entry.name != _OUTSIDE:
-            yield from _files(entry, path)
-        elif entry.is_file() and entry.name.endswith(_KINDS):
-            yield path.encode()
-            yield entry.read_bytes()
-
-
-OWN_SOURCE = _own_source()
-"""Hash of the code of this package, of Python's version and of the packages grading rests on.
-
-Unlike the package's version it changes with every edit. It is taken when this module is imported,
-as the code was: what is edited later is not what is running. ``None`` where it cannot be known.
-"""
 
 
 class _Kept(Record):
@@ -161,7 +47,7 @@ class KeptGrades:
 
     A grade is found only if everything it depends on is the same: item, prediction, rubric, judge
     and parameters by its key and its signature; the requests that would be sent; every reply,
-    which must still lie in the cache; and the code of this package, by its files. It is the grade
+    which must still be in the cache; and the code of this package, by its files. It is the grade
     that would be worked out, to the byte.
 
     Grades are written into a folder within the cache's. Where that fails they are worked out anew,
@@ -173,54 +59,53 @@ class KeptGrades:
     """
 
     def __init__(self, spec: JudgeSpec, replies: ReplyCache) -> None:
-        self._spec = spec
         self._replies = replies
-        self._way = content_hash(spec.model_dump(mode="json", exclude={"api_key"}))
-        self._shelf = Shelf(replies.directory / GRADES)
-        weakref.finalize(self, self._shelf.write)  # at the end of the process, if not before
+        self._judge = content_hash(spec.model_dump(mode="json", exclude={"api_key"}))
+        self._files = BestEffortCache(replies.directory / GRADES)
 
-    def find(self, grading: Grading) -> Grade | None:
-        """The grade, if it was kept and nothing has changed since."""
-        stored = self._shelf.get(self._place(grading))
+    def find(self, grading: Grading, requests: tuple[Request, ...]) -> Grade | None:
+        """The grade, if it was kept and nothing has changed since.
+
+        Args:
+            grading: What is to be graded.
+            requests: The requests that would be sent for it.
+        """
+        stored = self._files.get(self._place(grading))
         if stored is None:
             return None
         try:
             kept = _Kept.model_validate_json(inflated(stored))
         except ValueError:
             return None  # it is worked out again, and kept in the place of this one
-        if not (_is_of(kept, grading) and self._asks(grading, kept) and self._holds(kept)):
+        asked = tuple(request.hash for request in requests)
+        same_requests = kept.grade.requests[: len(asked)] == asked
+        if not (_is_of(kept, grading) and same_requests and self._has_replies_of(kept)):
             return None
         return calibrated_now(grading, kept.grade)
 
     async def keep(self, grading: Grading, attempts: Sequence[Answers], grade: Grade) -> None:
         """Keep a grade, if every request of it was answered."""
-        failed = any(look.failure is not None for look in attempts)
+        failed = any(attempt.failure is not None for attempt in attempts)
         if failed or grade.unscored is not None or OWN_SOURCE is None:
             return
-        replies = (reply for look in attempts for reply in look.replies)
+        replies = (reply for attempt in attempts for reply in attempt.replies)
         digests = dict(zip(grade.requests, map(_digest, replies), strict=True))
         kept = _Kept(source=OWN_SOURCE, replies=digests, grade=_from_cache(attempts, grade))
         try:
             text = kept.model_dump_json()
         except ValueError:  # a lone surrogate, which UTF-8 cannot hold
             return
-        if self._shelf.put(self._place(grading), deflated(text.encode())):
-            await asyncio.to_thread(self._shelf.write)
+        if self._files.put(self._place(grading), deflated(text.encode())):
+            await asyncio.to_thread(self.write)
 
     def write(self) -> None:
         """Write what is waiting to be written."""
-        self._shelf.write()
+        self._files.write()
 
     def _place(self, grading: Grading) -> str:
-        return f"{self._way} {grading.key}"
+        return f"{self._judge} {grading.key}"
 
-    def _asks(self, grading: Grading, kept: _Kept) -> bool:
-        """Whether the requests would be the same."""
-        asked = tuple(request.hash for request in requests_for(self._spec, grading.questions))
-        return kept.grade.requests[: len(asked)] == asked
-
-    def _holds(self, kept: _Kept) -> bool:
-        """Whether the replies are still in the cache."""
+    def _has_replies_of(self, kept: _Kept) -> bool:
         for request, digest in kept.replies.items():
             reply = self._replies.get(request)
             if reply is None or _digest(reply) != digest:
@@ -254,15 +139,127 @@ def _from_cache(attempts: Sequence[Answers], grade: Grade) -> Grade:
 
 
 def _bought(attempts: Sequence[Answers]) -> Usage:
-    first, *again = [sum((reply.usage for reply in look.replies), Usage()) for look in attempts]
+    first, *again = [sum((reply.usage for reply in a.replies), Usage()) for a in attempts]
     return sum(again, first)
 
 
-def kept_grades(spec: JudgeSpec, assessor: Answerer) -> KeptGrades | None:
-    """Where a judge's grades are kept; ``None`` for one without replies that are cached."""
-    if not isinstance(assessor, ModelJudge):
+# --- A best-effort file cache
+
+_FAULTS = (OutputError, OSError, sqlite3.Error)
+_MANY = 64
+
+
+class BestEffortCache:
+    """A best-effort file cache: errors are logged, never raised.
+
+    What is put is written some tens at a time, by `write`, and at the end of the process. After an
+    error nothing is read or written any more, with one warning. May be used from several threads,
+    and by several processes.
+
+    Args:
+        folder: Where it is; made when something is written, unless the folder above it is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: Any = None
+        self._waiting: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        self._failed = False
+        _in_use.add(self)
+
+    def get(self, key: str) -> bytes | None:
+        """A value that was written, if it can be read."""
+        if self._failed:
+            return None
+        try:
+            store = self._open(self._folder)
+            found = None if store is None else store.get(key)
+        except (ValueError, TypeError):
+            return None  # not an entry of ours
+        except _FAULTS as error:
+            self._fail(error)
+            return None
+        return found if type(found) is bytes else None
+
+    def put(self, key: str, value: bytes) -> bool:
+        """Take a value; whether so many are waiting now that they should be written."""
+        with self._lock:
+            self._waiting[key] = value
+            return len(self._waiting) >= _MANY
+
+    def write(self) -> None:
+        """Write what is waiting to be written."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        if not waiting or self._failed:
+            return
+        try:
+            store = self._open(self._folder.parent)
+            if store is not None:
+                write_all(store, waiting)
+        except _FAULTS as error:
+            self._fail(error)
+
+    def _open(self, needed: Path) -> Any:
+        """The store, if it is open or the folder it needs is there."""
+        if self._opened is None and needed.is_dir():
+            self._opened = open_store(self._folder)
+        return self._opened
+
+    def _fail(self, error: Exception) -> None:
+        self._failed = True
+        log.warning(
+            "%s cannot be used, and is left alone: %s", self._folder, error.__cause__ or error
+        )
+
+
+_in_use: weakref.WeakSet[BestEffortCache] = weakref.WeakSet()
+
+
+@atexit.register
+def _write_at_exit() -> None:
+    for cache in list(_in_use):
+        cache.write()
+
+
+# --- Which code is running
+
+_GRADING_RESTS_ON = ("pydantic", "rapidfuzz")
+_HASHED_FILES = (".py", ".tsv")  # rubrics are hashed by themselves
+_MAKES_NO_GRADES = "calibration"
+
+
+def source_hash(package: Traversable) -> str | None:
+    """Hash of a package's files, of Python's version and of the packages grading rests on.
+
+    Returns:
+        ``None`` where it cannot be known.
+    """
+    try:
+        return parts_hash((*_versions(), *_files(package)))
+    except (OSError, PackageNotFoundError):
         return None
-    replies = assessor.cache
-    if not isinstance(replies, ReplyCache) or not replies.keep_grades:
-        return None
-    return KeptGrades(spec, replies)
+
+
+def _versions() -> Iterator[bytes]:
+    yield sys.version.encode()
+    for name in _GRADING_RESTS_ON:
+        yield f"{name} {version(name)}".encode()
+
+
+def _files(folder: Traversable, above: str = "") -> Iterator[bytes]:
+    """Path and content of each file that counts, in order."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{above}/{entry.name}"
+        if entry.is_dir() and entry.name != _MAKES_NO_GRADES:
+            yield from _files(entry, path)
+        elif entry.is_file() and entry.name.endswith(_HASHED_FILES):
+            yield path.encode()
+            yield entry.read_bytes()
+
+
+# Unlike the package's version it changes with every edit. It is taken when this module is imported,
+# as the code was: what is edited later is not what is running.
+OWN_SOURCE = source_hash(resources.files("mmrare_judge"))
+"""`source_hash` of this package."""

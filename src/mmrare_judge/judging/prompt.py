@@ -1,9 +1,9 @@
-"""The chat a language model judges from: fixed text first, then the item, the prediction last."""
+"""What a language model is sent: fixed text first, then the item, the prediction last."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from pydantic import JsonValue
@@ -90,15 +90,12 @@ def messages(
     asked: tuple[Question, ...] | None = None,
     open_questions: Mapping[str, str] | None = None,
 ) -> tuple[Message, ...]:
-    """The chat for the questions.
+    """A system message that depends on the rubric alone, and a user message.
 
     Args:
         questions: What to judge.
         asked: The questions to answer; by default all of them.
-        doubts: For a second look: the keys to judge again, and why.
-
-    Returns:
-        A system message that depends on the rubric alone, and a user message.
+        open_questions: For a second look: the keys to judge again, and why.
     """
     whole = tuple(sorted(q.key for q in questions.all if q.element is None))
     system = _system(questions.rubric, whole)
@@ -123,19 +120,15 @@ def _user(
 
 @by_identity
 def _item_sections(item: Item, rubric: Rubric) -> tuple[str, ...]:
-    return tuple(_sections(item, rubric))
+    fields = ((name, field_value(item, name)) for name in rubric.needs)
+    return tuple(
+        _fence(name, _listing(value) if isinstance(value, tuple) else neutralise(value))
+        for name, value in fields
+        if value or isinstance(value, tuple)
+    )
 
 
-def _sections(item: Item, rubric: Rubric) -> Iterator[str]:
-    for name in rubric.needs:
-        value = field_value(item, name)
-        if isinstance(value, tuple):
-            yield _fence(name, _listing(value))
-        elif value:
-            yield _fence(name, neutralise(value))
-
-
-def _listing(entries: Iterable[str]) -> str:
+def _listing(entries: tuple[str, ...]) -> str:
     return "\n".join(f"- {neutralise(entry)}" for entry in entries) or "(none listed)"
 
 
@@ -157,13 +150,12 @@ def _material(rubric: Rubric) -> Iterator[str]:
 
 
 def _criterion(criterion: Criterion, whole: bool) -> str:
-    element = criterion.element
-    if whole or element is None:
-        head = f"Key {criterion.id}: {criterion.question}"
-        return "\n".join([head, *_levels(criterion.levels)]) + "\n"
-    question = element.question.replace("{element}", "(the element of that key)")
-    head = f"Keys {criterion.id}__1, {criterion.id}__2, ...: {question}"
-    return "\n".join([head, *_levels(element.levels)]) + "\n"
+    head, levels = f"Key {criterion.id}: {criterion.question}", criterion.levels
+    if criterion.element is not None and not whole:
+        question = criterion.element.question.replace("{element}", "(the element of that key)")
+        head = f"Keys {criterion.id}__1, {criterion.id}__2, ...: {question}"
+        levels = criterion.element.levels
+    return "\n".join([head, *_levels(levels)]) + "\n"
 
 
 def _levels(levels: Mapping[str, Level]) -> Iterator[str]:
@@ -172,11 +164,30 @@ def _levels(levels: Mapping[str, Level]) -> Iterator[str]:
         yield f'  "{label}"{mark}: {level.meaning}'
 
 
-# FOLDED asking: What a language model is asked about the questions: the requests, complete and ready to be hashed.
+# --- Requests
 
 _MIN_MAX_TOKENS = 8192
 _TOP_LOGPROBS = 20  # the most that OpenAI and vLLM give
 _CHARS_PER_TOKEN = 2  # on the safe side for English, where a token is about four characters
+
+
+def requests_for(
+    spec: JudgeSpec, questions: Questions, open_questions: Mapping[str, str] | None = None
+) -> tuple[Request, ...]:
+    """The requests for the questions, with as many criteria in each as the spec says.
+
+    Args:
+        spec: The judge.
+        questions: What to judge.
+        open_questions: For a second look: the keys to judge again, and why.
+    """
+    asked = questions.all
+    if open_questions is not None:
+        asked = tuple(question for question in asked if question.key in open_questions)
+    return tuple(
+        make_request(spec, questions, part, open_questions)
+        for part in _parts(asked, spec.criteria_per_call)
+    )
 
 
 def make_request(
@@ -196,25 +207,6 @@ def make_request(
         endpoint=spec.api_base,
         sample=questions.sample,
         reply_model=reply_model(wanted),
-    )
-
-
-def requests_for(
-    spec: JudgeSpec, questions: Questions, open_questions: Mapping[str, str] | None = None
-) -> tuple[Request, ...]:
-    """The requests for the questions, all in one or so many in each as the spec says.
-
-    Args:
-        spec: The judge.
-        questions: What to judge.
-        doubts: For a second look: the keys to judge again, and why.
-    """
-    asked = questions.all
-    if open_questions is not None:
-        asked = tuple(question for question in asked if question.key in open_questions)
-    return tuple(
-        make_request(spec, questions, part, open_questions)
-        for part in _parts(asked, spec.criteria_per_call)
     )
 
 

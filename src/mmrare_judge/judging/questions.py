@@ -1,4 +1,4 @@
-"""What is judged in one go: `Questions`, its `Question` list, and the `Answers` that answers it."""
+"""What a judge is asked and what it says: `Questions`, `Answers`, and the `Answerer` between."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from mmrare_judge.backends.base import Meter, Reply, Usage
+from mmrare_judge.backends.base import Meter, Reply, Request, Usage
 from mmrare_judge.data.items import Item
 from mmrare_judge.judging.grade import Unscored
 from mmrare_judge.records import by_identity
@@ -37,12 +37,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """A prediction to be judged by a rubric against an item.
+    """What a rubric asks about a prediction for an item.
 
     Attributes:
-        rubric: The rubric.
-        item: The item.
-        prediction: The text.
         sample: Index among independent repeats.
     """
 
@@ -53,22 +50,12 @@ class Questions:
 
     @cached_property
     def all(self) -> tuple[Question, ...]:
-        """Everything there is to decide, in the rubric's order."""
-        whole = _whole(self.rubric)
-        if whole is not None:
-            return whole
-        asked: list[Question] = []
-        for criterion in self.rubric.criteria:
-            asked += _questions(criterion, criterion.elements(self.item))
-        return tuple(asked)
-
-
-@by_identity
-def _whole(rubric: Rubric) -> tuple[Question, ...] | None:
-    """The questions of a rubric that asks nothing element by element: the same for all items."""
-    if any(criterion.for_each for criterion in rubric.criteria):
-        return None
-    return tuple(question for c in rubric.criteria for question in _questions(c, ()))
+        """Every question, in the rubric's order."""
+        return tuple(
+            question
+            for criterion in self.rubric.criteria
+            for question in _questions(criterion, criterion.elements(self.item))
+        )
 
 
 @by_identity
@@ -88,7 +75,7 @@ def _questions(criterion: Criterion, elements: tuple[str, ...]) -> tuple[Questio
 
 
 class Answer(NamedTuple):
-    """A judge's answer to one question, its quotes not yet looked up.
+    """What a judge says on one question, its quotes not yet looked up.
 
     Attributes:
         level: The label, or ``None`` where the judge cannot determine it.
@@ -105,17 +92,17 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Answers:
-    """What a judge answered to the questions.
+    """What a judge answered at one attempt.
 
     Attributes:
-        drafts: One a question, by its key; empty when there is a ``failure``.
+        answers: By question key; empty where there is a ``failure``.
         failure: Why there is no answer.
         usage: What it cost.
         saved: What the replies from the cache cost when they were bought.
         cached: Nothing had to be bought.
         requests: Hashes of the requests, for a judge with a model.
-        replies: The replies that were read, one a request that was answered.
-        made_by: What the signature has to say of this very answer: reported model, mode, sampling.
+        replies: The replies that were read, one for each request that was answered.
+        made_by: What the signature says of these very answers: reported model, mode, sampling.
     """
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
@@ -129,22 +116,35 @@ class Answers:
 
 
 class Answerer(Protocol):
-    """Something that can judge the questions: a language model, or the embedded judge."""
+    """Answers questions: a language model, or the embedded judge."""
+
+    def requests(
+        self, questions: Questions, open_questions: Mapping[str, str] | None = None
+    ) -> tuple[Request, ...]:
+        """What a model would be sent; nothing where there is no model.
+
+        Args:
+            questions: What to judge.
+            open_questions: For a second look: the keys to judge again, and why.
+        """
+        ...
 
     async def answer(
         self,
         questions: Questions,
+        requests: tuple[Request, ...],
         *,
-        open_questions: Mapping[str, str] | None = None,
-        deadline: float | None = None,
+        deadline: float,
         meter: Meter | None = None,
+        again: bool = False,
     ) -> Answers:
-        """Answer the questions.
+        """Answer the questions; what cannot be had is a ``failure``.
 
         Args:
             questions: What to judge.
-            doubts: For a second look: keys of questions with what was wrong with the first
-                answer. Only these are answered then.
+            requests: What `requests` made of them.
             deadline: Time of the event loop's clock at which the prediction is given up.
+            meter: What is spent on the prediction is counted here as well.
+            again: Whether this is a second look.
         """
         ...

@@ -1,11 +1,11 @@
-"""The reply a judge has to give, as a pydantic model made from the questions of the questions."""
+"""The shape of a reply: a pydantic model with one field for each question."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import PydanticCustomError
@@ -22,8 +22,6 @@ MAX_QUOTES = 5
 _Reasoning = Annotated[str, StringConstraints(max_length=MAX_REASONING)]
 _Quote = Annotated[str, StringConstraints(max_length=MAX_QUOTE)]
 
-_STRINGS = 6  # of an answer, beside its quotes: its key, three keys, the reasoning, the level
-
 Shape = tuple[tuple[str, tuple[str, ...]], ...]
 """Key and level labels of every question: all that the reply model depends on."""
 
@@ -38,17 +36,10 @@ class ReplyModel(BaseModel):
         """Validate JSON text, and refuse keys that are given twice.
 
         Raises:
-            ValidationError: The reply is not of the asked-for structure.
+            ValidationError: The reply does not match the schema.
         """
-        if isinstance(json_data, str) and not options:
-            kept: Self = _kept(cls, json_data)
-            return kept
-        return cls._validate_once(json_data, **options)
-
-    @classmethod
-    def _validate_once(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         reply = super().model_validate_json(json_data, **options)
-        doubled = "" if _says_no_more(json_data, reply) else _doubled_keys(json_data)
+        doubled = ", ".join(_doubled_keys(json_data))
         if doubled:
             fault = PydanticCustomError("doubled", "given twice: {keys}", {"keys": doubled})
             raise ValidationError.from_exception_data(
@@ -57,51 +48,20 @@ class ReplyModel(BaseModel):
         return reply
 
 
-_Reply = TypeVar("_Reply", bound=ReplyModel)
-
-
-@lru_cache(maxsize=16)
-def _kept(model: type[_Reply], text: str) -> _Reply:
-    # A reply is validated where it is received, and read again where it is graded: at once, so few
-    # need to be kept. Many would lie scattered in memory, and keep it from being given back.
-    reply: _Reply = model._validate_once(text)
-    return reply
-
-
-def _says_no_more(text: str | bytes | bytearray, reply: ReplyModel) -> bool:
-    """Whether a text certainly holds nothing beside what was read of it: so no key is doubled.
-
-    All in a reply is strings, between two quotation marks each; a key given twice is one more. Of
-    marks within a string there are as many in the text as in what was read, unless one is written
-    by its number; then it is left open.
-    """
-    if not isinstance(text, str):
-        return False
-    answers = vars(reply).values()
-    strings = sum(_STRINGS + len(answer.quotes) for answer in answers)
-    within = 0
-    if "\\" in text:
-        if "\\u0022" in text:
-            return False
-        within = "".join(said for a in answers for said in (a.reasoning, *a.quotes)).count('"')
-    return text.count('"') - within == 2 * strings
-
-
-def _doubled_keys(text: str | bytes | bytearray) -> str:
+def _doubled_keys(text: str | bytes | bytearray) -> list[str]:
     doubled: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        if len(dict(pairs)) == len(pairs):
-            return
-        names = [name for name, _ in pairs]
-        doubled.extend(sorted({name for name in names if names.count(name) > 1}))
+        if len(dict(pairs)) < len(pairs):
+            names = [name for name, _ in pairs]
+            doubled.extend(sorted({name for name in names if names.count(name) > 1}))
 
     json.loads(text, object_pairs_hook=note)
-    return ", ".join(doubled)
+    return doubled
 
 
 def shape(questions: tuple[Question, ...]) -> Shape:
-    """What the reply model of these questions depends on; hashable."""
+    """The shape of the reply to these questions."""
     return tuple((question.key, tuple(question.levels)) for question in questions)
 
 
@@ -112,12 +72,14 @@ def shape_of(model: type[BaseModel]) -> Shape:
     >>> shape_of(reply_model(wanted)) == wanted
     True
     """
-    return tuple((key, _labels(field.annotation)) for key, field in model.model_fields.items())
+    return tuple(
+        (key, tuple(_labels(field.annotation))) for key, field in model.model_fields.items()
+    )
 
 
-def _labels(answer: Any) -> tuple[str, ...]:
+def _labels(answer: Any) -> Iterator[str]:
     labels = get_args(answer.model_fields["level"].annotation)
-    return tuple(label for label in labels if label != CANNOT_DETERMINE)
+    return (label for label in labels if label != CANNOT_DETERMINE)
 
 
 @cache

@@ -1,8 +1,8 @@
-"""A judge's drafts made into verdicts: quotes looked up, elements summed up, nothing invented."""
+"""Verdicts from a judge's answers, and the score from verdicts; nothing is invented."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from mmrare_judge.judging.evidence import LookedUp, Sources, look_up
 from mmrare_judge.judging.grade import FOUND, Status, Verdict
 from mmrare_judge.judging.questions import Answer, Question, Questions
-from mmrare_judge.rubric.model import Criterion, Level, PerElement, Rubric
+from mmrare_judge.rubric.model import Criterion, PerElement, Rubric
 
 _VERDICTS = TypeAdapter(dict[str, Verdict])  # one after another take half as long again
 _GRAVEST_FIRST: tuple[Status, ...] = ("unscored", "unverified", "abstained")
@@ -24,23 +24,23 @@ def verdicts_of(
 ) -> dict[str, Verdict]:
     """The verdict on every question, by its key.
 
-    A question without a draft is ``unscored``. A level that needs a quote, and has none that stands
-    in the prediction, is not credited: ``unverified``, with the level kept under ``claimed``.
+    A question without an answer is ``unscored``. A level that needs a quote, and has none that
+    stands in the prediction, is ``unverified``: not credited, with the level under ``claimed``.
     """
     return _VERDICTS.validate_python(
         {q.key: _verdict(q, answers.get(q.key), sources) for q in questions.all}
     )
 
 
-def _verdict(question: Question, draft: Answer | None, sources: Sources) -> dict[str, Any]:
+def _verdict(question: Question, answer: Answer | None, sources: Sources) -> dict[str, Any]:
     verdict: dict[str, Any] = {"criterion": question.criterion.id, "element": question.element}
-    if draft is None:
+    if answer is None:
         return verdict | {"status": "unscored"}
-    evidence = look_up(draft.quotes, question, sources)
-    verdict["reasoning"] = draft.reasoning
-    verdict["confidence"] = draft.confidence
+    evidence = look_up(answer.quotes, question, sources)
+    verdict["reasoning"] = answer.reasoning
+    verdict["confidence"] = answer.confidence
     verdict["evidence"] = evidence
-    return verdict | _decision(question, draft.level, evidence)
+    return verdict | _decision(question, answer.level, evidence)
 
 
 def _decision(question: Question, label: str | None, evidence: list[LookedUp]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _decision(question: Question, label: str | None, evidence: list[LookedUp]) -
 
 
 def open_questions(questions: Questions, verdicts: Mapping[str, Verdict]) -> dict[str, str]:
-    """Which questions deserve a second look, with the reason in words for the judge."""
+    """The questions to ask again, each with the reason in words for the judge."""
     return {
         key: f'level "{verdict.claimed}" needs a quote from the response. {_quote_faults(verdict)}'
         for key, verdict in verdicts.items()
@@ -74,16 +74,18 @@ def _quote_faults(verdict: Verdict) -> str:
 
 def by_criterion(questions: Questions, verdicts: Mapping[str, Verdict]) -> tuple[Verdict, ...]:
     """One verdict a criterion, in the rubric's order; per-element verdicts are summed up."""
-    return tuple(_criterion_verdicts(questions, verdicts))
+    return tuple(
+        _verdict_on(criterion, questions, verdicts) for criterion in questions.rubric.criteria
+    )
 
 
-def _criterion_verdicts(questions: Questions, verdicts: Mapping[str, Verdict]) -> Iterator[Verdict]:
-    for criterion in questions.rubric.criteria:
-        if criterion.element is None or not criterion.elements(questions.item):
-            yield verdicts[criterion.id]
-        else:
-            keys = [q.key for q in questions.all if q.criterion is criterion]
-            yield _sum_up(criterion, criterion.element, tuple(verdicts[key] for key in keys))
+def _verdict_on(
+    criterion: Criterion, questions: Questions, verdicts: Mapping[str, Verdict]
+) -> Verdict:
+    if criterion.element is None or not criterion.elements(questions.item):
+        return verdicts[criterion.id]
+    elements = tuple(verdicts[q.key] for q in questions.all if q.criterion is criterion)
+    return _sum_up(criterion, criterion.element, elements)
 
 
 def _sum_up(
@@ -121,7 +123,7 @@ def empty_verdicts(questions: Questions) -> tuple[Verdict, ...]:
         Verdict(
             criterion=criterion.id,
             status="judged",
-            level=_worst(criterion.levels),
+            level=min(criterion.levels, key=lambda label: criterion.levels[label].points),
             points=0.0,
             reasoning="The prediction is blank.",
         )
@@ -129,11 +131,7 @@ def empty_verdicts(questions: Questions) -> tuple[Verdict, ...]:
     )
 
 
-def _worst(levels: Mapping[str, Level]) -> str:
-    return min(levels, key=lambda label: levels[label].points)
-
-
-# FOLDED scoring: Verdicts made into a score; pure and exact until the last step.
+# --- From verdicts to a score: exact fractions until the last step
 
 Shares = Mapping[str, Fraction]
 """Criterion id to points as a share of the best level's points, 0 to 1."""
@@ -141,7 +139,7 @@ Shares = Mapping[str, Fraction]
 
 @dataclass(frozen=True)
 class Scored:
-    """What a set of verdicts amounts to; all numbers from 0 to 1.
+    """The score of a set of verdicts; all numbers from 0 to 1.
 
     Attributes:
         score: The score, if every criterion was judged.
@@ -166,9 +164,9 @@ def score_verdicts(rubric: Rubric, verdicts: tuple[Verdict, ...]) -> Scored:
 
         score = sum(w * p / m) / sum(w)
 
-    Cascade: the same where the deciding criterion has its best level, otherwise that mean times
-    the rubric's ``unmet_factor``. With MMRareBench's weights 3, 1, 1 and factor 1/2 this is its
-    (3 + category + specific) / 5 and (category + specific) / 10 (arXiv:2604.10755).
+    Cascade: the same where the deciding criterion (``gate``) has its best level, otherwise that
+    mean times the rubric's ``unmet_factor``. With MMRareBench's weights 3, 1, 1 and factor 1/2 this
+    is its (3 + category + specific) / 5 and (category + specific) / 10 (arXiv:2604.10755).
 
     Args:
         rubric: The rubric.
@@ -205,15 +203,15 @@ def score_shares(rubric: Rubric, shares: Shares) -> Fraction | None:
     """The score over the criteria that have a share.
 
     Returns:
-        A number from 0 to 1; ``None`` if no criterion has a share, or the deciding
-        criterion of a cascade has none.
+        A number from 0 to 1; ``None`` if no criterion has a share, or the deciding criterion of
+        a cascade has none.
 
     >>> from mmrare_judge.rubric.model import load_rubric
     >>> score_shares(load_rubric("treatment"), {"safety": Fraction(1), "follow_up": Fraction(1, 2)})
     Fraction(3, 4)
     """
-    gate = rubric.scoring.gate
-    if not shares or (gate is not None and gate not in shares):
+    deciding = rubric.scoring.gate
+    if not shares or (deciding is not None and deciding not in shares):
         return None
     return _full(rubric, shares)
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
-from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Reply, Request, Usage
+from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Reply, Usage
 from mmrare_judge.backends.replies import read_completion
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import ReplyCache, in_short
@@ -25,9 +25,9 @@ from mmrare_judge.errors import CacheMissError, InputError, RubricError
 from mmrare_judge.judging.evidence import APPROXIMATE, Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
+from mmrare_judge.judging.model_judge import answers_of
 from mmrare_judge.judging.prompt import neutralise
 from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
-from mmrare_judge.judging.reply import answers_of
 from mmrare_judge.judging.reply_model import reply_model, reply_schema, shape
 from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
@@ -149,10 +149,8 @@ def _drafts(
 
 def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Answer]:
     model = reply_model(shape(asked))
-    request = Request(model="", messages=(), sampling={}, schema={}, reply_model=model)
-    return answers_of(
-        request, reply.model_copy(update={"text": read_completion(reply.text, model)})
-    )
+    text = read_completion(reply.text, model)
+    return answers_of(reply.model_copy(update={"text": text}), model.model_validate_json(text))
 
 
 def _rescue(grade: Grade, questions: Questions, found: StoredReplies) -> None:
