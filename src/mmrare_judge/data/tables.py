@@ -16,7 +16,7 @@ from typing import Any
 
 from mmrare_judge.data.cells import Notices
 from mmrare_judge.errors import InputError, from_extra
-from mmrare_judge.records import not_utf8, shortened
+from mmrare_judge.records import shortened
 
 EXCEL_CELL = 32_767
 """Characters an Excel cell can hold; programs that write Excel files cut longer text, silently."""
@@ -134,7 +134,9 @@ def _decoded(data: bytes, path: Path, offset: int, row: int | None) -> str:
     try:
         return data[start:].decode("utf-8")
     except UnicodeDecodeError as error:
-        raise not_utf8(path, offset + start + error.start, row) from error
+        problem = f"byte {offset + start + error.start} is not UTF-8"
+        remedy = "Save the file as UTF-8"
+        raise InputError(problem, remedy=remedy, file=str(path), row=row) from error
 
 
 # --- TSV and CSV
