@@ -24,9 +24,9 @@ from support.asking import MALFORMED, TEXT, Grading
 )
 def test_nothing_is_guessed_from_text_that_holds_no_single_object(text: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        read_completion(text, Grading)
+        read_completion(text, Grading.model_validate_json)
 
 
 def test_a_quoted_end_of_thinking_inside_the_reply_does_not_cut_it() -> None:
     text = TEXT.replace("named", "says </think> itself")
-    assert read_completion(text, Grading) == text
+    assert read_completion(text, Grading.model_validate_json) == text

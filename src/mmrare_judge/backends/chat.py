@@ -218,7 +218,7 @@ class _Exchange:
         request, times = self._request, self._backend.spec.reask
         first = await self._send(list(request.messages))
         try:
-            return self._reply(read_completion(first.text, request.reply_model))
+            return self._reply(read_completion(first.text, request.read))
         except ValidationError as error:
             problem: Exception = error
         if times:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -60,22 +60,26 @@ def text_of(response: Any) -> str:
     return text
 
 
-def read_completion(text: str, model: type[BaseModel]) -> str:
-    """The JSON object in a reply, checked against the reply model.
+def read_completion(text: str, read: Callable[[str], object]) -> str:
+    """The JSON object in a reply, if ``read`` can read it.
 
     Tolerated around it: a leading block of thinking up to ``</think>``, a code fence, prose. Not
     tolerated: no object or several, a brace that begins none.
+
+    Args:
+        text: The reply.
+        read: Reads JSON text with the reply model.
 
     Raises:
         ValidationError: There is not exactly one object, or it does not satisfy the model.
 
     >>> class Verdict(BaseModel):
     ...     level: int
-    >>> read_completion('Here it is: {"level": 1} Good luck!', Verdict)
+    >>> read_completion('Here it is: {"level": 1} Good luck!', Verdict.model_validate_json)
     '{"level": 1}'
     """
     body = _only_object(text)
-    model.model_validate_json(body)
+    read(body)
     return body
 
 
@@ -90,7 +94,7 @@ def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseMod
     class Checked(model):  # type: ignore[misc, valid-type]  # a base class known at run time only
         @classmethod
         def model_validate_json(cls, json_data: str, **_: Any) -> Any:
-            text = read_completion(json_data, model)
+            text = read_completion(json_data, model.model_validate_json)
             found.append(text)
             return model.model_validate_json(text)
 

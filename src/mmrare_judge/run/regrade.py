@@ -149,7 +149,7 @@ def _drafts(
 
 def _read(reply: Reply, asked: tuple[Question, ...]) -> dict[str, Answer]:
     model = reply_model(shape(asked))
-    text = read_completion(reply.text, model)
+    text = read_completion(reply.text, model.model_validate_json)
     return answers_of(reply.model_copy(update={"text": text}), model.model_validate_json(text))
 
 
