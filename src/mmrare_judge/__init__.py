@@ -11,7 +11,10 @@ from mmrare_judge.lazy_names import lazy_names as _lazy_names
 
 if _typing.TYPE_CHECKING:
     from mmrare_judge.backends.base import JudgeSpec, Usage
+    from mmrare_judge.backends.fake import FakeBackend
     from mmrare_judge.backends.limits import Limits
+    from mmrare_judge.cache.read_only import Replay
+    from mmrare_judge.cache.store import ReplyCache
     from mmrare_judge.data.items import Item, Reference, as_item, iter_items, read_items
     from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
     from mmrare_judge.errors import (
@@ -28,9 +31,12 @@ if _typing.TYPE_CHECKING:
     from mmrare_judge.judging.judge import Judge, agrade, grade, grade_many
     from mmrare_judge.level2.terms import Terms
     from mmrare_judge.level2.verify import Level2, verify
+    from mmrare_judge.panels.panel import Panel, aggregate
     from mmrare_judge.records import Signature
     from mmrare_judge.rubric.model import Criterion, Level, Rubric, list_rubrics, load_rubric
     from mmrare_judge.run.folder import iter_grades, read_grades
+    from mmrare_judge.run.panels import read_panels
+    from mmrare_judge.run.regrade import regrade
     from mmrare_judge.run.run import Run
     from mmrare_judge.run.summary import RunReport, Summary, summarise
 
@@ -40,6 +46,7 @@ __all__ = [
     "ConfigError",
     "Criterion",
     "Evidence",
+    "FakeBackend",
     "Grade",
     "InputError",
     "Item",
@@ -52,8 +59,11 @@ __all__ = [
     "MissingExtraError",
     "OutputError",
     "Pairing",
+    "Panel",
     "Prediction",
     "Reference",
+    "Replay",
+    "ReplyCache",
     "Rubric",
     "RubricError",
     "Run",
@@ -65,6 +75,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "__version__",
+    "aggregate",
     "agrade",
     "as_item",
     "grade",
@@ -76,14 +87,19 @@ __all__ = [
     "pair_up",
     "read_grades",
     "read_items",
+    "read_panels",
     "read_predictions",
+    "regrade",
     "summarise",
     "verify",
 ]
 
 _NAMES_BY_MODULE = {
     "backends.base": "JudgeSpec Usage",
+    "backends.fake": "FakeBackend",
     "backends.limits": "Limits",
+    "cache.read_only": "Replay",
+    "cache.store": "ReplyCache",
     "data.items": "Item Reference as_item iter_items read_items",
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "errors": (
@@ -94,9 +110,12 @@ _NAMES_BY_MODULE = {
     "judging.judge": "Judge agrade grade grade_many",
     "level2.terms": "Terms",
     "level2.verify": "Level2 verify",
+    "panels.panel": "Panel aggregate",
     "records": "Signature",
     "rubric.model": "Criterion Level Rubric list_rubrics load_rubric",
     "run.folder": "iter_grades read_grades",
+    "run.panels": "read_panels",
+    "run.regrade": "regrade",
     "run.run": "Run",
     "run.summary": "RunReport Summary summarise",
 }
