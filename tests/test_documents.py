@@ -15,7 +15,7 @@ from mmrare_judge.rubric.model import parse_rubric
 from mmrare_judge.yaml import parse_yaml
 from support.paths import ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,6 +47,14 @@ def test_every_example_in_python_can_be_compiled_and_imports_what_there_is(docum
 def test_every_link_to_another_file_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_module_that_the_docs_name_is_there() -> None:
+    source = ROOT / "src" / "mmrare_judge"
+    for document in DOCUMENTS:
+        for name in re.findall(r"`([\w/]+\.(?:py|tsv))`", document.read_text(encoding="utf-8")):
+            places = [ROOT / name, ROOT / "benchmarks" / name, *source.rglob(name)]
+            assert any(place.exists() for place in places), f"{document.name} names {name}"
 
 
 def test_the_rubric_that_the_docs_show_is_valid() -> None:
