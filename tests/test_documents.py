@@ -50,7 +50,7 @@ def test_every_link_to_another_file_leads_somewhere(document: Path) -> None:
 
 
 def test_every_module_that_the_docs_name_is_there() -> None:
-    source = ROOT / "src" / "mmrare_judge"
+    source = ROOT / "src"
     for document in DOCUMENTS:
         for name in re.findall(r"`([\w/]+\.(?:py|tsv))`", document.read_text(encoding="utf-8")):
             places = [ROOT / name, ROOT / "benchmarks" / name, *source.rglob(name)]

@@ -35,7 +35,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     write_whole(tmp_path / "file", "")
     with pytest.raises(OutputError, match="file/out cannot be written: Not a directory"):
         make_folder(tmp_path / "file" / "out")
-    with pytest.raises(OutputError, match="page.html cannot be written"):
+    with pytest.raises(OutputError, match=r"page\.html cannot be written"):
         write_whole(tmp_path / "missing" / "page.html", "")
 
 

@@ -10,17 +10,16 @@
     ├── CacheMissError      a replay that needs a reply its cache does not hold
     ├── BudgetError         the budget of a run is used up
     ├── MissingExtraError   an optional dependency that is not installed
-    └── BackendError        the judge's model could not be asked, or its reply not be used
-        ├── TransportError      the wire failed: rate limit, server error, time-out, reset
-        └── ReplyError          an answer came that is no grading; it keeps the raw reply
-            ├── FormatError         not the asked-for structure
+    └── BackendError        the model could not be asked, or its reply could not be used
+        ├── TransportError      rate limit, server error, timeout, connection reset
+        └── ReplyError          the reply cannot be graded; the raw reply is kept
+            ├── FormatError         it does not match the schema
             ├── RefusalError        the model declined
-            ├── ContentFilterError  the provider withheld the answer
-            └── TruncatedError      the answer ran into its token limit
+            ├── ContentFilterError  the provider withheld the reply
+            └── TruncatedError      the reply ran into its token limit
 
-``InputError``, ``RubricError``, ``ConfigError`` and ``OutputError`` are the caller's to mend and
-are raised. A ``BackendError`` that outlives its retries becomes the reason of an unscored grade:
-it never becomes a number.
+A ``BackendError`` that is left after all retries becomes the reason of an unscored grade, never a
+number. All others are raised: the caller can mend what they name.
 """
 
 from __future__ import annotations
@@ -90,10 +89,10 @@ class OutputError(MMRareJudgeError):
 
 
 class CacheMissError(MMRareJudgeError):
-    """A replay that needs a reply its cache does not hold.
+    """A replay needs a reply that its cache does not hold.
 
     Args:
-        problem: What is missing, and what may be the reason.
+        problem: What is missing, and a likely reason.
         request_hash: Hash of the request whose reply is missing.
         model: The model that would have been asked.
         item_id: The item that was to be graded.
@@ -109,7 +108,7 @@ class CacheMissError(MMRareJudgeError):
 
 
 class BudgetError(MMRareJudgeError):
-    """The budget of a run is used up, or cannot be kept because the price is not known."""
+    """The budget of a run is used up, or the price is not known."""
 
 
 class MissingExtraError(MMRareJudgeError, ImportError):
@@ -152,12 +151,12 @@ class BackendError(MMRareJudgeError):
 
 
 class TransportError(BackendError):
-    """The wire failed: rate limit, server error, time-out, reset connection.
+    """The request failed on its way: rate limit, server error, timeout, connection reset.
 
     Args:
         message: What happened.
         kind: ``rate_limit``, ``server_error``, ``timeout`` or ``connection``.
-        retry_after: Seconds the provider asked to wait, if it did.
+        retry_after: Seconds that the provider asked to wait, if it did.
     """
 
     def __init__(
@@ -169,7 +168,7 @@ class TransportError(BackendError):
 
 
 class ReplyError(BackendError):
-    """An answer came that is no grading; ``raw`` keeps it as it was received."""
+    """The reply cannot be graded; ``raw`` keeps it as it was received."""
 
     def __init__(self, message: str, *, raw: str = "") -> None:
         self.raw = raw
@@ -177,7 +176,7 @@ class ReplyError(BackendError):
 
 
 class FormatError(ReplyError):
-    """The reply does not have the asked-for structure."""
+    """The reply does not match the schema."""
 
 
 class RefusalError(ReplyError):
@@ -185,11 +184,11 @@ class RefusalError(ReplyError):
 
 
 class ContentFilterError(ReplyError):
-    """The provider withheld the answer."""
+    """The provider withheld the reply."""
 
 
 class TruncatedError(ReplyError):
-    """The answer ran into its token limit."""
+    """The reply ran into its token limit."""
 
 
 def _sentence(

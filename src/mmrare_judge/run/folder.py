@@ -223,7 +223,8 @@ class Ledger:
         """
         try:
             self._sift(keep)
-            self._file = open(self.path, "ab", buffering=0, opener=owner_only)
+            opened = open(self.path, "ab", buffering=0, opener=owner_only)  # noqa: SIM115  kept open
+            self._file = opened
         except OSError as error:
             raise OutputError(f"{self.path} cannot be opened: {error}") from error
 

@@ -233,5 +233,5 @@ def library(module: str) -> Any:
         MissingExtraError: The library is not installed; the message has the install line.
     """
     with from_extra("calibration"):
-        library = importlib.import_module(module)
-    return library
+        loaded = importlib.import_module(module)
+    return loaded  # noqa: RET504  inside `with`, mypy would miss a return
