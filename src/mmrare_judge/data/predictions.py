@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from mmrare_judge.data.cells import Notices, absent, identifier, metadata_of, text
 from mmrare_judge.data.items import IMAGE_COLUMNS, Item
+from mmrare_judge.data.joining import TRIED, joined
 from mmrare_judge.data.tables import EXCEL_REMARK, Row, may_be_cut, stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, count_unstorable, located
@@ -219,11 +220,12 @@ class Pairing:
             "no item for its prediction": strangers,
             "no prediction for the item": self.items_without_prediction,
         }
-        return tuple(
+        lines = [
             _line(system, what, ids)
             for what, found in kinds.items()
             for system, ids in found.items()
-        )
+        ]
+        return (*lines, TRIED) if strangers else tuple(lines)
 
     def describe(self) -> str:
         """The pairing in words: one line of figures, then the problems."""
@@ -236,33 +238,47 @@ class Pairing:
 def pair_up(predictions: Iterable[Prediction], items: Sequence[Item]) -> Pairing:
     """Every prediction with the item of its id, and what has no partner.
 
+    Ids that differ in spelling are joined as `mmrare_judge.data.joining.joined` says; the
+    prediction then has the item's id, and a note of its own.
+
     Raises:
         InputError: Two items have the same id.
 
     >>> from mmrare_judge.data.items import Reference
-    >>> item = Item(id="7", track="treatment", question="Plan?", reference=Reference())
+    >>> item = Item(id="007", track="treatment", question="Plan?", reference=Reference())
     >>> answers = [Prediction(item_id="7", text="Rest."), Prediction(item_id="8", text="None.")]
-    >>> print(pair_up(answers, [item]).describe())
-    1 predictions paired: systems 1, items 1
-    system not named: no item for its prediction: 8
+    >>> pairing = pair_up(answers, [item])
+    >>> pairing.pairs[0][0].notes
+    ("its id '7' was read as the item's id '007'",)
+    >>> [prediction.item_id for prediction in pairing.predictions_without_item]
+    ['8']
     """
-    by_id = _by_id(items)
+    by_id, given = _by_id(items), list(predictions)
+    ids: dict[str, list[str]] = {}
+    for prediction in given:
+        ids.setdefault(prediction.system, []).append(prediction.item_id)
+    answered = {system: joined(theirs, by_id) for system, theirs in (ids or {"": []}).items()}
     pairs: list[tuple[Prediction, Item]] = []
     strangers: list[Prediction] = []
-    answered: dict[str, set[str]] = {}
-    for prediction in predictions:
-        answered.setdefault(prediction.system, set()).add(prediction.item_id)
-        item = by_id.get(prediction.item_id)
-        if item is None:
+    for prediction in given:
+        id = answered[prediction.system].get(prediction.item_id)
+        if id is None:
             strangers.append(prediction)
         else:
-            pairs.append((prediction, item))
-    unanswered = {
-        system: tuple(id for id in by_id if id not in ids)
-        for system, ids in (answered or {"": set()}).items()
-    }
-    missing = {system: ids for system, ids in unanswered.items() if ids}
-    return Pairing(tuple(pairs), tuple(strangers), missing)
+            pairs.append((_renamed(prediction, id), by_id[id]))
+    unanswered: dict[str, tuple[str, ...]] = {}
+    for system, found in answered.items():
+        partners = set(found.values())
+        if without := tuple(id for id in by_id if id not in partners):
+            unanswered[system] = without
+    return Pairing(tuple(pairs), tuple(strangers), unanswered)
+
+
+def _renamed(prediction: Prediction, id: str) -> Prediction:
+    if prediction.item_id == id:
+        return prediction
+    note = f"its id {prediction.item_id!r} was read as the item's id {id!r}"
+    return prediction.model_copy(update={"item_id": id, "notes": (*prediction.notes, note)})
 
 
 def _by_id(items: Sequence[Item]) -> dict[str, Item]:
