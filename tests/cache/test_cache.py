@@ -121,14 +121,14 @@ def test_look_ups_never_read_the_request(cache: ReplyCache) -> None:
 def test_reply_and_request_are_written_together_or_not_at_all(
     cache: ReplyCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = cache._store.set
+    keep = diskcache.Cache.set
 
-    def fail_on_request(key: str, value: bytes) -> None:
+    def fail_on_request(store: diskcache.Cache, key: str, value: bytes) -> None:
         if key.startswith("request:"):
             raise sqlite3.OperationalError("database or disk is full")
-        keep(key, value)
+        keep(store, key, value)
 
-    monkeypatch.setattr(cache._store, "set", fail_on_request)
+    monkeypatch.setattr(diskcache.Cache, "set", fail_on_request)
     with pytest.raises(OutputError, match="disk is full"):
         cache.put(REQUEST, REPLY)
     assert cache.get(REQUEST.hash) is None
@@ -141,7 +141,7 @@ def test_a_locked_store_is_an_output_error(
     def locked(*_: object) -> None:
         raise diskcache.Timeout
 
-    monkeypatch.setattr(cache._store, "set", locked)
+    monkeypatch.setattr(diskcache.Cache, "set", locked)
     with pytest.raises(OutputError, match="locked"):
         cache.put(REQUEST, REPLY)
 
@@ -182,5 +182,10 @@ def test_a_request_does_not_pass_under_another_hash() -> None:
 
 def test_a_large_cache_takes_little_memory_also_one_that_was_made_with_more(tmp_path: Path) -> None:
     diskcache.Cache(str(tmp_path)).close()  # with its own setting, 8192 pages of 4 KiB: 32 MiB
-    store = ReplyCache(tmp_path)._store
-    assert store._sql("PRAGMA cache_size").fetchone()[0] <= 1024
+    ReplyCache(tmp_path).close()
+    with sqlite3.connect(tmp_path / "cache.db") as store:
+        (pages,) = store.execute(
+            "SELECT value FROM Settings WHERE key = 'sqlite_cache_size'"
+        ).fetchone()
+    store.close()
+    assert pages <= 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,6 @@ from mmrare_judge.cache.store import GRADES, Entry, ReplyCache, in_short, shows_
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import whole_file
 from mmrare_judge.records import Record, canonical_json
-
-# FOLDED cache_check: What a reply cache holds, and whether all of it is sound: `cache_stats` and `cache_faults`.
 
 
 @dataclass(frozen=True)
@@ -43,27 +41,6 @@ class Fault:
         return f"{self.place}: {self.problem}"
 
 
-def cache_faults(replay: Replay) -> Iterator[Fault]:
-    """Everything that is wrong with a cache, entry by entry.
-
-    Each reply must be readable and valid, and its request, where it is kept, must hash to the
-    reply's key.
-
-    Raises:
-        OutputError: The disk fails.
-    """
-    if strangers := replay.strangers():
-        yield Fault(str(replay.directory), f"{strangers} keys that are not of this package")
-    replies = set()
-    for request_hash, found in checked_entries(replay):
-        replies.add(request_hash)
-        if isinstance(found, Fault):
-            yield found
-    for request_hash in replay.request_hashes():
-        if request_hash not in replies:
-            yield Fault(request_hash, "there is a request without a reply")
-
-
 def checked_entries(replay: Replay) -> Iterator[tuple[str, Entry | Fault]]:
     """Every entry in the order of the hashes, or what is wrong with it."""
     for request_hash in replay.hashes():
@@ -71,94 +48,6 @@ def checked_entries(replay: Replay) -> Iterator[tuple[str, Entry | Fault]]:
             yield request_hash, replay.entry(request_hash)
         except ValueError as error:
             yield request_hash, Fault(request_hash, in_short(error))
-
-
-@dataclass(frozen=True)
-class CacheStats:
-    """What a cache holds.
-
-    Attributes:
-        entries: Replies.
-        with_request: Of those, with the request kept beside them.
-        unreadable: Entries that `cache_faults` names; in none of the counts below.
-        bytes: Size of the files, without finished grades.
-        by_model: Replies by the model that was asked.
-        by_finish: Replies by how they ended.
-        prompt_tokens: Tokens sent to buy them, every attempt counted.
-        completion_tokens: Tokens received.
-        cost: US dollars, of the replies whose price is known.
-        cost_unknown: Replies whose price is not known.
-    """
-
-    entries: int
-    with_request: int
-    unreadable: int
-    bytes: int
-    by_model: Mapping[str, int]
-    by_finish: Mapping[str, int]
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float
-    cost_unknown: int
-
-    def lines(self) -> Iterator[str]:
-        """The figures as text, one a line."""
-        yield f"entries           {self.entries:,}"
-        yield f"with request      {self.with_request:,}"
-        if self.unreadable:
-            yield f"unreadable        {self.unreadable:,}"
-        yield f"bytes on disk     {self.bytes:,}"
-        for title, counts in (("model", self.by_model), ("finish", self.by_finish)):
-            yield from (f"{title} {name}: {count:,}" for name, count in counts.items())
-        yield f"tokens bought     {self.prompt_tokens:,} sent, {self.completion_tokens:,} received"
-        unknown = f", and {self.cost_unknown:,} replies of unknown price"
-        yield f"cost              {self.cost:.4f} USD" + (unknown if self.cost_unknown else "")
-
-
-def cache_stats(replay: Replay) -> CacheStats:
-    """Count what a cache holds, and what was paid for it.
-
-    Raises:
-        OutputError: The disk fails.
-    """
-    models: Counter[str] = Counter()
-    finishes: Counter[str] = Counter()
-    totals: Counter[str] = Counter()
-    cost = 0.0
-    for _, entry in checked_entries(replay):
-        totals["entries"] += 1
-        if isinstance(entry, Fault):
-            totals["unreadable"] += 1
-            continue
-        usage = entry.reply.usage
-        models[entry.model] += 1
-        finishes[entry.reply.finish] += 1
-        totals["with_request"] += entry.request is not None
-        totals["prompt_tokens"] += usage.prompt_tokens
-        totals["completion_tokens"] += usage.completion_tokens
-        totals["cost_unknown"] += usage.cost is None
-        cost += usage.cost or 0.0
-    return CacheStats(
-        entries=totals["entries"],
-        with_request=totals["with_request"],
-        unreadable=totals["unreadable"],
-        bytes=_size(replay.directory),
-        by_model=dict(sorted(models.items())),
-        by_finish=dict(sorted(finishes.items())),
-        prompt_tokens=totals["prompt_tokens"],
-        completion_tokens=totals["completion_tokens"],
-        cost=cost,
-        cost_unknown=totals["cost_unknown"],
-    )
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the replies' files; those of kept grades are not counted."""
-    try:
-        kept = [path for path in folder.rglob("*") if folder / GRADES not in path.parents]
-        return sum(path.stat().st_size for path in kept if path.is_file())
-    except OSError as error:
-        raise OutputError(f"cache {folder} cannot be read: {error}") from error
 
 
 class Header(Record):
@@ -285,7 +174,7 @@ def check_suffix(path: Path) -> None:
         raise InputError(f"{path} has no suffix of a bundle", remedy=remedy)
 
 
-# FOLDED cache_import: A bundle's entries added to a reply cache, each checked, none refused in silence.
+# --- Import: each entry is checked, none is refused in silence
 
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
@@ -377,3 +266,94 @@ def _take(line: bytes | Exception, cache: ReplyCache, done: Imported) -> None:
         if entry.request is not None and not cache.has_request(entry.hash):
             cache.put_entry(entry)
             done.requests_added += 1
+
+
+# --- What a cache holds, and whether all of it is sound
+
+
+def cache_faults(replay: Replay) -> Iterator[Fault]:
+    """Everything that is wrong with a cache, entry by entry.
+
+    Each reply must be readable and valid, and its request, where it is kept, must hash to the
+    reply's key.
+    """
+    if strangers := replay.strangers():
+        yield Fault(str(replay.directory), f"{strangers} keys that are not of this package")
+    replies = set()
+    for request_hash, found in checked_entries(replay):
+        replies.add(request_hash)
+        if isinstance(found, Fault):
+            yield found
+    for request_hash in replay.request_hashes():
+        if request_hash not in replies:
+            yield Fault(request_hash, "there is a request without a reply")
+
+
+@dataclass
+class CacheStats:
+    """What a cache holds.
+
+    Attributes:
+        bytes: Size of the files, without finished grades.
+        entries: Replies.
+        with_request: Of those, with the request kept beside them.
+        unreadable: Entries that `cache_faults` names; in none of the counts below.
+        by_model: Replies by the model that was asked.
+        by_finish: Replies by how they ended.
+        prompt_tokens: Tokens sent to buy them, every attempt counted.
+        completion_tokens: Tokens received.
+        cost: US dollars, of the replies whose price is known.
+        cost_unknown: Replies whose price is not known.
+    """
+
+    bytes: int
+    entries: int = 0
+    with_request: int = 0
+    unreadable: int = 0
+    by_model: Counter[str] = field(default_factory=Counter)
+    by_finish: Counter[str] = field(default_factory=Counter)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    cost_unknown: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """The figures as text, one a line."""
+        yield f"entries           {self.entries:,}"
+        yield f"with request      {self.with_request:,}"
+        if self.unreadable:
+            yield f"unreadable        {self.unreadable:,}"
+        yield f"bytes on disk     {self.bytes:,}"
+        for title, counts in (("model", self.by_model), ("finish", self.by_finish)):
+            yield from (f"{title} {name}: {count:,}" for name, count in sorted(counts.items()))
+        yield f"tokens bought     {self.prompt_tokens:,} sent, {self.completion_tokens:,} received"
+        unknown = f", and {self.cost_unknown:,} replies of unknown price"
+        yield f"cost              {self.cost:.4f} USD" + (unknown if self.cost_unknown else "")
+
+
+def cache_stats(replay: Replay) -> CacheStats:
+    """Count what a cache holds, and what was paid for it."""
+    stats = CacheStats(bytes=_size(replay.directory))
+    for _, entry in checked_entries(replay):
+        stats.entries += 1
+        if isinstance(entry, Fault):
+            stats.unreadable += 1
+            continue
+        usage = entry.reply.usage
+        stats.by_model[entry.model] += 1
+        stats.by_finish[entry.reply.finish] += 1
+        stats.with_request += entry.request is not None
+        stats.prompt_tokens += usage.prompt_tokens
+        stats.completion_tokens += usage.completion_tokens
+        stats.cost += usage.cost or 0.0
+        stats.cost_unknown += usage.cost is None
+    return stats
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the replies' files; those of kept grades are not counted."""
+    try:
+        kept = [path for path in folder.rglob("*") if folder / GRADES not in path.parents]
+        return sum(path.stat().st_size for path in kept if path.is_file())
+    except OSError as error:
+        raise OutputError(f"cache {folder} cannot be read: {error}") from error

@@ -1,12 +1,12 @@
-"""`Replay`: a reply cache that is only read, and never written to, not even by opening it.
+"""A reply cache that is only read: `Replay`, and `Peek` for an estimate.
 
-diskcache writes its settings whenever it opens a folder, so that a read-only one cannot be opened
-at all. Its table is plain SQLite; the two columns that matter are read here directly.
+diskcache writes its settings whenever it opens a folder, so a read-only one cannot be opened at
+all. Its table is plain SQLite; the columns that matter are read here directly.
 """
 
 from __future__ import annotations
 
-import logging
+import json
 import sqlite3
 import threading
 import weakref
@@ -22,28 +22,28 @@ from mmrare_judge.cache.store import (
     REQUEST,
     Entry,
     default_cache_dir,
-    in_short,
+    inflated,
+    reply_from,
     request_content,
-    unpack_reply,
-    unpack_request,
 )
 from mmrare_judge.errors import CacheMissError, InputError, OutputError
 from mmrare_judge.records import canonical_json, shortened
 
-log = logging.getLogger("mmrare_judge")
-
 FILE = "cache.db"
 _RAW, _BINARY = 1, 2  # diskcache's modes for bytes in the table, and bytes in a file of their own
 _VALUE = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
-_KEYS = "SELECT key FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND key {} ORDER BY key"
-_END = chr(ord(REQUEST[-1]) + 1)  # REQUEST[:-1] + _END sorts right behind all keys of requests
+_KEYS = f"""
+SELECT key FROM Cache
+WHERE raw = 1 AND typeof(key) = 'text' AND key > ? AND (instr(key, '{REQUEST}') = 1) = ?
+ORDER BY key LIMIT 1000
+"""
 
 
 class Replay:
-    """A cache that answers what it holds; what it does not hold is an error, never a call.
+    """A cache to grade from without calls: a reply that it does not hold is an error.
 
-    It is opened without writing to it, so it may lie on a read-only medium. It is meant for a
-    cache that nobody is filling at the same time: what is added later may be seen or not.
+    It is opened without writing to it, so it may be on a read-only medium. Nobody should fill it at
+    the same time: what is added later may be seen or not.
 
     Args:
         directory: The cache; by default the user's.
@@ -61,17 +61,7 @@ class Replay:
 
     def get(self, request_hash: str) -> Reply | None:
         """The reply to a request, or ``None``; a corrupt entry is ``None``, with a warning."""
-        try:
-            stored = self._value(request_hash)
-            return None if stored is None else unpack_reply(stored)
-        except ValueError as error:
-            log.warning(
-                "cache entry %s in %s cannot be read (%s) and is taken as absent",
-                request_hash,
-                self.directory,
-                in_short(error),
-            )
-            return None
+        return reply_from(self._value, request_hash, self.directory)
 
     def request(self, request_hash: str) -> dict[str, JsonValue] | None:
         """What was asked, or ``None`` where it was not kept.
@@ -80,7 +70,7 @@ class Replay:
             ValueError: It is corrupt.
         """
         stored = self._value(REQUEST + request_hash)
-        return None if stored is None else dict(unpack_request(stored))
+        return None if stored is None else dict(json.loads(inflated(stored)))
 
     def entry(self, request_hash: str) -> Entry:
         """A reply with its request, checked.
@@ -91,18 +81,16 @@ class Replay:
         stored = self._value(request_hash)
         if stored is None:
             raise ValueError("there is no reply")
-        reply = unpack_reply(stored)
+        reply = Reply.model_validate_json(inflated(stored))
         return Entry(hash=request_hash, request=self.request(request_hash), reply=reply)
 
     def hashes(self) -> Iterator[str]:
         """The hashes of all replies, in order."""
-        yield from self._keys(f"< '{REQUEST}'")
-        yield from self._keys(f">= '{REQUEST[:-1]}{_END}'")
+        return self._keys(of_requests=False)
 
     def request_hashes(self) -> Iterator[str]:
         """The hashes of all requests that are kept, in order."""
-        keys = self._keys(f">= '{REQUEST}' AND key < '{REQUEST[:-1]}{_END}'")
-        return (key.removeprefix(REQUEST) for key in keys)
+        return (key.removeprefix(REQUEST) for key in self._keys(of_requests=True))
 
     def strangers(self) -> int:
         """How many rows have a key that this package would not write."""
@@ -115,20 +103,13 @@ class Replay:
         """Close the files."""
         self._close()
 
-    def _keys(self, which: str) -> Iterator[str]:
-        """Keys in order, a thousand at a time, so that memory stays flat."""
-        last: str | None = None
-        while True:
-            behind = "" if last is None else " AND key > ?"
-            statement = _KEYS.format(which + behind) + " LIMIT 1000"
-            page = self._rows(statement, *(() if last is None else (last,)))
-            if not page:
-                return
-            for (key,) in page:
-                yield str(key)
+    def _keys(self, *, of_requests: bool) -> Iterator[str]:
+        last = ""
+        while page := self._rows(_KEYS, last, of_requests):  # by pages, so that memory stays flat
+            yield from (str(key) for (key,) in page)
             last = page[-1][0]
 
-    def _rows(self, statement: str, *values: str) -> list[Any]:
+    def _rows(self, statement: str, *values: str | bool) -> list[Any]:
         try:
             with self._lock:
                 return self._files.execute(statement, values).fetchall()
@@ -158,7 +139,7 @@ class Replay:
 
 
 class Peek:
-    """A cache that is only looked into, for an estimate: what it does not hold is just missing.
+    """A cache that is only read, for an estimate: a reply that it does not hold is missing.
 
     Args:
         directory: The cache; one that does not exist holds nothing.
@@ -213,9 +194,9 @@ def _probed(directory: Path, options: str) -> sqlite3.Connection:
     return files
 
 
-# FOLDED cache_miss: Why a replay does not find a reply: the missing request beside the nearest one that is kept.
+# --- Why a replay does not find a reply: the missing request beside the nearest one that is kept
 
-_LOOKED_AT = 5_000  # requests compared at most; more would take longer than the answer is worth
+_MOST_COMPARED = 5_000  # requests compared at most; more would take longer than the answer is worth
 
 _WEIGHTS = {"user": 100, "system": 10}
 """How far apart a difference sets two requests; 1 for everything not named."""
@@ -250,7 +231,7 @@ def _hint(request: Request, replay: Replay) -> str:
     found = [_differences(wanted, kept) for kept in _kept(replay) if kept != wanted]
     if not found:
         return "The cache keeps no other request to compare with."
-    nearest = min(found, key=_distance)
+    nearest = min(found, key=lambda differences: sum(_WEIGHTS.get(n, 1) for n in differences))
     if "user" in nearest:
         return "No request with this item and prediction is kept."
     listed = "; ".join(nearest.values())
@@ -258,7 +239,7 @@ def _hint(request: Request, replay: Replay) -> str:
 
 
 def _kept(replay: Replay) -> Iterator[Mapping[str, Any]]:
-    for request_hash in islice(replay.request_hashes(), _LOOKED_AT):
+    for request_hash in islice(replay.request_hashes(), _MOST_COMPARED):
         try:
             kept = replay.request(request_hash)
         except ValueError:  # corrupt: `cache verify` says so, this only compares
@@ -267,18 +248,11 @@ def _kept(replay: Replay) -> Iterator[Mapping[str, Any]]:
             yield kept
 
 
-def _distance(differences: Mapping[str, str]) -> int:
-    return sum(_WEIGHTS.get(name, 1) for name in differences)
-
-
 def _differences(wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, str]:
     """What differs, by name, in words that quote neither item nor prediction."""
     ours, theirs = _parts(wanted), _parts(kept)
-    return {
-        name: _sentence(name, ours.get(name), theirs.get(name))
-        for name in ours | theirs
-        if ours.get(name) != theirs.get(name)
-    }
+    pairs = {name: (ours.get(name), theirs.get(name)) for name in ours | theirs}
+    return {name: _sentence(name, *pair) for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _parts(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,8 +270,7 @@ def _sentence(name: str, ours: Any, theirs: Any) -> str:
 
 def _first_line(ours: str, theirs: str) -> str:
     """The first line in which two instructions differ."""
-    pairs = zip(ours.splitlines(), theirs.splitlines(), strict=False)
-    for here, there in pairs:
+    for here, there in zip(ours.splitlines(), theirs.splitlines(), strict=False):
         if here != there:
             return f"{shortened(here)} here, {shortened(there)} there"
     return "one of them is longer"

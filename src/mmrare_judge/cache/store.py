@@ -1,17 +1,16 @@
-"""Raw replies by request hash, on disk; the one door to diskcache.
+"""Raw replies by request hash, on disk: `ReplyCache`; the one door to diskcache.
 
 Values are canonical JSON, compressed, stored as bytes. Nothing is ever pickled or unpickled:
-diskcache would, and what unpickles runs (CVE-2025-69872).
+diskcache would, and a pickle can run code (CVE-2025-69872).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -25,10 +24,99 @@ from mmrare_judge.backends.faults import redact
 from mmrare_judge.errors import OutputError
 from mmrare_judge.records import Record, canonical_json, content_hash, problem_in
 
-# FOLDED cache_entry: One entry of a reply cache: a reply, its request's hash, and where it was kept the request.
+log = logging.getLogger("mmrare_judge")
 
 REQUEST = "request:"
-"""What stands before a hash in the key of a request; a reply's key is the hash alone."""
+"""The prefix of a request's key, before its hash; a reply's key is the hash alone."""
+
+GRADES = "grades"
+"""The folder of finished grades within a cache's; to delete it costs computing time alone."""
+
+
+def default_cache_dir() -> Path:
+    """Where replies are kept unless told otherwise: the user's cache directory."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mmrare_judge", appauthor=False) / "replies"
+
+
+_STORE_FAULTS = (OSError, sqlite3.Error)
+_CORRUPT = (ValueError, TypeError, OSError, sqlite3.DatabaseError)
+
+
+class ReplyCache:
+    """Replies on disk; safe to share between threads and processes, not over a network drive.
+
+    Beside each reply its request is kept, under a key of its own: look-ups never read it, and a
+    bundle can contain it. A request in whose address or parameters a key may stand is not kept.
+
+    Args:
+        directory: Where to keep them; made if absent, readable by the owner alone.
+        keep_grades: Keep finished grades beside the replies; see `kept_grades.KeptGrades`.
+
+    Raises:
+        OutputError: The directory cannot be made or written.
+    """
+
+    def __init__(self, directory: str | Path, *, keep_grades: bool = True) -> None:
+        self.directory = Path(directory)
+        self.keep_grades = keep_grades
+        self._store: Any = open_store(self.directory)
+
+    def get(self, request_hash: str) -> Reply | None:
+        """The reply to a request, or ``None``; a corrupt entry is a miss, with a warning."""
+        return reply_from(self._store.get, request_hash, self.directory)
+
+    def put(self, request: Request | str, reply: Reply) -> None:
+        """Keep a reply, and the request it answers.
+
+        Args:
+            request: The request, or its hash alone.
+            reply: The reply; one that was kept before is replaced.
+
+        Raises:
+            OutputError: The disk is full or cannot be written.
+        """
+        if isinstance(request, str):
+            self._write(request, None, reply)
+            return
+        secret = shows_secret(request.endpoint, request.sampling)
+        self._write(request.hash, None if secret else request_content(request), reply)
+
+    def put_entry(self, entry: Entry) -> None:
+        """Keep an entry of another cache.
+
+        Raises:
+            OutputError: The disk is full or cannot be written.
+        """
+        self._write(entry.hash, entry.request, entry.reply)
+
+    def has_request(self, request_hash: str) -> bool:
+        """Whether the request of that hash is kept.
+
+        Raises:
+            OutputError: The disk fails.
+        """
+        try:
+            return REQUEST + request_hash in self._store
+        except _STORE_FAULTS as error:
+            raise OutputError(f"cache {self.directory} cannot be read: {error}") from error
+
+    def _write(self, request_hash: str, request: Mapping[str, Any] | None, reply: Reply) -> None:
+        values: dict[str, Any] = {request_hash: reply.model_dump(mode="json")}
+        if request is not None:
+            values[REQUEST + request_hash] = request
+        write_all(self._store, {key: _packed(value) for key, value in values.items()})
+
+    def __len__(self) -> int:
+        return sum(1 for key in self._store.iterkeys() if not key.startswith(REQUEST))
+
+    def close(self) -> None:
+        """Close the files; the next use opens them again."""
+        self._store.close()
+
+
+# --- Entries
 
 RequestHash = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[0-9a-f]{64}$")]
 
@@ -84,8 +172,7 @@ def shows_secret(endpoint: object, sampling: object) -> bool:
     return "@" in address.netloc or bool(address.query) or redact(text) != text
 
 
-def pack(value: object) -> bytes:
-    """A value as canonical JSON, compressed."""
+def _packed(value: object) -> bytes:
     # A lone surrogate becomes its JSON escape, as it does in the hash.
     return deflated(canonical_json(value).encode("utf-8", "backslashreplace"))
 
@@ -95,22 +182,21 @@ def deflated(content: bytes) -> bytes:
     return zlib.compress(content, level=1)
 
 
-def unpack_reply(stored: bytes) -> Reply:
-    """A stored reply.
-
-    Raises:
-        ValueError: It is not what `pack` makes of a reply.
-    """
-    return Reply.model_validate_json(inflated(stored))
-
-
-def unpack_request(stored: bytes) -> Any:
-    """A stored request, not yet checked against its hash.
-
-    Raises:
-        ValueError: It is not what `pack` makes.
-    """
-    return json.loads(inflated(stored))
+def reply_from(
+    get: Callable[[str], bytes | None], request_hash: str, directory: Path
+) -> Reply | None:
+    """The reply that is stored under a hash, or ``None``; a corrupt one is logged and ``None``."""
+    try:
+        stored = get(request_hash)
+        return None if stored is None else Reply.model_validate_json(inflated(stored))
+    except _CORRUPT as error:
+        log.warning(
+            "cache entry %s in %s cannot be read (%s) and is taken as absent",
+            request_hash,
+            directory,
+            in_short(error),
+        )
+        return None
 
 
 def inflated(stored: object) -> bytes:
@@ -134,105 +220,7 @@ def in_short(error: Exception) -> str:
     return str(error)
 
 
-log = logging.getLogger("mmrare_judge")
-
-GRADES = "grades"
-"""The folder of finished grades within a cache's; to delete it costs computing time alone."""
-
-
-def default_cache_dir() -> Path:
-    """Where replies are kept unless told otherwise: the user's cache directory."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mmrare_judge", appauthor=False) / "replies"
-
-
-_STORE_FAULTS = (OSError, sqlite3.Error)
-_CORRUPT = (ValueError, TypeError, OSError, sqlite3.DatabaseError)
-
-
-class ReplyCache:
-    """Replies on disk; safe to share between threads and processes, not over a network drive.
-
-    Beside each reply its request is kept, under a key of its own: look-ups never read it, and a
-    bundle can contain it. A request in whose address or parameters a key may stand is not kept.
-
-    Args:
-        directory: Where to keep them; made if absent, readable by the owner alone.
-        keep_grades: Keep finished grades beside the replies; see `kept_grades.KeptGrades`.
-
-    Raises:
-        OutputError: The directory cannot be made or written.
-    """
-
-    def __init__(self, directory: str | Path, *, keep_grades: bool = True) -> None:
-        self.directory = Path(directory)
-        self.keep_grades = keep_grades
-        self._store: Any = open_store(self.directory)
-
-    def get(self, request_hash: str) -> Reply | None:
-        """The reply to a request, or ``None``; a corrupt entry is a miss, with a warning."""
-        try:
-            stored = self._store.get(request_hash)
-            return None if stored is None else unpack_reply(stored)
-        except _CORRUPT as error:
-            log.warning(
-                "cache entry %s in %s cannot be read (%s) and is taken as absent",
-                request_hash,
-                self.directory,
-                in_short(error),
-            )
-            return None
-
-    def put(self, request: Request | str, reply: Reply) -> None:
-        """Keep a reply, and the request it answers.
-
-        Args:
-            request: The request, or its hash alone.
-            reply: The reply; one that was kept before is replaced.
-
-        Raises:
-            OutputError: The disk is full or cannot be written.
-        """
-        if isinstance(request, str):
-            self._write({request: reply.model_dump(mode="json")})
-            return
-        values: dict[str, Any] = {request.hash: reply.model_dump(mode="json")}
-        if not shows_secret(request.endpoint, request.sampling):
-            values[REQUEST + request.hash] = request_content(request)
-        self._write(values)
-
-    def put_entry(self, entry: Entry) -> None:
-        """Keep an entry of another cache.
-
-        Raises:
-            OutputError: The disk is full or cannot be written.
-        """
-        values: dict[str, Any] = {entry.hash: entry.reply.model_dump(mode="json")}
-        if entry.request is not None:
-            values[REQUEST + entry.hash] = entry.request
-        self._write(values)
-
-    def has_request(self, request_hash: str) -> bool:
-        """Whether the request of that hash is kept.
-
-        Raises:
-            OutputError: The disk fails.
-        """
-        try:
-            return REQUEST + request_hash in self._store
-        except _STORE_FAULTS as error:
-            raise OutputError(f"cache {self.directory} cannot be read: {error}") from error
-
-    def _write(self, values: dict[str, Any]) -> None:
-        write_all(self._store, {key: pack(value) for key, value in values.items()})
-
-    def __len__(self) -> int:
-        return sum(1 for key in self._store.iterkeys() if not key.startswith(REQUEST))
-
-    def close(self) -> None:
-        """Close the files; the next use opens them again."""
-        self._store.close()
+# --- The door to diskcache
 
 
 def open_store(directory: Path) -> Any:
@@ -283,7 +271,7 @@ def _bytes_only_disk() -> type[Any]:
     import diskcache  # noqa: TID251  this is the door
 
     class BytesOnlyDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
-        """Storage that knows text keys and bytes, and refuses to pickle or unpickle."""
+        """Storage for text keys and bytes, which refuses to pickle or unpickle."""
 
         def put(self, key: Any) -> Any:
             if type(key) is not str:
