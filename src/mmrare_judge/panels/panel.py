@@ -1,28 +1,28 @@
-"""What several judges, or one judge several times, made of one prediction: `Panel`."""
+"""Several gradings of one prediction joined into one decision: `aggregate` makes a `Panel`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import chain
-from statistics import stdev
-from typing import Literal
+from statistics import mean, stdev
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.items import Track
 from mmrare_judge.errors import ConfigError, InputError
-from mmrare_judge.judging.grade import Bounds, Grade, Status, UnscoredKind, Verdict
+from mmrare_judge.judging.grade import Bounds, Grade, Status, UnscoredKind
 from mmrare_judge.judging.verdicts import score_shares
 from mmrare_judge.records import Record, Signature, Text, content_hash
 from mmrare_judge.rubric.model import Criterion, Rubric
 
 Rule = Literal["majority", "mean", "median"]
 PanelStatus = Literal["judged", "undecided", "no_quorum"]
+Labels = tuple[str, ...]
 
 
 class Member(Record):
@@ -111,7 +111,7 @@ class Panel(Record):
         members: Those that came, sorted by judge and sample; fewer than ``size`` if some did not.
         score: 0 to 1 when every criterion was judged, else ``None``.
         partial_score: The score over the criteria judged; ``None`` without any, or without the
-            gate of a cascade.
+            deciding criterion of a cascade.
         coverage: Share of the rubric's weight that was judged, each criterion's weight times the
             share of the panel that voted on it. 1 only if every member voted on everything.
         bounds: Worst and best case for votes that are missing and criteria that are not judged.
@@ -150,24 +150,12 @@ class Panel(Record):
         raise KeyError(f"no criterion {criterion!r}; this panel has {known}")
 
 
-# FOLDED panel_votes: Votes on one criterion made into a decision: majority, mean or median; pure and exact.
-
-Labels = tuple[str, ...]
-
-ABSENT = "absent"
-"""Why a member has no ballot: no grade of it was handed in."""
+# --- votes on one criterion: majority, mean or median; pure and exact
 
 
 @dataclass(frozen=True)
 class Count:
-    """The ballots of a whole panel on one criterion.
-
-    Attributes:
-        criterion: The criterion.
-        ballots: What was handed in.
-        size: Members of the panel, absent ones too.
-        rule: How they decide.
-    """
+    """The ballots of a whole panel, absent members counted in ``size``, on one criterion."""
 
     criterion: Criterion = field(hash=False)
     ballots: tuple[Ballot, ...]
@@ -177,8 +165,7 @@ class Count:
     @cached_property
     def votes(self) -> Labels:
         """The levels voted for, worst first."""
-        given = (ballot.level for ballot in self.ballots if ballot.status == "judged")
-        return _ordered(self.criterion, tuple(label for label in given if label is not None))
+        return self._sorted(b.level for b in self.ballots if b.status == "judged" and b.level)
 
     @cached_property
     def deciding(self) -> Labels:
@@ -187,27 +174,57 @@ class Count:
         The winner stands for its majority; one or two middle votes make a median; all votes make a
         mean. A quorum is more than half of the panel.
         """
-        has_quorum = 2 * len(self.votes) > self.size
-        return self._decide(self.votes) if has_quorum else ()
+        return self._decide(self.votes) if self._has_quorum else ()
 
-    @cached_property
-    def worst(self) -> Labels:
-        """The worst case: every missing vote, or an undecided criterion, at the worst level."""
-        return self._filled_with(_ordered(self.criterion, tuple(self.criterion.levels))[0])
+    @property
+    def _has_quorum(self) -> bool:
+        return 2 * len(self.votes) > self.size
 
-    @cached_property
-    def best(self) -> Labels:
-        """The best case: every missing vote, or an undecided criterion, at the best level."""
-        return self._filled_with(_ordered(self.criterion, tuple(self.criterion.levels))[-1])
-
-    def _filled_with(self, label: str) -> Labels:
+    def filled(self, end: Literal["worst", "best"]) -> Labels:
+        """Votes with every missing one, or an undecided criterion, at the worst or best level."""
+        levels = self._sorted(self.criterion.levels)
+        label = levels[0] if end == "worst" else levels[-1]
         if not self.deciding:
             return (label,)  # as in a grade: what is not judged is open in full
         missing = (label,) * (self.size - len(self.votes))
-        return self._decide(_ordered(self.criterion, self.votes + missing))
+        return self._decide(self._sorted(self.votes + missing))
+
+    @cached_property
+    def verdict(self) -> PanelVerdict:
+        """The decision, how sure it is, and how far the votes agree."""
+        votes, deciding = Counter(self.votes), self.deciding
+        level = deciding[0] if len(set(deciding)) == 1 else None
+        points = [self.criterion.levels[label].points for label in deciding]
+        return PanelVerdict(
+            criterion=self.criterion.id,
+            status="judged" if deciding else "undecided" if self._has_quorum else "no_quorum",
+            level=level,
+            points=float(mean(points)) if points else None,
+            ballots=self.ballots,
+            votes={label: votes[label] for label in self.criterion.levels},
+            missing=_missing(self),
+            spread=_spread(self),
+            agreement=_agreement(votes),
+            confidence=None if level is None else votes[level] / self.size,
+        )
+
+    def _sorted(self, labels: Iterable[str]) -> Labels:
+        levels = self.criterion.levels
+        order = {label: number for number, label in enumerate(levels)}
+        return tuple(sorted(labels, key=lambda label: (levels[label].points, order[label])))
 
     def _decide(self, votes: Labels) -> Labels:
-        return _RULES[self.rule](votes, self.size)
+        if self.rule == "majority":
+            return tuple(label for label, n in Counter(votes).items() if 2 * n > self.size)
+        if self.rule == "median":
+            return votes[(len(votes) - 1) // 2 : len(votes) // 2 + 1]
+        return votes
+
+
+@lru_cache(maxsize=4096)
+def _same_count(count: Count) -> Count:
+    # Thousands of panels vote in a few hundred ways: equal counts, and their verdicts, are one.
+    return count
 
 
 def check_rule(rule: str) -> None:
@@ -216,72 +233,14 @@ def check_rule(rule: str) -> None:
     Raises:
         ConfigError: There is not.
     """
-    if rule not in _RULES:
-        raise ConfigError(f"unknown rule {rule!r}; rules are {', '.join(_RULES)}")
-
-
-@lru_cache(maxsize=4096)
-def same_count(count: Count) -> Count:
-    """An equal count that was made before: thousands of panels vote in a few hundred ways."""
-    return count
-
-
-@lru_cache(maxsize=4096)
-def panel_verdict(count: Count) -> PanelVerdict:
-    """The verdict, with how sure and how much at one the panel is."""
-    votes, deciding = count.votes, count.deciding
-    tally = Counter(votes)
-    level = deciding[0] if len(set(deciding)) == 1 else None
-    points = [count.criterion.levels[label].points for label in deciding]
-    return PanelVerdict(
-        criterion=count.criterion.id,
-        status=_status(count),
-        level=level,
-        points=float(sum(points) / len(points)) if points else None,
-        ballots=count.ballots,
-        votes={label: tally[label] for label in count.criterion.levels},
-        missing=_missing(count),
-        spread=_spread(count),
-        agreement=_agreement(tally),
-        confidence=None if level is None else tally[level] / count.size,
-    )
-
-
-def _majority(votes: Labels, size: int) -> Labels:
-    return tuple(label for label, count in Counter(votes).items() if 2 * count > size)
-
-
-def _mean(votes: Labels, size: int) -> Labels:
-    return votes
-
-
-def _median(votes: Labels, size: int) -> Labels:
-    return votes[(len(votes) - 1) // 2 : len(votes) // 2 + 1]
-
-
-_RULES: Mapping[str, Callable[[Labels, int], Labels]] = {
-    "majority": _majority,
-    "mean": _mean,
-    "median": _median,
-}
-"""From votes, worst first, and the panel's size to the deciding votes."""
-
-
-def _ordered(criterion: Criterion, labels: Labels) -> Labels:
-    place = {label: number for number, label in enumerate(criterion.levels)}
-    return tuple(sorted(labels, key=lambda label: (criterion.levels[label].points, place[label])))
-
-
-def _status(count: Count) -> PanelStatus:
-    if count.deciding:
-        return "judged"
-    return "undecided" if 2 * len(count.votes) > count.size else "no_quorum"
+    if rule not in get_args(Rule):
+        raise ConfigError(f"unknown rule {rule!r}; rules are {', '.join(get_args(Rule))}")
 
 
 def _missing(count: Count) -> dict[str, int]:
-    reasons = (ballot.status for ballot in count.ballots if ballot.status != "judged")
-    absent = [ABSENT] * (count.size - len(count.ballots))
-    return dict(sorted(Counter[str](chain(reasons, absent)).items()))
+    reasons: list[str] = [b.status for b in count.ballots if b.status != "judged"]
+    reasons += ["absent"] * (count.size - len(count.ballots))
+    return dict(sorted(Counter(reasons).items()))
 
 
 def _spread(count: Count) -> Spread | None:
@@ -291,18 +250,15 @@ def _spread(count: Count) -> Spread | None:
     return Spread(sd=stdev(points), range=points[-1] - points[0])
 
 
-def _agreement(tally: Counter[str]) -> float | None:
+def _agreement(votes: Counter[str]) -> float | None:
     """Pairs alike over pairs: sum of c (c - 1) over n (n - 1), c votes a level, n in all."""
-    total = tally.total()
+    total = votes.total()
     if total < 2:
         return None
-    return sum(count * (count - 1) for count in tally.values()) / (total * (total - 1))
+    return sum(count * (count - 1) for count in votes.values()) / (total * (total - 1))
 
 
-# FOLDED panel_grading: Several gradings of one prediction made into a `Panel`; pure.
-
-_NOT_THE_JUDGES = {"reported_model", "mode", "sampling"}
-_NO_OPINION = {"max_tokens"}  # it can cut a reply short, and then there is no vote
+# --- from gradings to a panel; pure
 
 
 def aggregate(grades: Sequence[Grade], rubric: Rubric, *, size: int, rule: Rule) -> Panel:
@@ -315,8 +271,8 @@ def aggregate(grades: Sequence[Grade], rubric: Rubric, *, size: int, rule: Rule)
       so it never makes a majority, and a tie gives no level.
     - ``mean`` and ``median``: of the points of the votes that came, if more than ``size / 2`` did.
 
-    The score is the rubric's, over these points; the gate of a cascade is entered with each of its
-    deciding votes in turn, and the scores are averaged.
+    The score is the rubric's, over these points; the deciding criterion of a cascade is entered
+    with each of its deciding votes in turn, and the scores are averaged.
 
     Args:
         grades: In any order; none for a member that failed, or an unscored one.
@@ -331,37 +287,38 @@ def aggregate(grades: Sequence[Grade], rubric: Rubric, *, size: int, rule: Rule)
     """
     check_rule(rule)
     _check(grades, rubric, size)
-    seated = sorted(grades, key=_seat)
+    members = [(_member(grade), grade) for grade in grades]
+    _check_seats(members)
+    members.sort(key=_seat)
     counts = {
-        c.id: same_count(Count(c, _ballots(seated, c.id), size, rule)) for c in rubric.criteria
+        c.id: _same_count(Count(c, _ballots(members, c.id), size, rule)) for c in rubric.criteria
     }
     partial = _score(rubric, {id: count.deciding for id, count in counts.items()})
     complete = all(count.deciding for count in counts.values())
     return Panel(
-        item_id=seated[0].item_id,
-        system=seated[0].system,
-        track=seated[0].track,
+        item_id=grades[0].item_id,
+        system=grades[0].system,
+        track=grades[0].track,
         rubric=rubric.id,
         rubric_hash=rubric.hash,
         rule=rule,
         size=size,
-        members=tuple(_member(grade) for grade in seated),
+        members=tuple(member for member, _ in members),
         score=partial if complete else None,
         partial_score=partial,
         coverage=_coverage(rubric, counts.values()),
         bounds=_bounds(rubric, counts),
-        criteria=tuple(panel_verdict(count) for count in counts.values()),
+        criteria=tuple(count.verdict for count in counts.values()),
         empty=all(grade.empty for grade in grades),
-        usage=sum((grade.usage for grade in seated), Usage()),
+        usage=sum((grade.usage for _, grade in members), Usage()),
     )
 
 
 def judge_key(signature: Signature) -> str:
     """Tagged hash of a judge as it was asked for: equal for all items it grades in one way."""
-    fields = signature.model_dump(mode="json")
-    asked = {name: value for name, value in fields.items() if name not in _NOT_THE_JUDGES}
-    sampling = {k: v for k, v in fields["sampling"].items() if k not in _NO_OPINION}
-    return content_hash(asked | {"sampling": sampling})
+    asked = signature.model_dump(mode="json", exclude={"reported_model", "mode"})
+    asked["sampling"].pop("max_tokens", None)  # it can cut a reply short, and then no vote comes
+    return content_hash(asked)
 
 
 def _check(grades: Sequence[Grade], rubric: Rubric, size: int) -> None:
@@ -370,10 +327,8 @@ def _check(grades: Sequence[Grade], rubric: Rubric, size: int) -> None:
     if not grades:
         raise InputError("a panel needs one grade at least, to know its item; there is none")
     if len(grades) > size:
-        item, system = grades[0].item_id, grades[0].system
-        raise InputError(
-            f"item {item!r}, system {system!r}: {len(grades)} grades for a panel of {size}"
-        )
+        who = f"item {grades[0].item_id!r}, system {grades[0].system!r}"
+        raise InputError(f"{who}: {len(grades)} grades for a panel of {size}")
     answers = sorted({(grade.item_id, grade.system) for grade in grades})
     if len(answers) > 1:
         first, second = answers[:2]
@@ -386,55 +341,39 @@ def _check(grades: Sequence[Grade], rubric: Rubric, size: int) -> None:
                 f"longer, the rubric {rubric.id!r} {rubric.version} given",
                 remedy="Pass the rubric the grades were made with, or grade anew",
             )
-    _check_seats(grades)
 
 
-def _check_seats(grades: Sequence[Grade]) -> None:
+def _check_seats(members: Iterable[tuple[Member, Grade]]) -> None:
     seats: set[tuple[str, int]] = set()
-    for grade in grades:
+    for member, grade in members:
         if grade.empty or not any(verdict.status == "judged" for verdict in grade.verdicts):
             continue  # by rule, or no vote: nothing can be counted twice
-        seat = (judge_key(grade.signature), grade.sample)
-        if seat in seats:
+        if (member.key, member.sample) in seats:
             raise InputError(
-                f"item {grade.item_id!r}: judge {grade.signature.judge!r} votes twice with sample "
-                f"{grade.sample}",
+                f"item {grade.item_id!r}: judge {member.judge!r} votes twice with sample "
+                f"{member.sample}",
                 remedy="Give repeats an index of their own; judges that differ in mode or "
                 "max_tokens only are one judge",
             )
-        seats.add(seat)
+        seats.add((member.key, member.sample))
 
 
 def _member(grade: Grade) -> Member:
     unscored = None if grade.unscored is None else grade.unscored.kind
-    return _equal_member(grade.signature.judge, judge_key(grade.signature), grade.sample, unscored)
+    judge, key = grade.signature.judge, judge_key(grade.signature)
+    return Member(judge=judge, key=key, sample=grade.sample, unscored=unscored)
 
 
-@lru_cache(maxsize=256)
-def _equal_member(judge: str, key: str, sample: int, unscored: UnscoredKind | None) -> Member:
-    # As with ballots: thousands of panels have the same few members.
-    return Member(judge=judge, key=key, sample=sample, unscored=unscored)
-
-
-def _seat(grade: Grade) -> tuple[str, int, str, str]:
+def _seat(one: tuple[Member, Grade]) -> tuple[str, int, str, str]:
     # Only seats without a vote can be equal; their statuses then make the order certain.
+    member, grade = one
     statuses = " ".join(verdict.status for verdict in grade.verdicts)
-    unscored = grade.unscored.kind if grade.unscored else ""
-    return grade.signature.judge, grade.sample, judge_key(grade.signature), statuses + unscored
+    return member.judge, member.sample, member.key, statuses + (member.unscored or "")
 
 
-def _ballots(grades: Iterable[Grade], criterion: str) -> tuple[Ballot, ...]:
-    return tuple(_ballot(grade.verdict(criterion)) for grade in grades)
-
-
-def _ballot(verdict: Verdict) -> Ballot:
-    return _equal_ballot(verdict.status, verdict.level, verdict.points)
-
-
-@lru_cache(maxsize=256)
-def _equal_ballot(status: Status, level: str | None, points: float | None) -> Ballot:
-    # Equal ballots are one object: thousands of panels hold the same few.
-    return Ballot(status=status, level=level, points=points)
+def _ballots(members: Iterable[tuple[Member, Grade]], criterion: str) -> tuple[Ballot, ...]:
+    verdicts = (grade.verdict(criterion) for _, grade in members)
+    return tuple(Ballot(status=v.status, level=v.level, points=v.points) for v in verdicts)
 
 
 def _coverage(rubric: Rubric, counts: Iterable[Count]) -> float:
@@ -443,27 +382,20 @@ def _coverage(rubric: Rubric, counts: Iterable[Count]) -> float:
 
 
 def _bounds(rubric: Rubric, counts: Mapping[str, Count]) -> Bounds:
-    worst = _score(rubric, {id: count.worst for id, count in counts.items()})
-    best = _score(rubric, {id: count.best for id, count in counts.items()})
+    worst = _score(rubric, {id: count.filled("worst") for id, count in counts.items()})
+    best = _score(rubric, {id: count.filled("best") for id, count in counts.items()})
     return Bounds.model_validate({"worst": worst, "best": best})
 
 
 def _score(rubric: Rubric, deciding: Mapping[str, Labels]) -> float | None:
-    shares = {id: _shares(rubric, id, labels) for id, labels in deciding.items() if labels}
-    means = {id: _panel_grading_mean(each) for id, each in shares.items()}
-    gate = rubric.scoring.gate
-    if gate is None or gate not in shares:
-        scores = [score_shares(rubric, means)]
-    else:
-        scores = [score_shares(rubric, means | {gate: share}) for share in shares[gate]]
+    shares = {
+        asked.id: [asked.levels[label].points / asked.max_points for label in deciding[asked.id]]
+        for asked in rubric.criteria
+        if deciding[asked.id]
+    }
+    means = {id: mean(each) for id, each in shares.items()}
+    first = rubric.scoring.gate or ""
+    entered = [{first: share} for share in shares.get(first, ())] or [{}]
+    scores = [score_shares(rubric, means | one) for one in entered]
     known = [score for score in scores if score is not None]
-    return float(_panel_grading_mean(known)) if known else None
-
-
-def _panel_grading_mean(values: Sequence[Fraction]) -> Fraction:
-    return sum(values, Fraction(0)) / len(values)
-
-
-def _shares(rubric: Rubric, criterion: str, labels: Labels) -> tuple[Fraction, ...]:
-    asked = rubric.criterion(criterion)
-    return tuple(asked.levels[label].points / asked.max_points for label in labels)
+    return float(mean(known)) if known else None

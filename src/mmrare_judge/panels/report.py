@@ -1,11 +1,12 @@
-"""Many panels in few numbers: how far their members disagree, and how many they amount to."""
+"""Many panels in few numbers: what they decided, how far they disagree, how many they amount to."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from math import fsum, sqrt
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -15,13 +16,12 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.panels.panel import Member, Panel, PanelVerdict, Rule
 from mmrare_judge.records import Record
 
-# FOLDED independence: How many independent judges a panel amounts to: correlation and effective number; pure.
+# --- how many independent judges a panel amounts to: correlation and effective number; pure
 
 FEWEST_VOTES = 3
 """Votes two members must share for a correlation: through two points it is always 1 or -1."""
 
-Pair = tuple[list[float], list[float]]
-"""What two members gave, in step."""
+Pair = tuple[list[float], list[float]]  # what two members gave, in step
 
 
 class Seat(NamedTuple):
@@ -65,15 +65,17 @@ def independence(members: Sequence[Seat], criteria: Sequence[Columns]) -> Indepe
     if len(members) < 2:
         return Independence(members=len(members), reason="fewer than two members voted")
     pairs = {both: _shared(*both, criteria) for both in combinations(members, 2)}
-    fewest = min(_votes(groups) for groups in pairs.values())
-    known = Independence(members=len(members), votes=fewest)
+    known = Independence(members=len(members), votes=min(map(_votes, pairs.values())))
     rhos = []
     for (first, second), groups in pairs.items():
         rho = correlation(groups) if _votes(groups) >= FEWEST_VOTES else None
         if rho is None:
             return known.model_copy(update={"reason": _why_undefined(first, second, groups)})
         rhos.append(rho)
-    return _with_number(known, fsum(rhos) / len(rhos))
+    rho = fmean(rhos)
+    n_eff = effective_number(len(members), rho)
+    reason = "" if n_eff is not None else "the votes cancel out: 1 + (n - 1) * rho is not positive"
+    return known.model_copy(update={"rho": rho, "n_eff": n_eff, "reason": reason})
 
 
 def effective_number(n: int, rho: float) -> float | None:
@@ -107,40 +109,28 @@ def correlation(groups: Sequence[Pair]) -> float | None:
     """
     if _constant(groups, 0) or _constant(groups, 1):
         return None
-    deviations = [(_deviations(xs), _deviations(ys)) for xs, ys in groups]
-    together = fsum(x * y for xs, ys in deviations for x, y in zip(xs, ys, strict=True))
-    first = fsum(x * x for xs, _ in deviations for x in xs)
-    second = fsum(y * y for _, ys in deviations for y in ys)
-    return max(-1.0, min(1.0, together / sqrt(first * second)))
+    centred = [
+        (x - mean_x, y - mean_y)
+        for xs, ys in groups
+        for mean_x, mean_y in [(fmean(xs), fmean(ys))]
+        for x, y in zip(xs, ys, strict=True)
+    ]
+    first, second = fsum(x * x for x, _ in centred), fsum(y * y for _, y in centred)
+    return max(-1.0, min(1.0, fsum(x * y for x, y in centred) / sqrt(first * second)))
 
 
 def _constant(groups: Sequence[Pair], side: int) -> bool:
     return all(len(set(group[side])) <= 1 for group in groups)
 
 
-def _deviations(values: list[float]) -> list[float]:
-    mean = fsum(values) / len(values)
-    return [value - mean for value in values]
-
-
 def _shared(first: Seat, second: Seat, criteria: Sequence[Columns]) -> list[Pair]:
-    groups = []
-    for columns in criteria:
-        xs, ys = columns.get(first, {}), columns.get(second, {})
-        common = [number for number in xs if number in ys]
-        if common:
-            groups.append(([xs[n] for n in common], [ys[n] for n in common]))
-    return groups
+    both = [(votes.get(first, {}), votes.get(second, {})) for votes in criteria]
+    common = [(xs, ys, [number for number in xs if number in ys]) for xs, ys in both]
+    return [([xs[n] for n in ns], [ys[n] for n in ns]) for xs, ys, ns in common if ns]
 
 
 def _votes(groups: Sequence[Pair]) -> int:
     return sum(len(xs) for xs, _ in groups)
-
-
-def _with_number(known: Independence, rho: float) -> Independence:
-    n_eff = effective_number(known.members, rho)
-    reason = "" if n_eff is not None else "the votes cancel out: 1 + (n - 1) * rho is not positive"
-    return known.model_copy(update={"rho": rho, "n_eff": n_eff, "reason": reason})
 
 
 def _why_undefined(first: Seat, second: Seat, groups: Sequence[Pair]) -> str:
@@ -149,6 +139,9 @@ def _why_undefined(first: Seat, second: Seat, groups: Sequence[Pair]) -> str:
         return f"{shared}; a correlation needs {FEWEST_VOTES}"
     one, other = (first, second) if _constant(groups, 0) else (second, first)
     return f"{one} gave the same points wherever {other} voted too; that correlates with nothing"
+
+
+# --- disagreement and spread over many panels by one rubric
 
 
 class CriterionSpread(Record):
@@ -210,8 +203,8 @@ def panel_report(panels: Sequence[Panel]) -> PanelReport:
     """
     _check(panels)
     judged = [panel for panel in panels if not panel.empty]
-    members = _voters(judged)
     columns = [_columns(judged, number) for number, _ in enumerate(panels[0].criteria)]
+    members = sorted({seat for votes in columns for seat in votes})
     return PanelReport(
         rubric=panels[0].rubric,
         rubric_hash=panels[0].rubric_hash,
@@ -242,28 +235,14 @@ def _check(panels: Sequence[Panel]) -> None:
         seen.add((panel.item_id, panel.system))
 
 
-def _seat(member: Member) -> Seat:
-    return Seat(member.judge, member.sample, member.key)
-
-
-def _voters(panels: Sequence[Panel]) -> tuple[Seat, ...]:
-    voters = {
-        _seat(member)
-        for panel in panels
-        for number, member in enumerate(panel.members)
-        if any(verdict.ballots[number].status == "judged" for verdict in panel.criteria)
-    }
-    return tuple(sorted(voters))
-
-
 def _columns(panels: Sequence[Panel], criterion: int) -> Columns:
-    columns: dict[Seat, dict[int, float]] = {}
+    columns: defaultdict[Seat, dict[int, float]] = defaultdict(dict)
     for number, panel in enumerate(panels):
         ballots = panel.criteria[criterion].ballots
         for member, ballot in zip(panel.members, ballots, strict=True):
             if ballot.points is not None:
-                columns.setdefault(_seat(member), {})[number] = ballot.points
-    return dict(columns)
+                columns[Seat(member.judge, member.sample, member.key)][number] = ballot.points
+    return columns
 
 
 def _spread(
@@ -283,11 +262,11 @@ def _spread(
     )
 
 
-def _mean(values: list[float]) -> float | None:
-    return fsum(values) / len(values) if values else None
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
 
 
-# FOLDED panel_summary: Many panels in few numbers, by system and track: what they decided, and who took part; pure.
+# --- what the panels decided, by system and track
 
 
 class CriterionDecisions(Record):
@@ -379,22 +358,6 @@ def panel_figures(panels: Iterable[Panel], *, rule: Rule, size: int) -> PanelFig
     )
 
 
-def figure_lines(figures: PanelFigures) -> Iterator[str]:
-    """The figures in a few sentences."""
-    for summary in figures.summaries:
-        yield (
-            f"{summary.system or '(no system named)'}, {summary.track}, {figures.rule} of "
-            f"{figures.size}: {summary.panels} predictions, {summary.scored} decided in full, "
-            f"{summary.coverage:.0%} of the weight. {_mean_text(summary)}"
-        )
-        for judge, failed in summary.failed.items():
-            yield f"  {judge}: {failed} of {summary.gradings[judge]} gradings failed"
-    for report in figures.reports:
-        yield f"{report.rubric}: {_independence_text(report)}"
-        for criterion in report.criteria:
-            yield f"  {criterion.criterion}: {_disagreement_text(criterion.disagreement)}"
-
-
 def _summary(panels: Sequence[Panel]) -> PanelSummary:
     scores = [panel.score for panel in panels if panel.score is not None]
     partial = [panel.partial_score for panel in panels if panel.partial_score is not None]
@@ -406,11 +369,11 @@ def _summary(panels: Sequence[Panel]) -> PanelSummary:
         panels=len(panels),
         scored=len(scores),
         empty=sum(panel.empty for panel in panels),
-        mean_score=_panel_summary_mean(scores),
-        mean_partial_score=_panel_summary_mean(partial),
-        coverage=fsum(panel.coverage for panel in panels) / len(panels),
-        worst=fsum(panel.bounds.worst for panel in panels) / len(panels),
-        best=fsum(panel.bounds.best for panel in panels) / len(panels),
+        mean_score=_mean(scores),
+        mean_partial_score=_mean(partial),
+        coverage=fmean(panel.coverage for panel in panels),
+        worst=fmean(panel.bounds.worst for panel in panels),
+        best=fmean(panel.bounds.best for panel in panels),
         criteria={id: _decisions([panel.verdict(id) for panel in panels]) for id in criteria},
         gradings=_counted(member.judge for member in members),
         failed=_counted(member.judge for member in members if member.unscored is not None),
@@ -421,40 +384,11 @@ def _decisions(verdicts: Sequence[PanelVerdict]) -> CriterionDecisions:
     missing = sum((Counter(verdict.missing) for verdict in verdicts), Counter[str]())
     return CriterionDecisions(
         statuses=_counted(verdict.status for verdict in verdicts),
-        mean=_panel_summary_mean([v.points for v in verdicts if v.points is not None]),
-        confidence=_panel_summary_mean(
-            [v.confidence for v in verdicts if v.confidence is not None]
-        ),
+        mean=_mean([v.points for v in verdicts if v.points is not None]),
+        confidence=_mean([v.confidence for v in verdicts if v.confidence is not None]),
         missing=dict(sorted(missing.items())),
     )
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(words).items()))
-
-
-def _panel_summary_mean(values: Sequence[float]) -> float | None:
-    return fsum(values) / len(values) if values else None
-
-
-def _mean_text(summary: PanelSummary) -> str:
-    span = f"between {summary.worst:.3f} and {summary.best:.3f}"
-    if summary.mean_score is not None and summary.worst == summary.best:
-        return f"Mean score {summary.mean_score:.3f}."
-    if summary.mean_partial_score is None:
-        return f"Nothing was decided; the mean score lies {span}."
-    decided = f"Mean over what was decided {summary.mean_partial_score:.3f}"
-    return f"{decided}; the mean score lies {span}."
-
-
-def _independence_text(report: PanelReport) -> str:
-    known = report.independence
-    if known.n_eff is None:
-        return f"effective number of judges not known: {known.reason}"
-    return f"{known.members} members amount to {known.n_eff:.1f} independent ones"
-
-
-def _disagreement_text(disagreement: float | None) -> str:
-    if disagreement is None:
-        return "disagreement not known: no prediction has two votes"
-    return f"{disagreement:.0%} of the pairs of votes differ"
