@@ -35,10 +35,9 @@ if _typing.TYPE_CHECKING:
     from mmrare_judge.records import Signature
     from mmrare_judge.rubric.model import Criterion, Level, Rubric, list_rubrics, load_rubric
     from mmrare_judge.run.folder import iter_grades, read_grades
-    from mmrare_judge.run.panels import read_panels
     from mmrare_judge.run.regrade import regrade
     from mmrare_judge.run.run import Run
-    from mmrare_judge.run.summary import RunReport, Summary, summarise
+    from mmrare_judge.run.summary import RunReport, Summary, read_panels, summarise
 
 __all__ = [
     "BackendError",
@@ -114,10 +113,9 @@ _NAMES_BY_MODULE = {
     "records": "Signature",
     "rubric.model": "Criterion Level Rubric list_rubrics load_rubric",
     "run.folder": "iter_grades read_grades",
-    "run.panels": "read_panels",
     "run.regrade": "regrade",
     "run.run": "Run",
-    "run.summary": "RunReport Summary summarise",
+    "run.summary": "RunReport Summary read_panels summarise",
 }
 if not _typing.TYPE_CHECKING:  # a type checker would let every misspelt name pass
     __getattr__, __dir__ = _lazy_names(__name__, _NAMES_BY_MODULE)

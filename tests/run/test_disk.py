@@ -8,16 +8,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import pytest
 
-from mmrare_judge import grade, read_grades
-from mmrare_judge.errors import OutputError
-from mmrare_judge.run.folder import Ledger
 from support.chaos_runs import grades_by_item, start
 from support.chaos_server import ChaosServer
-from support.makers import make_item
 
 ITEMS = 150
 IN_FLIGHT = 8
@@ -164,43 +159,6 @@ def test_a_cache_that_may_not_be_written_is_named_before_anything_is_paid_for(
         assert (code, server.calls()) == (1, 1)
     assert said.startswith(f"OutputError: cache {cache} cannot be opened: ")
     assert "Traceback" not in said
-
-
-class Stingy:
-    """A file on a disk with room for a part of a line, nothing, and then enough.
-
-    Args:
-        file: The file.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._room = [1000, 0]
-
-    def write(self, line: bytes) -> int:
-        room = self._room.pop(0) if self._room else len(line)
-        if not room:
-            raise OSError(28, "No space left on device")
-        return self._file.write(line[:room])
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._file, name)
-
-
-def test_half_a_line_is_taken_back_so_that_the_next_one_does_not_run_into_it(
-    tmp_path: Path,
-) -> None:
-    grades = [grade(f"Plan {n}.", make_item(id=str(n)), judge="embedded") for n in range(3)]
-    ledger = Ledger(tmp_path)
-    ledger.open()
-    ledger.write(grades[0])
-    assert ledger._file is not None
-    ledger._file = cast(IO[bytes], Stingy(ledger._file))
-    with pytest.raises(OutputError, match="No space left"):
-        ledger.write(grades[1])
-    ledger.write(grades[2])
-    ledger.close()
-    assert read_grades(tmp_path) == [grades[0], grades[2]]
 
 
 def test_a_fork_without_room_for_the_grades_is_an_output_error(tmp_path: Path) -> None:

@@ -150,8 +150,6 @@ def test_a_known_price_is_applied_to_likely_and_to_most_tokens(
     """2 and 10 dollars a million tokens, and twice that at most; 3 requests of 2 verdicts."""
     monkeypatch.setattr(litellm_door, "usual_prices", lambda model: (2e-6, 10e-6))
     monkeypatch.setattr(litellm_door, "highest_prices", lambda model: (4e-6, 20e-6))
-    monkeypatch.setattr(litellm_door, "check_provider", lambda model, endpoint: None)
-    monkeypatch.setattr(litellm_door, "supports_schema", lambda model: False)
     run = Run(tmp_path, "openai/dear", cache="off", rubric=small_rubric(), max_tokens=500)
     (estimate,) = run.estimate(pairs(3))
     likely = estimate.likely
@@ -193,14 +191,13 @@ def test_an_estimate_changes_nothing_for_the_run_it_is_made_of(tmp_path: Path) -
         broken = "Plan 1." in request.messages[1]["content"]
         return TransportError("x") if broken else dict.fromkeys(keys_of(request), verdict)
 
-    run = Run(tmp_path, "fake/m", backend=FakeBackend(all_no), cache="off", rubric=small_rubric())
-    run.grade(pairs(2))
-    again = Run(tmp_path, "fake/m", cache="off", rubric=small_rubric(), backend=FakeBackend(all_no))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(litellm_door, "check_provider", lambda model, endpoint: None)
-        patch.setattr(litellm_door, "supports_schema", lambda model: False)
-        patch.setattr(litellm_door, "highest_prices", lambda model: None)
-        again.estimate(pairs(2))
+    def run() -> Run:
+        backend = FakeBackend(all_no)
+        return Run(tmp_path, "hosted_vllm/m", backend=backend, cache="off", rubric=small_rubric())
+
+    run().grade(pairs(2))
+    again = run()
+    again.estimate(pairs(2))
     report = again.grade(pairs(2))
     assert (report.progress.graded, report.progress.resumed) == (1, 1)
     assert len(read_grades(tmp_path)) == 2

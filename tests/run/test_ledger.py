@@ -1,5 +1,8 @@
 import json
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,6 @@ GRADES = [grade(f"Plan {n}.", make_item(id=str(n)), judge="embedded") for n in r
 
 def write(folder: Path, grades: list[Grade]) -> Path:
     ledger = Ledger(folder)
-    ledger.open()
     for entry in grades:
         ledger.write(entry)
     ledger.close()
@@ -23,7 +25,6 @@ def write(folder: Path, grades: list[Grade]) -> Path:
 
 def test_a_grade_can_be_read_as_soon_as_it_is_written(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.open()
     ledger.write(GRADES[0])
     assert read_grades(tmp_path) == read_grades(tmp_path / "grades.jsonl") == GRADES[:1]
     ledger.close()
@@ -51,9 +52,7 @@ def test_a_torn_last_line_is_taken_out_and_kept_aside(tmp_path: Path, cut: int) 
 
 def test_lines_that_do_not_count_any_more_are_moved_aside(tmp_path: Path) -> None:
     write(tmp_path, GRADES)
-    ledger = Ledger(tmp_path)
-    ledger.open(keep=lambda entry: entry.item_id != "1")
-    ledger.close()
+    Ledger(tmp_path, keep=lambda entry: entry.item_id != "1").close()
     assert [entry.item_id for entry in read_grades(tmp_path)] == ["0", "2"]
     aside = (tmp_path / "superseded.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["item_id"] for line in aside] == ["1"]
@@ -74,7 +73,7 @@ def test_a_line_that_is_no_grade_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, GRADES[:1])
     with path.open("ab") as stream:
         stream.write(b'{"item_id": "x"')
-    with pytest.raises(InputError, match="row 2: is no JSON"):
+    with pytest.raises(InputError, match="row 2: is not JSON"):
         read_grades(path)
 
 
@@ -83,12 +82,28 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_grades(tmp_path)
 
 
-def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
+@contextmanager
+def room_for(path: Path, more: int) -> Iterator[None]:
+    """Let the files of this process grow by so many bytes over the size of this one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("more", [0, 1000], ids=["no room", "room for a part of the line"])
+def test_half_a_line_is_taken_back_so_that_the_next_one_does_not_run_into_it(
+    tmp_path: Path, more: int
+) -> None:
     ledger = Ledger(tmp_path)
-    ledger.path.symlink_to("/dev/full")
-    ledger._file = ledger.path.open("ab", buffering=0)
-    with pytest.raises(OutputError, match="No space left"):
-        ledger.write(GRADES[0])
+    ledger.write(GRADES[0])
+    with (
+        room_for(ledger.path, more),
+        pytest.raises(OutputError, match="File too large"),
+    ):
+        ledger.write(GRADES[1])
+    ledger.write(GRADES[2])
     ledger.close()
+    assert read_grades(tmp_path) == [GRADES[0], GRADES[2]]

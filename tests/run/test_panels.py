@@ -14,11 +14,10 @@ import pytest
 from mmrare_judge import Run, read_grades
 from mmrare_judge.backends.base import Request
 from mmrare_judge.backends.fake import FakeBackend
-from mmrare_judge.cli.output import panel_row
+from mmrare_judge.cli.output import figure_lines, panel_row
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import ConfigError, InputError, TransportError
-from mmrare_judge.panels.report import figure_lines
-from mmrare_judge.run.panels import read_panel_figures, read_panels
+from mmrare_judge.run.summary import read_panel_figures, read_panels
 from support.chaos_runs import pairs
 from support.makers import keys_of, make_item, small_rubric
 

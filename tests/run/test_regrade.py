@@ -13,7 +13,6 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cache.bundle import export_bundle, import_bundle
 from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.cache.store import ReplyCache
-from mmrare_judge.cli.grade import write_grades
 from mmrare_judge.cli.main import app
 from mmrare_judge.errors import (
     CacheMissError,
@@ -27,7 +26,7 @@ from mmrare_judge.errors import (
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric.model import load_rubric, parse_rubric
-from mmrare_judge.run.regrade import regrade
+from mmrare_judge.run.regrade import regrade, write_regraded
 from support.makers import RUBRIC, keys_of, make_item, small_rubric
 
 PLAN = "Start prednisone 40 mg daily.\nSee the patient in two weeks."
@@ -315,7 +314,7 @@ def test_a_bundle_of_hashes_only_is_enough(tmp_path: Path) -> None:
 def files(tmp_path: Path) -> Path:
     prediction, item = pair()
     grades = graded(tmp_path / "cache", [pair()], says("YES", "prednisone 40 mg daily", **MIXED))
-    write_grades(tmp_path / "run", grades)
+    write_regraded(tmp_path / "run", grades)
     (tmp_path / "items.jsonl").write_text(item.model_dump_json() + "\n", encoding="utf-8")
     (tmp_path / "answers.jsonl").write_text(
         json.dumps({"item_id": "1", "system": "o3", "prediction": prediction.text}) + "\n",
@@ -345,7 +344,9 @@ def test_the_command_writes_grades_and_summary(files: Path) -> None:
     assert done.exit_code == 0, done.output
     assert [grade.score for grade in read_grades(files / "again")] == [1 / 2]
     summary = json.loads((files / "again" / "summary.json").read_text("utf-8"))
-    assert summary["summaries"][0]["graded"] == 1
+    assert summary["summaries"][0]["graded"] == summary["this_start"]["graded"] == 1
+    assert summary["all_starts"]["incurred"]["calls"] == 0
+    assert summary["calibration"]["status"] == "uncalibrated"
 
 
 def test_the_command_overwrites_nothing_and_leaves_nothing_half_done(files: Path) -> None:

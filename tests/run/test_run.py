@@ -1,8 +1,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +31,14 @@ def all_no(request: Request) -> dict[str, Any]:
 
 
 def run_in(folder: Path, backend: Any = None, **options: Any) -> Run:
-    settings: dict[str, Any] = {"cache": "off", "rubric": small_rubric(), "verify_reask": 0}
-    return Run(folder, "fake/model", backend=backend or FakeBackend(all_no), **(settings | options))
+    settings: dict[str, Any] = {
+        "judge": "fake/model",
+        "backend": backend or FakeBackend(all_no),
+        "cache": "off",
+        "rubric": small_rubric(),
+        "verify_reask": 0,
+    }
+    return Run(folder, **(settings | options))
 
 
 def ids(folder: Path) -> list[str]:
@@ -107,6 +111,52 @@ def test_another_specification_in_the_same_folder_is_refused_with_the_difference
     run_in(tmp_path, timeout=5.0, retries=1).grade(pairs(1))
 
 
+def test_another_way_to_the_model_is_another_specification_and_a_fork_grades_anew(
+    tmp_path: Path,
+) -> None:
+    """The way is part of a signature, so a run that mixed two would have no certificate."""
+
+    def over(way: Any, folder: Path = tmp_path / "old", **options: Any) -> Run:
+        judge = {"model": "fake/model", "backend": way, "api_base": "http://127.0.0.1:9/v1"}
+        return run_in(folder, judge=judge, **options)
+
+    over("litellm").grade(pairs(2))
+    with pytest.raises(OutputError, match=r"judges\.0\.backend: litellm -> direct"):
+        over("direct").grade(pairs(2))
+    report = over("direct", fork=tmp_path / "new").grade(pairs(2))
+    assert report.progress.graded == 2
+    assert report.summaries[0].signatures == 1
+    assert len(read_grades(tmp_path / "new")) == 2
+
+
+def test_a_folder_from_before_the_way_was_kept_goes_on(tmp_path: Path) -> None:
+    run_in(tmp_path).grade(pairs(2))
+    record = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert record["judges"][0].pop("backend") == "litellm"
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert run_in(tmp_path).grade(pairs(2)).progress.resumed == 2
+    record = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert record["judges"][0]["backend"] == "litellm"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"repeats": 0}, "repeats=0 grades nothing", id="no repeat"),
+        pytest.param({"repeats": -1}, "repeats=-1 grades nothing", id="fewer than none"),
+        pytest.param({"judge": []}, "a run without a judge", id="no judge"),
+        pytest.param(
+            {"repeat": 3}, "Run has no option repeat; its options are folder, judge", id="misspelt"
+        ),
+    ],
+)
+def test_options_that_cannot_work_are_refused_at_once(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        run_in(tmp_path, **options)
+
+
 def test_a_fork_takes_over_what_still_counts(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     run_in(old).grade(pairs(2))
@@ -127,26 +177,6 @@ def test_a_fork_keeps_no_grade_that_it_did_not_ask_for(tmp_path: Path) -> None:
     assert [grade.item_id for grade in read_grades(new)] == ["0"]
     assert [summary.graded for summary in report.summaries] == [1]
     assert len(read_grades(old)) == 3
-
-
-def test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
-    code = f"""
-import os, sys
-from mmrare_judge.run.folder import _locked
-with _locked(__import__("pathlib").Path({str(tmp_path)!r}, "run.lock")):
-    print("locked", flush=True)
-    sys.stdin.read()
-"""
-    other = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout is not None
-    assert other.stdout.readline() == "locked\n"
-    with pytest.raises(OutputError, match="another process is running"):
-        run_in(tmp_path).grade(pairs(1))
-    other.kill()
-    other.communicate()
-    run_in(tmp_path).grade(pairs(1))
 
 
 def test_repeats_are_independent_and_each_is_cached_under_its_own_index(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class JudgeSpec(Record):
 
 
 class JudgeSettings(TypedDict, total=False):
-    """Settings of a `JudgeSpec` as keywords, but for model and backend; ``None`` changes nothing."""
+    """Settings of a `JudgeSpec` as keywords, but model and backend; ``None`` changes nothing."""
 
     api_base: str | None
     api_key: SecretStr | str | None

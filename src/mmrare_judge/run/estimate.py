@@ -1,4 +1,4 @@
-"""What a run would ask for and cost, told before anything is sent."""
+"""What a run would ask for and cost, told before anything is sent: `JudgeEstimate`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading
 from mmrare_judge.judging.judge import CacheChoice, Judge, peek_cache
 from mmrare_judge.records import Record
+from mmrare_judge.run.summary import dollars
 
 ENOUGH = 20
 """Gradings of a judge that have to be known before an estimate goes by them."""
@@ -87,7 +88,8 @@ class JudgeEstimate(Record):
     def _cost(self) -> str:
         if self.likely.cost is None or self.most_cost is None:
             return "not known: nobody knows the price of this model"
-        return f"about ${self.likely.cost:.2f}; first attempts at most ${self.most_cost:.2f}"
+        most = dollars(self.most_cost)
+        return f"about {dollars(self.likely.cost)}; first attempts at most {most}"
 
 
 def total_line(estimates: Sequence[JudgeEstimate]) -> str:
@@ -97,7 +99,8 @@ def total_line(estimates: Sequence[JudgeEstimate]) -> str:
     known = [estimate.most_cost for estimate in estimates if estimate.most_cost is not None]
     if likely.cost is None or len(known) < len(estimates):
         return f"{calls:,} calls; cost not known"
-    return f"{calls:,} calls; about ${likely.cost:.2f}, first attempts at most ${sum(known):.2f}"
+    most = dollars(sum(known))
+    return f"{calls:,} calls; about {dollars(likely.cost)}, first attempts at most {most}"
 
 
 class Estimator:

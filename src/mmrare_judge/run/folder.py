@@ -1,4 +1,8 @@
-"""The folder of a run: its lock, its record, its ledger and its summary."""
+"""The folder of a run: its lock, specification, grades and summary.
+
+``run.json`` holds the specification (`RunRecord`), ``grades.jsonl`` the grades (`Ledger`) and
+``summary.json`` what they amount to. `RunFolder` holds all of them for the length of a start.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
-from mmrare_judge.backends.base import Usage
+from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Usage
 from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import make_folder, owner_only, whole_file, write_whole
@@ -23,15 +28,21 @@ from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import Record, canonical_json, shortened
 from mmrare_judge.rubric.model import load_rubric
-from mmrare_judge.run.summary import Tally
 
 if TYPE_CHECKING:
     from mmrare_judge.judging.judge import Judge
 
-
-# FOLDED run_record: What a run is: ``run.json``.
-
 RUN = "run.json"
+GRADES = "grades.jsonl"
+SUPERSEDED = "superseded.jsonl"
+SUMMARY = "summary.json"
+LOCK = "run.lock"
+
+PredictionId = tuple[str, str, str]
+"""System, track and item of a prediction."""
+
+
+# --- the specification: run.json
 
 
 class InputFile(Record):
@@ -47,7 +58,8 @@ class RunRecord(Record):
 
     Attributes:
         format: Version of this record.
-        judges: For each judge the settings that can move a score.
+        judges: For each judge the settings that can move a score, and for a model the ``backend``
+            that reaches it, which is part of the signature; folders of version 0.1 lack it.
         rubrics: Hash of the rubric used for each track.
         prompt: Hash of the prompt's fixed wording.
         terms: Hash of the terms table.
@@ -82,7 +94,7 @@ def record_of(judges: Sequence[Judge], repeats: int, inputs: Mapping[str, InputF
     first = judges[0]
     rubrics = [first.rubric] if first.rubric else [load_rubric(track) for track in TRACKS]
     return RunRecord(
-        judges=tuple(judge.spec.decisive() for judge in judges),
+        judges=tuple(_settings(judge.spec) for judge in judges),
         rubrics={rubric.track: rubric.hash for rubric in rubrics},
         rubric_contents={r.track: r.model_dump(mode="json") for r in rubrics},
         prompt=PROMPT_HASH,
@@ -90,6 +102,11 @@ def record_of(judges: Sequence[Judge], repeats: int, inputs: Mapping[str, InputF
         repeats=repeats,
         inputs=inputs,
     )
+
+
+def _settings(spec: JudgeSpec) -> dict[str, JsonValue]:
+    way = {} if spec.model == EMBEDDED else {"backend": spec.backend}
+    return {**spec.decisive(), **way}
 
 
 def input_file(path: Path) -> InputFile:
@@ -122,7 +139,7 @@ def read_record(folder: Path) -> RunRecord | None:
         raise OutputError(f"{path} cannot be read: {error}; name another folder") from error
 
 
-# FOLDED run_differences: How the specification of one run differs from another's, in lines a reader can act on.
+# --- how two specifications differ
 
 _NOT_SPECIFICATION = {"inputs", "package", "started", "rubric_contents"}
 _MOST_LINES = 12  # of one rubric; a wholly different one would fill the screen
@@ -132,9 +149,12 @@ def differences(old: RunRecord, new: RunRecord) -> tuple[str, ...]:
     """Where two specifications differ, one line each: ``judges.0.temperature: 0.0 -> 1.0``.
 
     Under a rubric of another hash stands what differs in it, where both are kept. ``inputs``,
-    the package's version and the time are no part of the specification.
+    the package's version and the time are not part of the specification.
     """
-    before, after = (dict(_leaves(_specification(record), "")) for record in (old, new))
+    before, after = (
+        dict(_leaves(record.model_dump(mode="json", exclude=_NOT_SPECIFICATION)))
+        for record in (old, new)
+    )
     lines = []
     for name, line in _changes(before, after):
         lines.append(line)
@@ -145,39 +165,36 @@ def differences(old: RunRecord, new: RunRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _specification(record: RunRecord) -> dict[str, Any]:
-    return record.model_dump(mode="json", exclude=_NOT_SPECIFICATION)
-
-
 def _changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], show: Any = str
+    before: Mapping[str, Any], after: Mapping[str, Any], show: Callable[[Any], str] = str
 ) -> Iterator[tuple[str, str]]:
     for name in sorted(before.keys() | after.keys()):
         old, new = (show(side[name]) if name in side else "absent" for side in (before, after))
-        if old != new and not _tells_less(name, before, after):
+        if old != new and not _goes_without_saying(name, before, after):
             yield name, f"{name}: {old} -> {new}"
 
 
-def _tells_less(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a setting belongs to a judge that stands on one side only: its model says enough."""
-    parts = name.split(".")
-    model = ".".join([*parts[:2], "model"])
-    if parts[0] != "judges" or name == model:
+def _goes_without_saying(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    judges, _, setting = name.rpartition(".")
+    model = f"{judges}.model"
+    if not judges.startswith("judges.") or setting == "model":
         return False
-    return (model in before) != (model in after)
+    if (model in before) != (model in after):
+        return True  # of a judge that stands on one side only, its model says enough
+    return setting == "backend" and name not in before  # a folder of version 0.1 does not say it
 
 
 def _rubric_lines(old: RunRecord, new: RunRecord, track: str) -> Iterator[str]:
     if track not in old.rubric_contents or track not in new.rubric_contents:
         return
-    before, after = (dict(_leaves(r.rubric_contents[track], "")) for r in (old, new))
+    before, after = (dict(_leaves(r.rubric_contents[track])) for r in (old, new))
     lines = [line for _, line in _changes(before, after, shortened)]
     yield from (f"  {line}" for line in lines[:_MOST_LINES])
     if len(lines) > _MOST_LINES:
         yield f"  and {len(lines) - _MOST_LINES} more"
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every single value under its path; members of a list by their id, else by their number."""
     if isinstance(value, Mapping):
         for key, child in value.items():
@@ -190,43 +207,28 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-# FOLDED ledger: The grades of a run on disk: one a line, appended as they come, repaired when torn.
-
-GRADES = "grades.jsonl"
-SUPERSEDED = "superseded.jsonl"
+# --- the grades: grades.jsonl, and superseded.jsonl for lines that do not count any more
 
 
 class Ledger:
-    """The file ``grades.jsonl`` of a folder.
+    """The file ``grades.jsonl`` of a folder, open for appending.
 
     A line is handed to the operating system when `write` returns, so killing the process loses
-    nothing that was written; a line torn in the middle is taken out on the next start and kept in
+    nothing that was written. A torn line is taken out on the next start and kept in
     ``superseded.jsonl``.
 
     Args:
         folder: The folder, which exists.
+        keep: Whether a grade that was written earlier still counts; the others are moved aside.
+
+    Raises:
+        OutputError: The file cannot be read or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: Callable[[Grade], bool] = lambda grade: True) -> None:
         self.path = folder / GRADES
         self.superseded = folder / SUPERSEDED
-        self._file: IO[bytes] | None = None
-
-    def open(self, keep: Callable[[Grade], bool] = lambda grade: True) -> None:
-        """Open for appending, after taking out torn lines and those that do not count any more.
-
-        Args:
-            keep: Whether a grade that was written earlier still counts.
-
-        Raises:
-            OutputError: The file cannot be read or written.
-        """
-        try:
-            self._sift(keep)
-            opened = open(self.path, "ab", buffering=0, opener=owner_only)  # noqa: SIM115  kept open
-            self._file = opened
-        except OSError as error:
-            raise OutputError(f"{self.path} cannot be opened: {error}") from error
+        self._file = self._opened(keep)
 
     def write(self, grade: Grade) -> None:
         """Append a grade.
@@ -235,8 +237,6 @@ class Ledger:
             OutputError: The disk is full or the file cannot be written; what was written before
                 stays as it is.
         """
-        if self._file is None:
-            raise OutputError(f"{self.path} is not open")
         line = grade.model_dump_json().encode() + b"\n"
         end = self._file.tell()
         try:
@@ -244,26 +244,29 @@ class Ledger:
             if written < len(line):  # a full disk may take a part; the rest then says why
                 self._file.write(line[written:])
         except OSError as error:
-            self._take_back(end)
+            with suppress(OSError):  # what stays of half a line is taken out on the next start
+                self._file.truncate(end)
+                self._file.seek(end)
             raise OutputError(f"{self.path} cannot be written: {error}") from error
 
-    def sort(self) -> None:
-        """Put the lines in order of system, item, judge and sample: equal grades, equal files.
-
-        Raises:
-            OutputError: The file cannot be written.
-        """
-        with whole_file(self.path, private=True) as sorted_grades:
-            sorted_grades.writelines(sorted(_lines(self.path), key=_order))
-
-    def retire(self, keys: set[str]) -> None:
+    def retire(self, keys: Collection[str]) -> None:
         """Move grades aside that do not count any more, by their `Grade.key`.
 
         Raises:
             OutputError: The file cannot be written.
         """
         self.close()
-        self.open(lambda grade: grade.key not in keys)
+        self._file = self._opened(lambda grade: grade.key not in keys)
+
+    def sort(self) -> None:
+        """Close, and put the lines in order of system, item, judge and sample.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self.close()
+        with whole_file(self.path, private=True) as stream:
+            stream.writelines(sorted(_lines(self.path), key=_order))
 
     def superseded_usage(self) -> Usage:
         """What the grades cost that were moved aside; torn lines cannot tell.
@@ -271,45 +274,46 @@ class Ledger:
         Raises:
             OutputError: The file cannot be read.
         """
-        total = Usage()
-        try:
-            for line in _lines(self.superseded) if self.superseded.exists() else ():
-                grade = _parse(line)
-                total = total if grade is None else total + grade.usage
-        except OSError as error:
-            raise OutputError(f"{self.superseded} cannot be read: {error}") from error
-        return total
+        if not self.superseded.exists():
+            return Usage()
+        with _said_of(self.superseded, "read"):
+            grades = map(_parse, _lines(self.superseded))
+            return sum((grade.usage for grade in grades if grade is not None), Usage())
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
 
-    def _take_back(self, end: int) -> None:
-        """Cut a half-written line off, so that the next one does not run into it."""
-        assert self._file is not None
-        with suppress(OSError):  # what stays is taken out on the next start
-            self._file.truncate(end)
-            self._file.seek(end)
+    def _opened(self, keep: Callable[[Grade], bool]) -> FileIO:
+        with _said_of(self.path, "opened"):
+            if self.path.exists():
+                self._sift(keep)
+            return open(self.path, "ab", buffering=0, opener=owner_only)
 
     def _sift(self, keep: Callable[[Grade], bool]) -> None:
-        """Rewrite the file without the lines that do not count, if there are any."""
-        if not self.path.exists():
-            return
+        """Move the lines that do not count aside."""
         with (
             whole_file(self.path, private=True) as kept,
-            open(self.superseded, "ab", opener=owner_only) as out,
+            open(self.superseded, "ab", opener=owner_only) as aside,
         ):
             for line in _lines(self.path):
                 grade = _parse(line)
                 counts = grade is not None and keep(grade)
-                (kept if counts else out).write(line.rstrip(b"\n") + b"\n")
+                (kept if counts else aside).write(line.rstrip(b"\n") + b"\n")
             # On the disk before the old file goes, so that no grade is in neither.
-            out.flush()
-            os.fsync(out.fileno())
+            aside.flush()
+            os.fsync(aside.fileno())
         if self.superseded.stat().st_size == 0:
             self.superseded.unlink()
+
+
+@contextmanager
+def _said_of(path: Path, what: str) -> Iterator[None]:
+    """Say of a fault of the file system which file could not be written, read or opened."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be {what}: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -334,7 +338,7 @@ def read_grades(path: str | Path) -> list[Grade]:
     """Read the grades of a ``grades.jsonl``, or of the folder it lies in.
 
     Raises:
-        InputError: There is no such file, or a line is no grade.
+        InputError: There is no such file, or a line is not a grade.
     """
     return list(iter_grades(path))
 
@@ -344,56 +348,31 @@ def iter_grades(path: str | Path) -> Iterator[Grade]:
     path = Path(path)
     path = path / GRADES if path.is_dir() else path
     try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield grade_of_line(line, number, path)
+        for number, line in enumerate(_lines(path), start=1):
+            yield grade_of_line(line, number, path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
-
-
-def readable_grades(folder: Path) -> Iterator[Grade]:
-    """The grades of a folder, past torn lines and without repairing anything; none if it has none.
-
-    Raises:
-        OutputError: The file cannot be read.
-    """
-    path = folder / GRADES
-    try:
-        for line in _lines(path) if path.exists() else ():
-            grade = _parse(line)
-            if grade is not None:
-                yield grade
-    except OSError as error:
-        raise OutputError(f"{path} cannot be read: {error}") from error
 
 
 def grade_of_line(line: bytes, number: int, path: Path) -> Grade:
     """The grade in a line of a file.
 
     Raises:
-        InputError: It is none.
+        InputError: There is none.
     """
     grade = _parse(line)
     if grade is not None:
         return grade
     try:
         json.loads(line)
-        problem = "is no grade of this version"
+        problem = "is not a grade of this version"
     except ValueError:
-        problem = "is no JSON; a run that was killed may have left it unfinished"
-    raise InputError(
-        problem,
-        remedy="Start the run again: it repairs its folder",
-        file=str(path),
-        row=number,
-    )
+        problem = "is not JSON; a run that was killed may have left it unfinished"
+    remedy = "Start the run again: it repairs its folder"
+    raise InputError(problem, remedy=remedy, file=str(path), row=number)
 
 
-SUMMARY = "summary.json"
-LOCK = "run.lock"
-
-PredictionPlace = tuple[str, str, str]
-"""System, track and item: where one prediction belongs."""
+# --- the folder as a whole
 
 
 class RunFolder:
@@ -407,14 +386,15 @@ class RunFolder:
 
     Attributes:
         took_over: Whether this start copied the grades of another specification.
+        lost_before: What earlier starts spent without a grade to show for it.
     """
 
     def __init__(self, path: Path, record: RunRecord, fork: str | Path | None = None) -> None:
         self.path = path if fork is None else Path(fork)
-        self._source = None if fork is None else path
         self.record = record
-        self._lost_before = Usage()
         self.took_over = False
+        self.lost_before = Usage()
+        self._source = None if fork is None else path
 
     @contextmanager
     def opened(self, keep: Callable[[Grade], bool]) -> Iterator[Ledger]:
@@ -432,10 +412,10 @@ class RunFolder:
         make_folder(self.path, private=True)
         with _locked(self.path / LOCK):
             self._take_over()
-            self._settle_record()
-            self._lost_before = _lost_before(self.path / SUMMARY)
-            ledger = Ledger(self.path)
-            ledger.open(keep)
+            self._check_record()
+            write_whole(self.path / RUN, self.record.model_dump_json(indent=2), private=True)
+            self.lost_before = _lost_before(self.path / SUMMARY)
+            ledger = Ledger(self.path, keep)
             try:
                 yield ledger
             finally:
@@ -447,100 +427,81 @@ class RunFolder:
         Raises:
             OutputError: The folder cannot be read, or holds another specification.
         """
+        folder = self.path
         if self._source is not None and not (self.path / RUN).exists():
-            return readable_grades(self._source)
-        self._check_record()
-        return readable_grades(self.path)
-
-    def write_summary(self, ledger: Ledger, tally: Tally, lost: Usage, **more: Any) -> None:
-        """Write ``summary.json``: the summaries of the tally, what all starts cost, and more.
-
-        Args:
-            ledger: The ledger of this folder.
-            tally: The grades that count.
-            lost: What this start spent on predictions that got no grade.
-            **more: Further entries.
-
-        Raises:
-            OutputError: It cannot be written.
-        """
-        summaries = tally.summaries()
-        superseded, lost = ledger.superseded_usage(), self._lost_before + lost
-        incurred = sum((summary.usage for summary in summaries), superseded + lost)
-        usages = {"incurred": incurred, "superseded": superseded, "without_grade": lost}
-        content = {
-            "summaries": [summary.model_dump(mode="json") for summary in summaries],
-            "all_starts": {name: usage.model_dump() for name, usage in usages.items()},
-            **more,
-        }
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        write_whole(self.path / SUMMARY, text, private=True)
+            folder = self._source
+        else:
+            self._check_record()
+        path = folder / GRADES
+        with _said_of(path, "read"):
+            for line in _lines(path) if path.exists() else ():
+                grade = _parse(line)
+                if grade is not None:
+                    yield grade
 
     def _take_over(self) -> None:
         if self._source is None or (self.path / RUN).exists():
             return
-        try:
-            if (self._source / GRADES).exists():
+        if (self._source / GRADES).exists():
+            with _said_of(self.path / GRADES, "written"):
                 shutil.copyfile(self._source / GRADES, self.path / GRADES)
-                self.took_over = True
-        except OSError as error:
-            raise OutputError(f"{self.path / GRADES} cannot be written: {error}") from error
-
-    def _settle_record(self) -> None:
-        self._check_record()
-        write_whole(self.path / RUN, self.record.model_dump_json(indent=2), private=True)
+            self.took_over = True
 
     def _check_record(self) -> None:
         earlier = read_record(self.path)
-        if earlier is not None:
-            changed = differences(earlier, self.record)
-            if changed:
-                raise OutputError(
-                    f"{self.path} holds a run of another specification; what changed:\n  "
-                    + "\n  ".join(changed)
-                    + "\nName another folder, or fork this one (--fork FOLDER) to take over the "
-                    "grades that still count"
-                )
+        changed = () if earlier is None else differences(earlier, self.record)
+        if changed:
+            raise OutputError(
+                f"{self.path} holds a run of another specification; what changed:\n  "
+                + "\n  ".join(changed)
+                + "\nName another folder, or fork this one (--fork FOLDER) to take over the "
+                "grades that still count"
+            )
 
 
-class Standing:
+class EarlierGrades:
     """Which grades of earlier starts still count, as the gradings that are wanted come up.
 
+    Args:
+        judges: Those of this start.
+
     Attributes:
-        overtaken: Keys of grades whose prediction, reference or judge has changed since.
+        superseded: Keys of grades whose prediction, reference or judge has changed since.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, judges: Iterable[Judge]) -> None:
+        self.superseded: set[str] = set()
+        self._ways = {(judge.spec.model, judge.spec.backend) for judge in judges}
         self._done: set[str] = set()
-        self._keys_by_place: dict[PredictionPlace, list[str]] = {}
-        self.overtaken: set[str] = set()
+        self._keys_by_prediction: dict[PredictionId, list[str]] = {}
 
     def keep(self, grade: Grade) -> bool:
-        """Whether a grade that was found counts: it is no failure and no double."""
-        if grade.unscored is not None or grade.key in self._done:
+        """Whether a grade counts: not a failure, not a double, not reached by another backend."""
+        # The backend is no part of a grade's key, and it is part of its signature.
+        backend = grade.signature.policy.get("backend")
+        other_way = backend is not None and (grade.signature.judge, backend) not in self._ways
+        if other_way or grade.unscored is not None or grade.key in self._done:
             return False
         self._done.add(grade.key)
-        place = (grade.system, grade.track, grade.item_id)
-        self._keys_by_place.setdefault(place, []).append(grade.key)
+        prediction = (grade.system, grade.track, grade.item_id)
+        self._keys_by_prediction.setdefault(prediction, []).append(grade.key)
         return True
 
-    def to_do(self, place: PredictionPlace, keys: Sequence[str]) -> list[bool]:
+    def missing(self, prediction: PredictionId, keys: Sequence[str]) -> list[bool]:
         """For all gradings of one prediction, by their keys: whether each has to be made."""
-        self.overtaken.update(self._keys_by_place.pop(place, ()))
-        self.overtaken.difference_update(keys)
+        self.superseded.update(self._keys_by_prediction.pop(prediction, ()))
+        self.superseded.difference_update(keys)
         missing = [key not in self._done for key in keys]
         self._done.update(keys)
         return missing
 
     def drop_unasked(self) -> None:
         """Give up the grades of predictions that did not come up: nothing shows that they count."""
-        for keys in self._keys_by_place.values():
-            self.overtaken.update(keys)
-        self._keys_by_place.clear()
+        self.superseded.update(*self._keys_by_prediction.values())
+        self._keys_by_prediction.clear()
 
 
 def _lost_before(summary: Path) -> Usage:
-    """What earlier starts spent without a grade to show for it, as far as they could tell."""
     try:
         return Usage.model_validate(json.loads(summary.read_bytes())["all_starts"]["without_grade"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -3,57 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from mmrare_judge.backends.limits import AdaptiveLimiter, Limits
-from mmrare_judge.certificate import Calibration, calibration_of
+from mmrare_judge.backends.base import Backend, JudgeSettings
+from mmrare_judge.backends.limits import Limits
+from mmrare_judge.backends.retry import Backoff
+from mmrare_judge.certificate import Calibration, CertificateLike, calibration_of
 from mmrare_judge.data.items import Item
-from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.errors import BudgetError, InputError, OutputError
+from mmrare_judge.data.predictions import Pairing, Prediction
+from mmrare_judge.errors import BudgetError, ConfigError, InputError, OutputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grading import Grading
-from mmrare_judge.judging.judge import CacheChoice, Judge, JudgeLike, run_sync
+from mmrare_judge.judging.judge import CacheChoice, Judge, JudgeLike, RubricLike, run_sync
+from mmrare_judge.level2.terms import Terms
+from mmrare_judge.panels.panel import Rule, check_rule
+from mmrare_judge.panels.report import PanelFigures
 from mmrare_judge.records import today
-from mmrare_judge.run.folder import InputFile, Ledger, RunFolder, Standing, iter_grades, record_of
-from mmrare_judge.run.summary import Progress, RunReport, Tally
+from mmrare_judge.run.folder import (
+    EarlierGrades,
+    InputFile,
+    Ledger,
+    RunFolder,
+    iter_grades,
+    record_of,
+)
+from mmrare_judge.run.summary import (
+    Progress,
+    RunReport,
+    Summariser,
+    read_panel_figures,
+    write_summary,
+)
 
 if TYPE_CHECKING:
-    from mmrare_judge.panels.panel import Rule
-    from mmrare_judge.panels.report import PanelFigures
     from mmrare_judge.run.estimate import JudgeEstimate
-
-
-# FOLDED crew: Several workers at once, each of which ends by itself: `work_together`.
-
-
-async def work_together(worker: Callable[[], Coroutine[Any, Any, None]], *, size: int) -> None:
-    """Await ``worker()`` as often as ``size`` says, all at once.
-
-    When one of them raises, the others go on until they end, and then it is raised. When the crew
-    is cancelled, so are all of them.
-
-    >>> async def count_down() -> list[int]:
-    ...     left, done = iter(range(3)), []
-    ...     async def worker() -> None:
-    ...         done.extend(left)
-    ...     await work_together(worker, size=2)
-    ...     return done
-    >>> asyncio.run(count_down())
-    [0, 1, 2]
-    """
-    crew = [asyncio.create_task(worker()) for _ in range(size)]
-    try:
-        ended = await asyncio.gather(*crew, return_exceptions=True)
-    finally:
-        for questions in crew:
-            questions.cancel()
-    for outcome in ended:
-        if isinstance(outcome, BaseException):
-            raise outcome
-
 
 Pair = tuple[Prediction, Item]
 
@@ -67,13 +55,19 @@ class Run:
     Args:
         folder: Where ``run.json``, ``grades.jsonl`` and ``summary.json`` are written.
         judge: A judge as `Judge` takes it, or several: then each grades everything.
+        rubric: See `Judge`.
+        cache: See `Judge`.
+        backend: See `Judge`.
+        backoff: See `Judge`.
+        terms: See `Judge`.
+        certificate: See `Judge`.
         repeats: Independent samples each judge gives.
         rule: How the votes of several judges or repeats become a decision in the summary:
             ``majority``, ``mean`` or ``median``. Grades do not depend on it.
         limits: Concurrency, rates and budget.
         inputs: The files the pairs come from, for the record.
         fork: A folder to start in with a changed specification, taking over what still counts.
-        **options: What `Judge` takes: ``rubric``, ``cache``, ``backend``, ``terms``, settings.
+        **settings: Settings of the judges, see `JudgeSpec`; they go before a judge's own.
 
     Attributes:
         progress: How far it is.
@@ -81,7 +75,7 @@ class Run:
         watch: Called with the progress after every grade; set it to show one.
 
     Raises:
-        ConfigError: A judge or a setting is wrong.
+        ConfigError: A judge, a setting or an option is wrong.
         RubricError: The rubric is wrong.
     """
 
@@ -90,43 +84,67 @@ class Run:
         folder: str | Path,
         judge: JudgeLike | Sequence[JudgeLike] = None,
         *,
+        rubric: RubricLike = None,
+        cache: CacheChoice = "default",
+        backend: Backend | Literal["litellm", "direct"] | None = None,
+        backoff: Backoff | None = None,
+        terms: Terms | None = None,
+        certificate: CertificateLike | None = None,
         repeats: int = 1,
         rule: Rule = "majority",
         limits: Limits | None = None,
         inputs: Mapping[str, InputFile] | None = None,
         fork: str | Path | None = None,
-        **options: Any,
+        **settings: Unpack[JudgeSettings],
     ) -> None:
+        several = judge if isinstance(judge, list | tuple) else (judge,)
+        _check(several, repeats, settings)
+        check_rule(rule)  # now, and not when everything is paid for
         self.limits = limits or Limits()
         self.repeats = repeats
         self.rule = rule
-        self._cache: CacheChoice = options.get("cache", "default")
         self.progress = Progress()
-        self._budget = self.limits.budget()
-        self._limiters: list[AdaptiveLimiter] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        several = judge if isinstance(judge, list | tuple) else (judge,)
-        self.judges = tuple(Judge(one, limiter=self._limiter(), **options) for one in several)
-        if self._is_panel:
-            from mmrare_judge.panels.panel import check_rule
-
-            check_rule(rule)  # now, and not when everything is paid for
-        self._folder = RunFolder(Path(folder), record_of(self.judges, repeats, inputs or {}), fork)
-        self.watch: Callable[[Progress], None] = lambda progress: None
         self.stopping = False
+        self.watch: Callable[[Progress], None] = lambda progress: None
+        self._cache = cache
+        self._budget = self.limits.budget()
+        self._limiters = [self.limits.limiter(self._budget) for _ in several]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.judges = tuple(
+            Judge(
+                one,
+                rubric=rubric,
+                cache=cache,
+                backend=backend,
+                limiter=limiter,
+                backoff=backoff,
+                terms=terms,
+                certificate=certificate,
+                **settings,
+            )
+            for one, limiter in zip(several, self._limiters, strict=True)
+        )
+        self._folder = RunFolder(Path(folder), record_of(self.judges, repeats, inputs or {}), fork)
 
-    def grade(self, pairs: Iterable[Pair], **options: Any) -> RunReport:
+    def grade(
+        self,
+        pairs: Iterable[Pair] | Pairing,
+        *,
+        unmatched: Mapping[str, Any] | None = None,
+        canonical: bool = False,
+    ) -> RunReport:
         """Grade pairs from synchronous code; see `agrade`."""
+        work = self.agrade(pairs, unmatched=unmatched, canonical=canonical)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             # In the main thread an interrupt reaches the run, and the run still writes its summary.
-            return asyncio.run(self.agrade(pairs, **options))
-        return run_sync(self.agrade(pairs, **options))
+            return asyncio.run(work)
+        return run_sync(work)
 
     async def agrade(
         self,
-        pairs: Iterable[Pair],
+        pairs: Iterable[Pair] | Pairing,
         *,
         unmatched: Mapping[str, Any] | None = None,
         canonical: bool = False,
@@ -134,39 +152,58 @@ class Run:
         """Grade all pairs that are not done, and sum the folder up.
 
         Args:
-            pairs: Prediction and item; read only as fast as they are graded.
-            unmatched: What had no partner, for ``summary.json``.
+            pairs: Prediction and item; read only as fast as they are graded. A `Pairing` also
+                tells what had no partner, and all its items are checked before the first is asked.
+            unmatched: What had no partner, for ``summary.json``; a `Pairing` says it by itself.
             canonical: Sort ``grades.jsonl`` by system, item, judge and sample at the end.
 
         Raises:
             OutputError: The folder cannot be written, another process runs in it, or it holds a
                 run of another specification.
             ConfigError: A judge can never answer. What was graded before stays written.
+            RubricError: The rubric does not fit an item.
         """
-        tally, standing = Tally(), Standing()
+        problems: tuple[str, ...] = ()
+        if isinstance(pairs, Pairing):
+            self.check(pairs.pairs)
+            unmatched = _unmatched(pairs)
+            problems = pairs.problems() if pairs.predictions_without_item else ()
+            pairs = pairs.pairs
+        counted, earlier = Summariser(), EarlierGrades(self.judges)
 
         def keep(grade: Grade) -> bool:
-            counts = standing.keep(grade)
+            counts = earlier.keep(grade)
             if counts:
-                tally.add(grade)
+                counted.add(grade)
             return counts
 
         with self._folder.opened(keep) as ledger:
             try:
-                await self._work_off(self._todo(pairs, standing), ledger, tally)
+                await self._grade_all(self._to_do(pairs, earlier), ledger, counted)
             except BaseException:
                 with suppress(OutputError):  # what ended the run is what has to be told
-                    self._sum_up(ledger, tally, unmatched or {})
+                    self._sum_up(ledger, counted, unmatched or {})
                 raise
             if self._folder.took_over and self.progress.stopped is None:
-                standing.drop_unasked()  # they may be of the specification that was left
-            if standing.overtaken:
-                tally = _without(ledger, standing.overtaken)
+                earlier.drop_unasked()  # they may be of the specification that was left
+            if earlier.superseded:
+                ledger.retire(earlier.superseded)
+                counted = Summariser(iter_grades(ledger.path))
             if canonical:
                 ledger.sort()
             panel, entry = self._panel()
-            self._sum_up(ledger, tally, {**(unmatched or {}), **entry})
-        return RunReport(self.progress, tally.summaries(), self._calibration(tally), panel)
+            self._sum_up(ledger, counted, {**(unmatched or {}), **entry})
+        calibration = self._calibration(counted)
+        return RunReport(self.progress, counted.summaries(), calibration, panel, problems)
+
+    def check(self, pairs: Iterable[Pair]) -> None:
+        """Check every item against the rubric, before anything is asked.
+
+        Raises:
+            RubricError: It is made for another track, or an item lacks a field it needs.
+        """
+        for (_, item), judge in product(pairs, self.judges):
+            judge.rubric_for(item)
 
     def stop(self) -> None:
         """Begin nothing more; `agrade` returns when what is in flight is done and written.
@@ -201,28 +238,32 @@ class Run:
 
         looked_into = self._cache if cache is None else cache
         estimators = {judge: Estimator(judge, looked_into) for judge in self.judges}
-        standing = Standing()
-        for grade in filter(standing.keep, self._folder.peek()):
+        earlier = EarlierGrades(self.judges)
+        for grade in filter(earlier.keep, self._folder.peek()):
             for estimator in estimators.values():
                 estimator.learn(grade)
 
         async def add_all() -> None:
-            for judge, grading, done in self._wanted(pairs, standing):
+            for judge, grading, done in self._wanted(pairs, earlier):
                 await estimators[judge].add(grading, done=done)
 
         run_sync(add_all())
         return tuple(estimator.result() for estimator in estimators.values())
 
-    def _sum_up(self, ledger: Ledger, tally: Tally, unmatched: Mapping[str, Any]) -> None:
+    def _sum_up(self, ledger: Ledger, counted: Summariser, more: Mapping[str, Any]) -> None:
         self.progress.lost = self._budget.beyond(self.progress.usage)
-        more = {
-            "this_start": self.progress.totals(),
-            "calibration": self._calibration(tally).model_dump(),
-        }
-        self._folder.write_summary(ledger, tally, self.progress.lost, **more, **unmatched)
+        write_summary(
+            self._folder.path,
+            counted.summaries(),
+            self.progress,
+            self._calibration(counted),
+            superseded=ledger.superseded_usage(),
+            lost=self._folder.lost_before + self.progress.lost,
+            **more,
+        )
 
-    def _calibration(self, tally: Tally) -> Calibration:
-        return calibration_of(self.judges[0].certificate, tally.signatures(), today())
+    def _calibration(self, counted: Summariser) -> Calibration:
+        return calibration_of(self.judges[0].certificate, counted.signatures(), today())
 
     @property
     def _is_panel(self) -> bool:
@@ -232,28 +273,23 @@ class Run:
         """The panel's figures, and what the summary says of it: nothing of single gradings."""
         if not self._is_panel:
             return None, {}
-        from mmrare_judge.run.panels import read_panel_figures
-
         try:
             figures = read_panel_figures(self._folder.path, rule=self.rule)
         except InputError as error:  # such as two predictions of one system for one item
             return None, {"panel": {"problem": str(error)}}
         return figures, {"panel": figures.model_dump(mode="json")}
 
-    def _limiter(self) -> AdaptiveLimiter:
-        limiter = self.limits.limiter(self._budget)
-        self._limiters.append(limiter)
-        return limiter
-
-    def _todo(self, pairs: Iterable[Pair], standing: Standing) -> Iterator[tuple[Judge, Grading]]:
-        for judge, grading, done in self._wanted(pairs, standing):
+    def _to_do(
+        self, pairs: Iterable[Pair], earlier: EarlierGrades
+    ) -> Iterator[tuple[Judge, Grading]]:
+        for judge, grading, done in self._wanted(pairs, earlier):
             if done:
                 self.progress.resumed += 1
             else:
                 yield judge, grading
 
     def _wanted(
-        self, pairs: Iterable[Pair], standing: Standing
+        self, pairs: Iterable[Pair], earlier: EarlierGrades
     ) -> Iterator[tuple[Judge, Grading, bool]]:
         """Every grading there is to be, and whether it is done."""
         for prediction, item in pairs:
@@ -262,27 +298,27 @@ class Run:
                 for judge in self.judges
                 for sample in range(self.repeats)
             ]
-            place = (prediction.system, item.track, item.id)
-            to_do = standing.to_do(place, [grading.key for _, grading in wanted])
-            for (judge, grading), missing in zip(wanted, to_do, strict=True):
-                yield judge, grading, not missing
+            id = (prediction.system, item.track, item.id)
+            missing = earlier.missing(id, [grading.key for _, grading in wanted])
+            for (judge, grading), to_do in zip(wanted, missing, strict=True):
+                yield judge, grading, not to_do
 
-    async def _work_off(
-        self, work: Iterator[tuple[Judge, Grading]], ledger: Ledger, tally: Tally
+    async def _grade_all(
+        self, work: Iterator[tuple[Judge, Grading]], ledger: Ledger, counted: Summariser
     ) -> None:
-        async def worker() -> None:
-            # A generator is shared by all workers: each takes the next piece when it is free.
-            while not self.stopping and (piece := next(work, None)) is not None:
-                judge, grading = piece
+        async def grade_until_done() -> None:
+            # A generator is shared by all workers: each takes the next grading when it is free.
+            while not self.stopping and (wanted := next(work, None)) is not None:
+                judge, grading = wanted
                 grade = await judge.complete(grading)
                 ledger.write(grade)
-                tally.add(grade)
+                counted.add(grade)
                 self.progress.add(grade)
                 self.watch(self.progress)
 
-        async def guarded() -> None:
+        async def worker() -> None:
             try:
-                await worker()
+                await grade_until_done()
             except BudgetError:
                 self.stopping = True
                 self.progress.stopped = self.progress.stopped or "budget"
@@ -291,17 +327,43 @@ class Run:
                 raise
 
         self._loop = asyncio.get_running_loop()
+        workers = [asyncio.create_task(worker()) for _ in range(self.limits.workers)]
         try:
-            await work_together(guarded, size=self.limits.workers)
+            ended = await asyncio.gather(*workers, return_exceptions=True)
         finally:
+            for task in workers:
+                task.cancel()
             for judge in self.judges:
                 judge.write_kept()
+        for fault in filter(None, ended):
+            raise fault
 
 
-def _without(ledger: Ledger, overtaken: set[str]) -> Tally:
-    """Move grades aside, and sum up the others anew."""
-    ledger.retire(overtaken)
-    tally = Tally()
-    for grade in iter_grades(ledger.path):
-        tally.add(grade)
-    return tally
+def _unmatched(pairing: Pairing) -> dict[str, Any]:
+    strangers: dict[str, list[str]] = {}
+    for prediction in pairing.predictions_without_item:
+        strangers.setdefault(prediction.system, []).append(prediction.item_id)
+    return {
+        "predictions_without_item": strangers,
+        "items_without_prediction": {
+            system: list(ids) for system, ids in pairing.items_without_prediction.items()
+        },
+    }
+
+
+def _check(judges: Sequence[JudgeLike], repeats: int, settings: Mapping[str, Any]) -> None:
+    if not judges:
+        raise ConfigError(
+            "a run without a judge grades nothing; name at least one, or none at all "
+            "for the default judge"
+        )
+    if repeats < 1:
+        raise ConfigError(f"repeats={repeats} grades nothing; it is at least 1")
+    unknown = settings.keys() - JudgeSettings.__annotations__.keys()
+    if unknown:
+        *options, _ = inspect.signature(Run).parameters
+        raise ConfigError(
+            f"Run has no option {', '.join(sorted(unknown))}; its options are "
+            f"{', '.join(options)}, and the settings of a judge: "
+            f"{', '.join(JudgeSettings.__annotations__)}"
+        )

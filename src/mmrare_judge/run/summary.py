@@ -1,20 +1,35 @@
-"""Many grades in few numbers, each with how much of it was judged."""
+"""A run's grades in few numbers: `summarise` by system, track and judge; `read_panels` joined."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, Literal
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
-from mmrare_judge.judging.grade import Grade, Verdict
-from mmrare_judge.level2.verify import Level2
+from mmrare_judge.errors import InputError
+from mmrare_judge.files import write_whole
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.panels.panel import Panel, Rule, aggregate
+from mmrare_judge.panels.report import PanelFigures, panel_figures
 from mmrare_judge.records import Record, Signature, Signatures
+from mmrare_judge.rubric.model import Rubric, load_rubric
+from mmrare_judge.run.folder import (
+    GRADES,
+    SUMMARY,
+    PredictionId,
+    RunRecord,
+    grade_of_line,
+    read_record,
+)
 
-if TYPE_CHECKING:
-    from mmrare_judge.panels.report import PanelFigures
+_NOTHING = Usage()
 
 
 class CriterionSummary(Record):
@@ -78,10 +93,7 @@ class Summary(Record):
 
 def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
     """Summaries by system, track and judge, in the order in which they first appear."""
-    tally = Tally()
-    for grade in grades:
-        tally.add(grade)
-    return tally.summaries()
+    return Summariser(grades).summaries()
 
 
 @dataclass
@@ -117,25 +129,23 @@ class Mean:
         return (self.total + self.rounded_off) / self.count if self.count else None
 
 
-class Tally:
-    """Grades summed up one after another, in memory that does not grow with their number."""
+class Summariser:
+    """Sums grades up one after another, in memory that does not grow with their number."""
 
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, str, str], _Group] = {}
+    def __init__(self, grades: Iterable[Grade] = ()) -> None:
+        self._groups: defaultdict[tuple[str, str, str], _Group] = defaultdict(_Group)
+        for grade in grades:
+            self.add(grade)
 
     def add(self, grade: Grade) -> None:
         """Take one more grade into account."""
-        key = (grade.system, grade.track, grade.signature.judge)
-        if key not in self._groups:
-            self._groups[key] = _Group()
-        self._groups[key].add(grade)
+        self._groups[grade.system, grade.track, grade.signature.judge].add(grade)
 
     def signatures(self) -> tuple[Signature, ...]:
         """The distinct signatures of the grades in which the judge was asked."""
         found = Signatures()
-        for group in self._groups.values():
-            for signature in group.made:
-                found.add(signature)
+        for signature in chain.from_iterable(g.signatures for g in self._groups.values()):
+            found.add(signature)
         return tuple(found)
 
     def summaries(self) -> tuple[Summary, ...]:
@@ -143,89 +153,74 @@ class Tally:
         return tuple(group.summary(*named) for named, group in self._groups.items())
 
 
-@dataclass
-class _Criterion:
-    points: Mean = field(default_factory=Mean)
-    statuses: Counter[str] = field(default_factory=Counter)
-    levels: Counter[str] = field(default_factory=Counter)
-
-    def add(self, verdict: Verdict) -> None:
-        self.points.add(verdict.points)
-        self.statuses[verdict.status] += 1
-        if verdict.level is not None:
-            self.levels[verdict.level] += 1
-
-    def summary(self) -> CriterionSummary:
-        return CriterionSummary(
-            judged=self.points.count,
-            mean=self.points.value,
-            statuses=dict(self.statuses),
-            levels=dict(self.levels),
-        )
-
-
-@dataclass
 class _Group:
-    graded: int = 0
-    empty: int = 0
-    disagreements: int = 0
-    usage: Usage = field(default_factory=Usage)
-    score: Mean = field(default_factory=Mean)
-    partial: Mean = field(default_factory=Mean)
-    coverage: Mean = field(default_factory=Mean)
-    worst: Mean = field(default_factory=Mean)
-    best: Mean = field(default_factory=Mean)
-    unscored: Counter[str] = field(default_factory=Counter)
-    criteria: dict[str, _Criterion] = field(default_factory=lambda: defaultdict(_Criterion))
-    lists: dict[str, Mean] = field(default_factory=dict)
-    made: Signatures = field(default_factory=Signatures)
+    """The grades of one system on one track by one judge."""
+
+    def __init__(self) -> None:
+        self.signatures = Signatures()
+        self._graded = self._empty = self._disagreements = 0
+        self._usage = Usage()
+        self._unscored = Counter[str]()
+        self._means = defaultdict[str, Mean](Mean)
+        self._lists = defaultdict[str, Mean](Mean)
+        self._points = defaultdict[str, Mean](Mean)
+        self._statuses = defaultdict[str, Counter[str]](Counter)
+        self._levels = defaultdict[str, Counter[str]](Counter)
 
     def add(self, grade: Grade) -> None:
-        self.graded += 1
-        self.empty += grade.empty
-        self.disagreements += len(grade.disagreements)
-        self.usage = self.usage + grade.usage
-        self.score.add(grade.score)
-        self.partial.add(grade.partial_score)
-        self.coverage.add(grade.coverage)
-        self.worst.add(grade.bounds.worst)
-        self.best.add(grade.bounds.best)
+        self._graded += 1
+        self._empty += grade.empty
+        self._disagreements += len(grade.disagreements)
+        self._usage += grade.usage
+        self._means["score"].add(grade.score)
+        self._means["partial"].add(grade.partial_score)
+        self._means["coverage"].add(grade.coverage)
+        self._means["worst"].add(grade.bounds.worst)
+        self._means["best"].add(grade.bounds.best)
         if grade.unscored is not None:
-            self.unscored[grade.unscored.kind] += 1
+            self._unscored[grade.unscored.kind] += 1
         for verdict in grade.verdicts:
-            self.criteria[verdict.criterion].add(verdict)
-        self._add_lists(grade.level2)
-        if grade.asked:
-            self.made.add(grade.signature)
-
-    def _add_lists(self, level2: Level2) -> None:
-        for entry in level2.lists:
+            self._points[verdict.criterion].add(verdict.points)
+            self._statuses[verdict.criterion][verdict.status] += 1
+            if verdict.level is not None:
+                self._levels[verdict.criterion][verdict.level] += 1
+        for entry in grade.level2.lists:
             if entry.coverage is not None:
-                self.lists.setdefault(entry.field, Mean()).add(entry.coverage)
+                self._lists[entry.field].add(entry.coverage)
+        if grade.asked:
+            self.signatures.add(grade.signature)
 
     def summary(self, system: str, track: str, judge: str) -> Summary:
         return Summary(
             system=system,
             track=track,
             judge=judge,
-            graded=self.graded,
-            scored=self.score.count,
-            unscored=dict(self.unscored),
-            empty=self.empty,
-            mean_score=self.score.value,
-            mean_partial_score=self.partial.value,
-            coverage=self.coverage.value or 0.0,
-            worst=self.worst.value or 0.0,
-            best=self.best.value or 0.0,
-            criteria={name: criterion.summary() for name, criterion in self.criteria.items()},
-            level2_coverage={name: mean.value or 0.0 for name, mean in self.lists.items()},
-            disagreements=self.disagreements,
-            usage=self.usage,
-            signatures=len(self.made),
+            graded=self._graded,
+            scored=self._means["score"].count,
+            unscored=self._unscored,
+            empty=self._empty,
+            mean_score=self._means["score"].value,
+            mean_partial_score=self._means["partial"].value,
+            coverage=self._means["coverage"].value or 0.0,
+            worst=self._means["worst"].value or 0.0,
+            best=self._means["best"].value or 0.0,
+            criteria={
+                name: CriterionSummary(
+                    judged=points.count,
+                    mean=points.value,
+                    statuses=self._statuses[name],
+                    levels=self._levels[name],
+                )
+                for name, points in self._points.items()
+            },
+            level2_coverage={name: mean.value or 0.0 for name, mean in self._lists.items()},
+            disagreements=self._disagreements,
+            usage=self._usage,
+            signatures=len(self.signatures),
         )
 
 
-# FOLDED run_report: How far a run is, and how a start of it ended.
+# --- how far a run is, and how a start of it ended
 
 Stopped = Literal["budget", "interrupted"]
 
@@ -282,9 +277,162 @@ class RunReport:
         summaries: All grades of the folder, earlier ones included.
         calibration: What the certificate says of all of them.
         panel: What several judges or repeats decided together; ``None`` for a single grading.
+        problems: Predictions and items without a partner, a line each, if some are missing.
     """
 
     progress: Progress
     summaries: tuple[Summary, ...]
     calibration: Calibration = UNCALIBRATED
     panel: PanelFigures | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every prediction has an item and could be judged."""
+        return not (self.problems or self.progress.faults or self.progress.stopped)
+
+
+def dollars(cost: float | None) -> str:
+    """An amount for people, with a digit that is not zero where there is one.
+
+    >>> dollars(None), dollars(1.5), dollars(0.004), dollars(0.0)
+    ('cost not known', '$1.50', '$0.004', '$0.00')
+    """
+    if cost is None:
+        return "cost not known"
+    if 0 < cost < 0.01:
+        return f"${cost:.1g}" if cost >= 0.0001 else "less than $0.0001"
+    return f"${cost:.2f}"
+
+
+def write_summary(
+    folder: Path,
+    summaries: Sequence[Summary],
+    progress: Progress,
+    calibration: Calibration,
+    *,
+    superseded: Usage = _NOTHING,
+    lost: Usage = _NOTHING,
+    **more: Any,
+) -> None:
+    """Write ``summary.json``: summaries, what all starts and this one cost, and more.
+
+    Args:
+        folder: Where to.
+        summaries: Of the grades that count.
+        progress: What this start did.
+        calibration: What the certificate says of the grades.
+        superseded: What the grades cost that do not count any more.
+        lost: What all starts spent on predictions that got no grade.
+        **more: Further entries.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    incurred = sum((summary.usage for summary in summaries), superseded + lost)
+    usages = {"incurred": incurred, "superseded": superseded, "without_grade": lost}
+    content = {
+        "summaries": [summary.model_dump(mode="json") for summary in summaries],
+        "all_starts": {name: usage.model_dump() for name, usage in usages.items()},
+        "this_start": progress.totals(),
+        "calibration": calibration.model_dump(),
+        **more,
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    write_whole(folder / SUMMARY, text, private=True)
+
+
+# --- the gradings of a run joined into panels, one prediction after another
+
+
+def read_panels(
+    folder: str | Path,
+    *,
+    rule: Rule = "majority",
+    rubric: Rubric | str | Path | None = None,
+    size: int | None = None,
+) -> Iterator[Panel]:
+    """The panels of a run's folder, in the order in which their predictions first appear.
+
+    A grading that failed or has not come yet is a missing vote.
+
+    Args:
+        folder: The run's folder, or another one with a ``grades.jsonl``.
+        rule: How votes become a decision.
+        rubric: The rubric the grades were made with; by default the one kept in ``run.json``, or
+            where there is none, that of the track.
+        size: Gradings that each prediction is to have; by default as the run was told: judges times
+            repeats.
+
+    Raises:
+        InputError: There is no run in the folder and no ``size``, a line is no grade, or the
+            gradings of one prediction cannot be joined: see `aggregate`.
+        RubricError: The rubric is wrong.
+        OutputError: ``run.json`` cannot be read.
+    """
+    record = read_record(Path(folder))
+    chosen = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
+    known = _panel_size(folder) if size is None else size
+    kept = _kept_rubrics(record)
+    return (
+        aggregate(grades, chosen or kept(grades[0].track), size=known, rule=rule)
+        for grades in _by_prediction(Path(folder))
+    )
+
+
+def read_panel_figures(
+    folder: str | Path,
+    *,
+    rule: Rule = "majority",
+    rubric: Rubric | str | Path | None = None,
+    size: int | None = None,
+) -> PanelFigures:
+    """The panels of a run's folder in few numbers; see `read_panels`."""
+    known = _panel_size(folder) if size is None else size
+    panels = read_panels(folder, rule=rule, rubric=rubric, size=known)
+    return panel_figures(panels, rule=rule, size=known)
+
+
+def _panel_size(folder: str | Path) -> int:
+    """Gradings that each prediction of a run is to have: judges times repeats."""
+    record = read_record(Path(folder))
+    if record is None:
+        remedy = "Name the folder of a run, or give the panel's size"
+        raise InputError(f"there is no run in {folder}", remedy=remedy)
+    return len(record.judges) * record.repeats
+
+
+def _kept_rubrics(record: RunRecord | None) -> Callable[[str], Rubric]:
+    """Rubrics by track out of ``run.json``, else the package's; `aggregate` sees if they fit."""
+    contents = {} if record is None else record.rubric_contents
+
+    @cache
+    def kept(track: str) -> Rubric:
+        known = track in contents
+        return Rubric.model_validate(contents[track]) if known else load_rubric(track)
+
+    return kept
+
+
+def _by_prediction(folder: Path) -> Iterator[list[Grade]]:
+    """The grades of each prediction together, whatever their order in the file."""
+    # The file is read twice: in memory are the places of its lines and one prediction's grades.
+    path = folder / GRADES
+    places: dict[PredictionId, list[tuple[int, int]]] = {}
+    try:
+        with path.open("rb") as lines:
+            offset = 0
+            for number, line in enumerate(lines, start=1):
+                grade = grade_of_line(line, number, path)
+                id = (grade.system, grade.track, grade.item_id)
+                places.setdefault(id, []).append((offset, number))
+                offset += len(line)
+            for group in places.values():
+                yield [_grade_at(lines, *place, path) for place in group]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
+
+
+def _grade_at(lines: IO[bytes], offset: int, number: int, path: Path) -> Grade:
+    lines.seek(offset)
+    return grade_of_line(lines.readline(), number, path)
