@@ -82,6 +82,11 @@ def test_faults_are_told_by_kind() -> None:
     assert describe(so_far) == "5 calls, cost not known, 2 timeout"
 
 
+def test_a_small_cost_is_not_told_as_none() -> None:
+    assert describe(Progress(usage=Usage(calls=5, cost=0.004))) == "5 calls, $0.004"
+    assert describe(Progress(usage=Usage(calls=5, cost=0.00002))) == "5 calls, less than $0.0001"
+
+
 def test_the_costs_of_a_start_are_told_apart() -> None:
     so_far = Progress(
         usage=Usage(calls=10, retries=2, cost=1.25, extra_tokens=4000, extra_cost=0.25),

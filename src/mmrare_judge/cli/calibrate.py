@@ -196,32 +196,29 @@ def _rubric_of(grades: Path) -> str:
 
 
 def _graded(plan: StudyFile, folder: Path) -> Path:
-    from mmrare_judge.cli.grade import GradeJob, run_grade
+    from mmrare_judge.cli.grade import grade_shown, read_pairs
+    from mmrare_judge.data.predictions import PredictionColumns
+    from mmrare_judge.run.folder import input_file
+    from mmrare_judge.run.run import Run
 
     if plan.items is None or plan.predictions is None:
         raise InputError(
             "the study names no grades, and nothing to make them from",
             remedy="Give --grades, or items and predictions to be graded first",
         )
-    job = GradeJob(
-        items=Path(plan.items),
-        predictions=Path(plan.predictions),
-        out=folder,
-        judges=_graders(plan.judge),
-        track=plan.track,
-        run={} if plan.rubric is None else {"rubric": plan.rubric},
-    )
-    run_grade(job)
+    items, predictions = Path(plan.items), Path(plan.predictions)
+    pairing = read_pairs(items, predictions, PredictionColumns(), plan.track)
+    inputs = {"items": input_file(items), "predictions": input_file(predictions)}
+    run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
+    grade_shown(run, pairing)
     return folder
 
 
-def _graders(judge: str | None) -> tuple[str, ...]:
-    """Who grades: level 2 is no judge, and stands in every grade, the embedded judge's too."""
+def _grader(judge: str | None) -> str | None:
+    """Who grades: level 2 is not a judge, and stands in every grade, the embedded judge's too."""
     from mmrare_judge.calibration.gold.labels import LEVEL2
 
-    if judge is None:
-        return ()
-    return (EMBEDDED,) if judge == LEVEL2 else (judge,)
+    return EMBEDDED if judge == LEVEL2 else judge
 
 
 def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
@@ -306,17 +303,16 @@ def gate(certificate: Certificate, thresholds: Thresholds, grades: Path | None) 
 def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tuple[str, float]]]:
     """What a certificate says of a run, and how much of it the judge judged."""
     from mmrare_judge.run.folder import iter_grades
-    from mmrare_judge.run.summary import Tally
+    from mmrare_judge.run.summary import Summariser
 
-    tally = Tally()
-    for grade in iter_grades(folder):
-        tally.add(grade)
-    several = len({one.judge for one in tally.summaries()}) > 1
+    counted = Summariser(iter_grades(folder))
+    summaries = counted.summaries()
+    several = len({one.judge for one in summaries}) > 1
     coverages = [
         (
             f"{one.system or 'the run'} on {one.track}{f' by {one.judge}' if several else ''}",
             one.coverage,
         )
-        for one in tally.summaries()
+        for one in summaries
     ]
-    return calibration_of(certificate, tally.signatures(), today()), coverages
+    return calibration_of(certificate, counted.signatures(), today()), coverages

@@ -1,188 +1,199 @@
-"""What ``mmrare-judge grade`` does, without the command line: callable as functions."""
+"""Commands that grade: ``grade``, ``demo``, ``regrade`` and ``panel``."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Literal
 
-import typer
+import typer  # noqa: TID251  the command line is the door
 
-from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.backends.base import EMBEDDED, Mode
 from mmrare_judge.backends.limits import Limits
 from mmrare_judge.cache.read_only import Replay
-from mmrare_judge.cli.output import Outcome, print_grades, print_report, shown_progress
-from mmrare_judge.data.items import Item, read_items
-from mmrare_judge.data.predictions import Pairing, Prediction, pair_up, read_predictions
-from mmrare_judge.errors import InputError, OutputError
-from mmrare_judge.files import make_folder, write_whole
-from mmrare_judge.judging.grade import Grade
+from mmrare_judge.cli.output import (
+    Format,
+    exit_code,
+    figure_lines,
+    print_grades,
+    print_panels,
+    print_report,
+    print_results,
+    shown_progress,
+)
+from mmrare_judge.data.items import TRACKS, read_items
+from mmrare_judge.data.predictions import (
+    Pairing,
+    PredictionColumns,
+    pair_up,
+    predictions_in,
+    read_predictions,
+)
+from mmrare_judge.errors import InputError
 from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
+from mmrare_judge.panels.panel import Rule
 from mmrare_judge.run.estimate import total_line
-from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_file
+from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_file, iter_grades
+from mmrare_judge.run.regrade import regrade, write_regraded
 from mmrare_judge.run.run import Run
+from mmrare_judge.run.summary import RunReport, read_panel_figures, read_panels
 
-Pair = tuple[Prediction, Item]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where the predictions' table holds what; ``None`` for the usual names."""
-
-    system: str | None = None
-    system_column: str | None = None
-    text_column: str | None = None
-    id_column: str | None = None
+SystemOption = Annotated[str | None, typer.Option(help="The system that answered.")]
+SystemColumn = Annotated[str | None, typer.Option(help="Column of the system.")]
+TextColumn = Annotated[str | None, typer.Option(help="Column of the prediction.")]
+IdColumn = Annotated[str | None, typer.Option(help="Column of the item id.")]
 
 
-@dataclass(frozen=True)
-class GradeJob:
-    """The options of ``mmrare-judge grade``.
+def grade_command(
+    items: Annotated[Path, typer.Option(help="Items: .jsonl, .json, .tsv, .csv or .xlsx.")],
+    predictions: Annotated[Path, typer.Option(help="Predictions, joined by item id.")],
+    track: Annotated[str | None, typer.Option(help=f"One of {', '.join(TRACKS)}.")] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(help="Model name, judge YAML file, or 'embedded'; repeatable."),
+    ] = None,
+    rubric: Annotated[str | None, typer.Option(help="Rubric name or YAML file.")] = None,
+    out: Annotated[Path, typer.Option(help="The run's folder; start again to go on.")] = Path(
+        "run"
+    ),
+    fork: Annotated[Path | None, typer.Option(help="Go on there with a changed setting.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell calls, tokens and cost; send nothing.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Grade only the first N predictions.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Independent samples a judge.")] = 1,
+    rule: Annotated[
+        Rule, typer.Option(help="How several judges or repeats decide together.")
+    ] = "majority",
+    cache_dir: Annotated[Path | None, typer.Option(help="Where replies are kept.")] = None,
+    replay: Annotated[bool, typer.Option(help="Answer from the cache alone.")] = False,
+    format: Annotated[Format, typer.Option(help="What is printed.")] = "table",
+    system: SystemOption = None,
+    system_column: SystemColumn = None,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    api_base: Annotated[str | None, typer.Option(help="Address of your own endpoint.")] = None,
+    backend: Annotated[
+        Literal["litellm", "direct"] | None, typer.Option(help="Client of your own endpoint.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="How structure is asked for.")] = None,
+    criteria_per_call: Annotated[int | None, typer.Option(min=1, help="All by default.")] = None,
+    confidence: Annotated[
+        Literal["none", "logprobs"] | None, typer.Option(help="From log probabilities.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests on the wire at most.")] = 64,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute at most.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Tokens a minute at most.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars.")] = None,
+    max_calls: Annotated[int | None, typer.Option(min=0, help="Requests.")] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="Names and abbreviations of your own, for level 2.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="calibration.json of a study of this judge.")
+    ] = None,
+    canonical: Annotated[bool, typer.Option(help="Sort grades.jsonl at the end.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
+) -> None:
+    """Grade predictions against items, into a folder that can be resumed."""
+    columns = PredictionColumns(system, text_column, system_column, id_column)
+    pairing = read_pairs(items, predictions, columns, track)
+    pairing = replace(pairing, pairs=pairing.pairs[:limit])
+    cache = _cache(cache_dir, replay=replay)
+    run = Run(
+        out,
+        judge,
+        rubric=rubric,
+        cache="off" if estimate else cache,  # opening a cache would make its folder
+        backend=backend,
+        terms=None if terms is None else Terms.default().with_file(terms),
+        certificate=certificate,
+        repeats=repeats,
+        rule=rule,
+        limits=Limits(concurrency, rpm, tpm, max_cost, max_calls),
+        inputs={"items": input_file(items), "predictions": input_file(predictions)},
+        fork=fork,
+        api_base=api_base,
+        temperature=temperature,
+        mode=mode,
+        criteria_per_call=criteria_per_call,
+        confidence=confidence,
+    )
+    if estimate:
+        _print_estimate(run, pairing, cache)
+        return
+    report = grade_shown(run, pairing, canonical=canonical, quiet=quiet)
+    print_results(fork or out, format, report)
+    raise typer.Exit(exit_code(report))
 
-    Attributes:
-        items: The items' file.
-        predictions: The predictions' file.
-        out: The run's folder.
-        judges: Judges; none for the default one.
-        track: The items' track.
-        limit: Grade only the first so many predictions.
-        columns: Columns of the predictions' file.
-        run: What `Run` takes beside folder, judge and limits.
-        limits: Concurrency, rates and budget.
-        canonical: Sort ``grades.jsonl`` at the end.
-        quiet: Show no progress.
-    """
 
-    items: Path
-    predictions: Path
-    out: Path
-    judges: tuple[str, ...] = ()
-    track: str | None = None
-    limit: int | None = None
-    columns: Columns = Columns()
-    run: dict[str, Any] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
-    canonical: bool = False
-    quiet: bool = False
-
-
-def cache_choice(folder: Path | None, *, replay: bool) -> CacheChoice:
-    """The cache two options name: a folder or the user's own, asked again or only replayed.
-
-    >>> cache_choice(None, replay=False)
-    'default'
-    """
+def _cache(folder: Path | None, *, replay: bool) -> CacheChoice:
     if replay:
         return Replay(folder)
     return "default" if folder is None else folder
 
 
-def own_terms(file: Path | None) -> Terms | None:
-    """The names of a file of one's own over those of the package; ``None`` for the latter alone.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    return None if file is None else Terms.default().with_file(file)
-
-
-def prepare_grade(job: GradeJob) -> tuple[Run, tuple[Pair, ...], Pairing]:
-    """Read the files, set the run up, and check every item against the rubric.
+def read_pairs(
+    items: Path, predictions: Path, columns: PredictionColumns, track: str | None
+) -> Pairing:
+    """The predictions of a file with their items.
 
     Raises:
         InputError: A file cannot be read, or no prediction belongs to an item.
-        RubricError: The rubric is wrong or does not fit an item.
-        ConfigError: A judge is wrong.
     """
-    pairing = _read(job)
-    pairs = pairing.pairs[: job.limit]
-    inputs = {"items": input_file(job.items), "predictions": input_file(job.predictions)}
-    run = Run(job.out, job.judges or None, limits=job.limits, inputs=inputs, **job.run)
-    for judge in run.judges:
-        for _, item in pairs:
-            judge.rubric_for(item)
-    return run, pairs, pairing
-
-
-def run_grade(job: GradeJob) -> Outcome:
-    """Grade what the job names, into its folder, and tell how far it is on the way."""
-    run, pairs, pairing = prepare_grade(job)
-    total = len(pairs) * len(run.judges) * run.repeats
-    with shown_progress(run, total, quiet=job.quiet):
-        report = run.grade(pairs, unmatched=_unmatched(pairing), canonical=job.canonical)
-    return Outcome(report, pairing.problems() if pairing.predictions_without_item else ())
-
-
-def estimate_lines(job: GradeJob) -> Iterator[str]:
-    """What a job would ask for and cost, for people to read; nothing is sent or written."""
-    blind = replace(job, run={**job.run, "cache": "off"})  # opening a cache would make its folder
-    run, pairs, pairing = prepare_grade(blind)
-    estimates = run.estimate(pairs, cache=job.run.get("cache", "default"))
-    for estimate in estimates:
-        yield from estimate.lines()
-    if len(estimates) > 1:
-        yield f"all together: {total_line(estimates)}"
-    yield from pairing.problems() if pairing.predictions_without_item else ()
-    if isinstance(job.run.get("cache"), Replay) and any(estimate.calls for estimate in estimates):
-        yield "A replay asks nobody: it would end with an error at the first of them."
-    yield "Nothing was sent."
-
-
-def _unmatched(pairing: Pairing) -> dict[str, Any]:
-    strangers: dict[str, list[str]] = {}
-    for prediction in pairing.predictions_without_item:
-        strangers.setdefault(prediction.system, []).append(prediction.item_id)
-    return {
-        "predictions_without_item": strangers,
-        "items_without_prediction": {
-            system: list(ids) for system, ids in pairing.items_without_prediction.items()
-        },
-    }
-
-
-def _read(job: GradeJob) -> Pairing:
-    items = read_items(job.items, track=job.track)
-    columns = job.columns
-    predictions = read_predictions(
-        job.predictions,
-        system=columns.system,
-        system_column=columns.system_column,
-        text_column=columns.text_column,
-        id_column=columns.id_column,
-    )
-    pairing = pair_up(predictions, items)
+    read = read_items(items, track=track)
+    pairing = pair_up(predictions_in(predictions, columns), read)
     if not pairing.pairs:
         raise InputError(
-            f"no prediction of {job.predictions} belongs to an item of {job.items}",
+            f"no prediction of {predictions} belongs to an item of {items}",
             remedy="\n".join(["Their ids have to be equal as text", *pairing.problems()]),
         )
     return pairing
 
 
-# FOLDED demo: The packaged examples, graded by the embedded judge and printed.
+def grade_shown(
+    run: Run, pairing: Pairing, *, canonical: bool = False, quiet: bool = False
+) -> RunReport:
+    """Grade, and show how far it is meanwhile."""
+    total = len(pairing.pairs) * len(run.judges) * run.repeats
+    with shown_progress(run, total, quiet=quiet):
+        return run.grade(pairing, canonical=canonical)
 
 
-def run_demo(folder: Path) -> None:
-    """Grade the packaged examples with the embedded judge, write them and print them."""
-    print("Grading real published cases with the embedded judge: no model, no network.")
+def _print_estimate(run: Run, pairing: Pairing, cache: CacheChoice) -> None:
+    run.check(pairing.pairs)
+    estimates = run.estimate(pairing.pairs, cache=cache)
+    for estimate in estimates:
+        for line in estimate.lines():
+            typer.echo(line)
+    if len(estimates) > 1:
+        typer.echo(f"all together: {total_line(estimates)}")
+    for line in pairing.problems() if pairing.predictions_without_item else ():
+        typer.echo(line)
+    if isinstance(cache, Replay) and any(estimate.calls for estimate in estimates):
+        typer.echo("A replay asks nobody: it would end with an error at the first of them.")
+    typer.echo("Nothing was sent.")
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/demo"),
+) -> None:
+    """Grade the real examples in this package with the embedded judge, without a network."""
+    typer.echo("Grading real published cases with the embedded judge: no model, no network.")
     with resources.as_file(resources.files("mmrare_judge") / "examples") as path:
-        pairs = pair_up(
-            read_predictions(path / "predictions.jsonl"), read_items(path / "items.jsonl")
-        ).pairs
+        predictions = read_predictions(path / "predictions.jsonl")
+        pairs = pair_up(predictions, read_items(path / "items.jsonl")).pairs
     for name in (GRADES, SUMMARY, RUN):
-        (folder / name).unlink(missing_ok=True)
-    report = Run(folder, EMBEDDED, limits=Limits(concurrency=1)).grade(pairs)
-    print_grades(folder, "table")
-    print_report(Outcome(report, ()))
-    print(f"Written to {folder / GRADES} and {folder / SUMMARY}.")
-
-
-# FOLDED regrade_cli: ``mmrare-judge regrade``: the grades of a run scored again, from the replies that were kept.
+        (out / name).unlink(missing_ok=True)
+    report = Run(out, EMBEDDED, limits=Limits(concurrency=1)).grade(pairs)
+    print_grades(out, "table")
+    print_report(report)
+    typer.echo(f"Written to {out / GRADES} and {out / SUMMARY}.")
 
 
 def regrade_command(
@@ -193,75 +204,24 @@ def regrade_command(
     rubric: Annotated[str | None, typer.Option(help="Rubric to score by: name or file.")] = None,
     track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
     cache_dir: Annotated[Path | None, typer.Option(help="Where the replies are kept.")] = None,
-    system: Annotated[str | None, typer.Option(help="The system that answered.")] = None,
-    system_column: Annotated[str | None, typer.Option(help="Column of the system.")] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the prediction.")] = None,
-    id_column: Annotated[str | None, typer.Option(help="Column of the item id.")] = None,
+    system: SystemOption = None,
+    system_column: SystemColumn = None,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
 ) -> None:
     """Score stored replies again under another rubric scoring or a newer version, without a call.
 
     The rubric has to ask the same criteria and elements with the same labels as before.
     """
-    from mmrare_judge.data.items import read_items
-    from mmrare_judge.data.predictions import pair_up, read_predictions
-    from mmrare_judge.run.folder import iter_grades
-    from mmrare_judge.run.regrade import regrade
-
-    answers = read_predictions(
-        predictions,
-        system=system,
-        system_column=system_column,
-        text_column=text_column,
-        id_column=id_column,
-    )
-    pairs = pair_up(answers, read_items(items, track=track)).pairs
-    count = write_grades(out, regrade(iter_grades(grades), pairs, rubric=rubric, cache=cache_dir))
-    typer.echo(f"{count} grades written to {out}")
-
-
-def write_grades(folder: Path, grades: Iterable[Grade]) -> int:
-    """Write grades and their summary to a folder that has none yet; return how many.
-
-    Raises:
-        OutputError: It has grades already, or cannot be written.
-    """
-    from mmrare_judge.run.folder import Ledger
-    from mmrare_judge.run.summary import Tally
-
-    ledger, tally = Ledger(folder), Tally()
-    count = 0
-    if ledger.path.exists():
-        raise OutputError(f"{ledger.path} exists already; name another folder")
-    make_folder(folder, private=True)
-    ledger.open()
-    try:
-        for grade in grades:
-            ledger.write(grade)
-            tally.add(grade)
-            count += 1
-    except BaseException:
-        ledger.path.unlink()  # half a regrading would look like a whole one
-        raise
-    finally:
-        ledger.close()
-    summaries = [summary.model_dump(mode="json") for summary in tally.summaries()]
-    content = {"summaries": summaries}
-    write_whole(folder / SUMMARY, json.dumps(content, indent=2, ensure_ascii=False), private=True)
-    return count
-
-
-# FOLDED panel_cli: ``mmrare-judge panel``: what the judges and repeats of a run decided together.
-
-if TYPE_CHECKING:
-    pass
-
-Rule = StrEnum("Rule", ["majority", "mean", "median"])
-PanelFormat = StrEnum("PanelFormat", ["table", "jsonl", "json"])
+    columns = PredictionColumns(system, text_column, system_column, id_column)
+    pairs = read_pairs(items, predictions, columns, track).pairs
+    again = regrade(iter_grades(grades), pairs, rubric=rubric, cache=cache_dir)
+    typer.echo(f"{write_regraded(out, again)} grades written to {out}")
 
 
 def panel_command(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
-    rule: Annotated[Rule, typer.Option(help="How votes become a decision.")] = Rule.majority,
+    rule: Annotated[Rule, typer.Option(help="How votes become a decision.")] = "majority",
     rubric: Annotated[
         str | None, typer.Option(help="Rubric name or file; by default the run's own.")
     ] = None,
@@ -269,23 +229,19 @@ def panel_command(
         int | None, typer.Option(min=1, help="Gradings a prediction; by default the run's own.")
     ] = None,
     format: Annotated[
-        PanelFormat, typer.Option(help="A table, a panel a line, or all figures as one object.")
-    ] = PanelFormat.table,
+        Literal["table", "jsonl", "json"],
+        typer.Option(help="A table, a panel a line, or all figures as one object."),
+    ] = "table",
 ) -> None:
     """Join the gradings of each prediction, by several judges or repeats, into one decision."""
-    from mmrare_judge.cli.output import print_panels
-    from mmrare_judge.panels.report import figure_lines
-    from mmrare_judge.run.panels import read_panel_figures, read_panels
-
-    way: Any = {"rule": rule.value, "rubric": rubric, "size": size}
-    if format is PanelFormat.jsonl:
-        for panel in read_panels(run, **way):
+    if format == "jsonl":
+        for panel in read_panels(run, rule=rule, rubric=rubric, size=size):
             typer.echo(panel.model_dump_json())
         return
-    figures = read_panel_figures(run, **way)
-    if format is PanelFormat.json:
+    figures = read_panel_figures(run, rule=rule, rubric=rubric, size=size)
+    if format == "json":
         typer.echo(figures.model_dump_json(indent=2))
         return
-    print_panels(read_panels(run, **way))
+    print_panels(read_panels(run, rule=rule, rubric=rubric, size=size))
     for line in figure_lines(figures):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""Grades as tables for people; the numbers are the grades' own."""
+"""What commands print: grades, panels, means, costs, problems, and progress meanwhile."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from mmrare_judge.certificate import Calibration
-from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.level2.verify import Level2
-from mmrare_judge.panels.panel import Panel
-from mmrare_judge.panels.report import figure_lines
+from mmrare_judge.panels.panel import Panel, PanelVerdict
+from mmrare_judge.panels.report import PanelFigures, PanelReport, PanelSummary
 from mmrare_judge.run.folder import iter_grades
-from mmrare_judge.run.panels import read_panels
 from mmrare_judge.run.run import Run
-from mmrare_judge.run.summary import Progress, RunReport, Summary
+from mmrare_judge.run.summary import Progress, RunReport, Summary, dollars, read_panels
+
+Format = Literal["table", "jsonl", "summary"]
 
 SHOWN = 200
 """Rows that are printed at most."""
 
-GRADE_COLUMNS = ("item", "system", "track", "score", "coverage", "level 2", "not judged")
+# --- grades and panels as tables; a score that is judged in part is a range, never a number
 
 
 def grade_row(grade: Grade) -> tuple[str, ...]:
-    """One grade as the cells of `GRADE_COLUMNS`.
-
-    A score of which only a part was judged is shown as the range it lies in, never as a number.
-    """
+    """One grade as a row of the table."""
     return (
         grade.item_id,
         grade.system,
@@ -46,13 +43,31 @@ def grade_row(grade: Grade) -> tuple[str, ...]:
     )
 
 
-def score_text(grade: Grade) -> str:
+def panel_row(panel: Panel) -> tuple[str, ...]:
+    """One panel as a row of the table."""
+    came = sum(member.unscored is None for member in panel.members)
+    return (
+        panel.item_id,
+        panel.system,
+        panel.track,
+        score_text(panel),
+        f"{panel.coverage:.0%}",
+        f"{came} of {panel.size}",
+        _by_status(panel.criteria),
+    )
+
+
+def score_text(one: Grade | Panel) -> str:
     """The score, or the range it lies in where not everything was judged."""
-    if grade.score is not None:
-        return f"{grade.score:.2f}" + (" (blank)" if grade.empty else "")
-    if grade.unscored is not None and grade.coverage == 0:
+    if isinstance(one, Grade) and _unscored(one):
         return "unscored"
-    return f"{grade.bounds.worst:.2f} to {grade.bounds.best:.2f}"
+    if one.score is None:
+        return f"{one.bounds.worst:.2f} to {one.bounds.best:.2f}"
+    return f"{one.score:.2f}" + (" (blank)" if one.empty else "")
+
+
+def _unscored(grade: Grade) -> bool:
+    return grade.unscored is not None and grade.coverage == 0
 
 
 def level2_text(level2: Level2) -> str:
@@ -77,26 +92,40 @@ def level2_text(level2: Level2) -> str:
 
 def not_judged_text(grade: Grade) -> str:
     """Criteria that were not judged, by reason."""
-    if grade.unscored is not None and grade.coverage == 0:
+    if grade.unscored is not None and _unscored(grade):
         return f"everything: {grade.unscored.kind}"
-    reasons: dict[str, list[str]] = {}
-    for verdict in grade.verdicts:
+    return _by_status(grade.verdicts)
+
+
+def _by_status(verdicts: Iterable[Verdict | PanelVerdict]) -> str:
+    ids: dict[str, list[str]] = {}
+    for verdict in verdicts:
         if verdict.status != "judged":
-            reasons.setdefault(verdict.status, []).append(verdict.criterion)
-    return "; ".join(f"{status}: {', '.join(ids)}" for status, ids in reasons.items())
+            ids.setdefault(verdict.status.replace("_", " "), []).append(verdict.criterion)
+    return "; ".join(f"{status}: {', '.join(those)}" for status, those in ids.items())
 
 
-def print_table(
+def print_grades(folder: Path, format: Format) -> None:
+    """Print the grades of a folder, as a table or a grade a line; not for ``summary``."""
+    grades = iter_grades(folder)
+    if format == "jsonl":
+        for grade in grades:
+            print(grade.model_dump_json())
+    elif format == "table":
+        columns = ("item", "system", "track", "score", "coverage", "level 2", "not judged")
+        _print_table("Grades", columns, map(grade_row, grades), rest_in=", in the folder")
+
+
+def print_panels(panels: Iterable[Panel]) -> None:
+    """Print the first panels as a table."""
+    columns = ("item", "system", "track", "score", "coverage", "gradings", "not decided")
+    rest_in = ": mmrare-judge panel RUN --format jsonl"
+    _print_table("Panels", columns, map(panel_row, panels), rest_in=rest_in)
+
+
+def _print_table(
     title: str, columns: Sequence[str], rows: Iterator[Sequence[str]], *, rest_in: str
 ) -> None:
-    """Print the first `SHOWN` rows as a table, and how many more there are.
-
-    Args:
-        title: What the rows are.
-        columns: The columns' names.
-        rows: As many cells a row.
-        rest_in: Where the other rows are found.
-    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -115,20 +144,100 @@ def print_table(
         print(f"and {rest} more{rest_in}")
 
 
-def summary_lines(summaries: Iterable[Summary]) -> Iterable[str]:
-    """A few sentences a system and track: what the mean is, and how much of it was judged.
+# --- what the means are, how much of them was judged, and what it cost, in sentences
 
-    Of several judges each has its own.
-    """
+
+def print_results(folder: Path, format: Format, report: RunReport) -> None:
+    """Print what a run made: its grades, or its panels where the table is of them."""
+    if format == "table" and report.panel is not None:
+        print_panels(read_panels(folder, rule=report.panel.rule))
+    else:
+        print_grades(folder, format)
+    if format != "jsonl":
+        print_report(report)
+
+
+def print_report(report: RunReport) -> None:
+    """Print what the means are and how much of them was judged; problems go to stderr."""
+    panel, progress = report.panel, report.progress
+    for line in summary_lines(report.summaries) if panel is None else figure_lines(panel):
+        print(line)
+    print(cost_line(progress))
+    print(calibration_line(report.calibration))
+    for line in report.problems:
+        print(line, file=sys.stderr)
+    for kind, count in progress.faults.items():
+        what = "prediction" if count == 1 else "predictions"
+        print(f"{count} {what} could not be judged: {kind}", file=sys.stderr)
+    if progress.stopped is not None:
+        print(f"stopped: {progress.stopped}; start again to go on", file=sys.stderr)
+
+
+def exit_code(report: RunReport) -> int:
+    """0 if all was graded, 130 if it was interrupted, else 3: see `mmrare_judge.cli.main`."""
+    if report.complete:
+        return 0
+    return 130 if report.progress.stopped == "interrupted" else 3
+
+
+def summary_lines(summaries: Iterable[Summary]) -> Iterator[str]:
+    """A sentence or two a system and track, and a judge where there are several."""
     given = list(summaries)
     several = len({summary.judge for summary in given}) > 1
     for summary in given:
         by = f", by {summary.judge}" if several else ""
+        whole = summary.scored == summary.graded
         yield (
             f"{summary.system or '(no system named)'}, {summary.track}{by}: "
             f"{summary.graded} graded, {summary.scored} judged in full, "
-            f"{summary.coverage:.0%} of the weight judged. {_mean_text(summary)}"
+            f"{summary.coverage:.0%} of the weight judged. {_mean_text(summary, 'judged', whole)}"
         )
+
+
+def figure_lines(figures: PanelFigures) -> Iterator[str]:
+    """What panels decided, and how many independent judges they amount to, in sentences."""
+    for summary in figures.summaries:
+        whole = summary.worst == summary.best
+        yield (
+            f"{summary.system or '(no system named)'}, {summary.track}, {figures.rule} of "
+            f"{figures.size}: {summary.panels} predictions, {summary.scored} decided in full, "
+            f"{summary.coverage:.0%} of the weight. {_mean_text(summary, 'decided', whole)}"
+        )
+        for judge, failed in summary.failed.items():
+            yield f"  {judge}: {failed} of {summary.gradings[judge]} gradings failed"
+    for report in figures.reports:
+        yield from _independence_lines(report)
+
+
+def _mean_text(summary: Summary | PanelSummary, done: str, whole: bool) -> str:
+    range_text = f"between {summary.worst:.3f} and {summary.best:.3f}"
+    if summary.mean_score is not None and whole:
+        return f"Mean score {summary.mean_score:.3f}."
+    if summary.mean_partial_score is None:
+        return f"Nothing was {done}; the mean score lies {range_text}."
+    mean = f"Mean over what was {done} {summary.mean_partial_score:.3f}"
+    return f"{mean}; the mean score lies {range_text}."
+
+
+def _independence_lines(report: PanelReport) -> Iterator[str]:
+    known = report.independence
+    if known.n_eff is None:
+        yield f"{report.rubric}: effective number of judges not known: {known.reason}"
+    else:
+        amount = f"{known.members} members amount to {known.n_eff:.1f} independent ones"
+        yield f"{report.rubric}: {amount}"
+    for one in report.criteria:
+        differ = "disagreement not known: no prediction has two votes"
+        if one.disagreement is not None:
+            differ = f"{one.disagreement:.0%} of the pairs of votes differ"
+        yield f"  {one.criterion}: {differ}"
+
+
+_VERDICTS = {
+    "good": "it may stand in for clinicians",
+    "bad": "it may not stand in for clinicians",
+    "open": "it is not proven that it may stand in for clinicians",
+}
 
 
 def calibration_line(calibration: Calibration) -> str:
@@ -140,77 +249,31 @@ def calibration_line(calibration: Calibration) -> str:
     if calibration.certificate is None:
         return "Judge uncalibrated: no certificate was given; see `mmrare-judge calibrate`."
     why = f": {'; '.join(calibration.reasons)}" if calibration.reasons else ""
-    verdict = _VERDICTS[calibration.verdict or "open"]
     return (
-        f"Judge {calibration.status}{why}. By its study {verdict}. "
-        f"Certificate {calibration.certificate}."
+        f"Judge {calibration.status}{why}. By its study "
+        f"{_VERDICTS[calibration.verdict or 'open']}. Certificate {calibration.certificate}."
     )
 
 
-_VERDICTS = {
-    "good": "it may stand in for clinicians",
-    "bad": "it may not stand in for clinicians",
-    "open": "it is not proven that it may stand in for clinicians",
-}
+def cost_line(progress: Progress) -> str:
+    """What this start took, of that what was of no use, and what the cache spared it.
 
-
-def _mean_text(summary: Summary) -> str:
-    range_text = f"between {summary.worst:.3f} and {summary.best:.3f}"
-    if summary.mean_score is not None and summary.scored == summary.graded:
-        return f"Mean score {summary.mean_score:.3f}."
-    if summary.mean_partial_score is None:
-        return f"Nothing was judged; the mean score lies {range_text}."
-    return (
-        f"Mean over what was judged {summary.mean_partial_score:.3f}; "
-        f"the mean score lies {range_text}."
-    )
-
-
-# FOLDED panel_display: Panels as a table for people; the numbers are the panels' own.
-
-PANEL_COLUMNS = ("item", "system", "track", "score", "coverage", "gradings", "not decided")
-
-
-def panel_row(panel: Panel) -> tuple[str, ...]:
-    """One panel as the cells of `PANEL_COLUMNS`.
-
-    A score of which only a part was decided is shown as the range it lies in, never as a number.
+    >>> cost_line(Progress())
+    'this start: 0 calls, $0.00'
     """
-    came = sum(member.unscored is None for member in panel.members)
-    return (
-        panel.item_id,
-        panel.system,
-        panel.track,
-        panel_score_text(panel),
-        f"{panel.coverage:.0%}",
-        f"{came} of {panel.size}",
-        not_decided_text(panel),
-    )
+    spent, saved = progress.usage + progress.lost, progress.saved
+    parts = [f"{spent.calls:,} calls", dollars(spent.cost)]
+    if spent.extra_tokens:
+        extra = f"{spent.extra_tokens:,} tokens, {dollars(spent.extra_cost)}"
+        parts.append(f"of that for re-asks, second looks and replies of no use {extra}")
+    if spent.retries:
+        parts.append(f"{spent.retries:,} repeats after faults")
+    if saved.calls:
+        parts.append(f"saved by the cache {saved.calls:,} calls, {dollars(saved.cost)}")
+    return "this start: " + ", ".join(parts)
 
 
-def panel_score_text(panel: Panel) -> str:
-    """The score, or the range it lies in where not everything was decided."""
-    if panel.score is None:
-        return f"{panel.bounds.worst:.2f} to {panel.bounds.best:.2f}"
-    return f"{panel.score:.2f}" + (" (blank)" if panel.empty else "")
-
-
-def not_decided_text(panel: Panel) -> str:
-    """Criteria that were not decided, by reason."""
-    reasons: dict[str, list[str]] = {}
-    for verdict in panel.criteria:
-        if verdict.status != "judged":
-            reasons.setdefault(verdict.status.replace("_", " "), []).append(verdict.criterion)
-    return "; ".join(f"{reason}: {', '.join(ids)}" for reason, ids in reasons.items())
-
-
-def print_panels(panels: Iterable[Panel]) -> None:
-    """Print the first panels as a table."""
-    rest_in = ": mmrare-judge panel RUN --format jsonl"
-    print_table("Panels", PANEL_COLUMNS, map(panel_row, panels), rest_in=rest_in)
-
-
-# FOLDED progress: How far a run is, shown while it runs, and what an interrupt does to it.
+# --- how far a run is, shown while it runs, and what an interrupt does to it
 
 LINE_EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -287,33 +350,6 @@ class _Lines:
         print(line, file=sys.stderr, flush=True)
 
 
-def cost_line(progress: Progress) -> str:
-    """What this start took, of that what was of no use, and what the cache spared it.
-
-    >>> cost_line(Progress())
-    'this start: 0 calls, $0.00'
-    """
-    spent, saved = progress.usage + progress.lost, progress.saved
-    parts = [f"{spent.calls:,} calls", dollars(spent.cost)]
-    if spent.extra_tokens:
-        extra = f"{spent.extra_tokens:,} tokens, {dollars(spent.extra_cost)}"
-        parts.append(f"of that for re-asks, second looks and replies of no use {extra}")
-    if spent.retries:
-        parts.append(f"{spent.retries:,} repeats after faults")
-    if saved.calls:
-        parts.append(f"saved by the cache {saved.calls:,} calls, {dollars(saved.cost)}")
-    return "this start: " + ", ".join(parts)
-
-
-def dollars(cost: float | None) -> str:
-    """An amount for people.
-
-    >>> dollars(None), dollars(1.5)
-    ('cost not known', '$1.50')
-    """
-    return "cost not known" if cost is None else f"${cost:.2f}"
-
-
 def describe(progress: Progress) -> str:
     """Cost and faults so far, in a few words.
 
@@ -344,69 +380,3 @@ def _interruptible(run: Run) -> Iterator[None]:
     finally:
         for number, handler in zip(signals, earlier, strict=True):
             signal.signal(number, handler)
-
-
-# FOLDED outcome: What a grading command did, and the exit code that says so.
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a grading command did: its report, and the lines about missing partners."""
-
-    report: RunReport
-    unmatched: tuple[str, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every prediction has an item and could be judged."""
-        progress = self.report.progress
-        return not (self.unmatched or progress.faults or progress.stopped)
-
-
-def exit_code(outcome: Outcome) -> int:
-    """0 if all was graded, 130 if it was interrupted, else 3: see `mmrare_judge.cli.main`."""
-    if outcome.complete:
-        return 0
-    return 130 if outcome.report.progress.stopped == "interrupted" else 3
-
-
-# FOLDED grade_printing: What grading commands print: grades, means, costs and problems.
-
-
-def print_grades(folder: Path, format: str) -> None:
-    """Print the grades of a folder: ``table``, ``jsonl`` or ``summary``."""
-    grades = iter_grades(folder)
-    if format == "jsonl":
-        for grade in grades:
-            print(grade.model_dump_json())
-    elif format == "table":
-        rows = map(grade_row, grades)
-        print_table("Grades", GRADE_COLUMNS, rows, rest_in=", in the folder")
-
-
-def print_results(folder: Path, format: str, outcome: Outcome) -> None:
-    """Print what `run_grade` made: its grades, or its panels where the table is of them."""
-    if format == "table" and outcome.report.panel is not None:
-        print_panels(read_panels(folder, rule=outcome.report.panel.rule))
-    else:
-        print_grades(folder, format)
-    if format != "jsonl":
-        print_report(outcome)
-
-
-def print_report(outcome: Outcome) -> None:
-    """Print what the means are and how much of them was judged; problems go to stderr."""
-    panel = outcome.report.panel
-    summaries = summary_lines(outcome.report.summaries)
-    for line in summaries if panel is None else figure_lines(panel):
-        print(line)
-    print(cost_line(outcome.report.progress))
-    print(calibration_line(outcome.report.calibration))
-    for line in outcome.unmatched:
-        print(line, file=sys.stderr)
-    progress = outcome.report.progress
-    for kind, count in progress.faults.items():
-        what = "prediction" if count == 1 else "predictions"
-        print(f"{count} {what} could not be judged: {kind}", file=sys.stderr)
-    if progress.stopped is not None:
-        print(f"stopped: {progress.stopped}; start again to go on", file=sys.stderr)
