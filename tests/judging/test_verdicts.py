@@ -4,7 +4,7 @@ from mmrare_judge.judging.evidence import Sources
 from mmrare_judge.judging.grade import Verdict
 from mmrare_judge.judging.questions import Answer, Questions
 from mmrare_judge.judging.verdicts import by_criterion, empty_verdicts, open_questions, verdicts_of
-from support.makers import drafts_for, make_questions, small_rubric
+from support.makers import answers_for, make_questions, small_rubric
 
 PLAN = "Start prednisone 40 mg daily. No taper."
 
@@ -96,7 +96,7 @@ def test_the_gravest_reason_is_reported_for_a_criterion_of_elements() -> None:
 def test_there_is_one_verdict_a_criterion_in_the_rubrics_order() -> None:
     for rubric in ("treatment", "treatment_elements"):
         questions = make_questions(PLAN, rubric=rubric)
-        verdicts = by_criterion(questions, judge(questions, drafts_for(questions, "NO")))
+        verdicts = by_criterion(questions, judge(questions, answers_for(questions, "NO")))
         assert [v.criterion for v in verdicts] == [c.id for c in questions.rubric.criteria]
 
 

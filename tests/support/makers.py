@@ -1,4 +1,4 @@
-"""Small things that many tests need: items, tasks and drafts."""
+"""Small things that many tests need: items, questions and answers."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def small_rubric(text: str = RUBRIC) -> Rubric:
 def make_questions(
     prediction: str, *, rubric: Rubric | str | None = None, **changes: Any
 ) -> Questions:
-    """A questions on an item made by `make_item`."""
+    """The questions of a rubric on an item made by `make_item`."""
     item = make_item(**changes)
     chosen = rubric if isinstance(rubric, Rubric) else load_rubric(rubric or item.track)
     return Questions(chosen, item, prediction)
 
 
-def drafts_for(questions: Questions, level: str | None, *quotes: str) -> dict[str, Answer]:
-    """The same draft for every question."""
+def answers_for(questions: Questions, level: str | None, *quotes: str) -> dict[str, Answer]:
+    """The same answer to every question."""
     return {q.key: Answer(level=level, reasoning="r", quotes=quotes) for q in questions.all}
 
 
