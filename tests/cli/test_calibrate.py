@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.metrics import cohen_kappa_score
@@ -18,9 +19,11 @@ from mmrare_judge.cli import main as cli
 from mmrare_judge.cli.calibrate import study_plan
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
+from mmrare_judge.run.run import Run
+from mmrare_judge.run.summary import Progress
 from support.makers import RUBRIC
 from support.paths import ROOT
-from support.study_makers import World, signature
+from support.study_makers import World, signature, unscored
 
 KQA = ROOT / "calibration" / "kqa"
 
@@ -84,6 +87,39 @@ def test_grades_and_gold_make_a_study_a_report_and_a_certificate(world: Path) ->
     found = json.loads((world / "study" / "study.json").read_text())
     assert done.stdout.splitlines()[0] == found["findings"]["verdict"][0]
     assert found["options"]["margin"] == 0.3
+
+
+def test_a_judge_that_could_not_be_asked_ends_with_3_and_no_certificate(world: Path) -> None:
+    write_grades(world / "run" / "grades.jsonl", [unscored(f"i{n}") for n in range(60)])
+    gold = (world / "gold.csv").read_text()
+    (world / "gold.csv").write_text(gold.replace(",a,", ",m,").replace(",b,", ",m,"))
+    done = calibrated(world, "--margin", "0.1")
+    assert done.returncode == 3, done.stderr
+    assert "There is no verdict: the judge could not be asked about 40 of 40" in done.stdout
+    assert "No certificate: there is no verdict to certify" in done.stdout
+    assert not (world / "study" / "calibration.json").exists()
+
+
+def test_an_interrupted_calibrate_keeps_its_grades_and_writes_no_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C stops the run; the grades made by then stay."""
+    grade = Run.grade
+
+    def stopped(grading: Run, *given: Any, **options: Any) -> Any:
+        def stop(progress: Progress) -> None:
+            if progress.graded >= 5:
+                grading.stop()
+
+        grading.watch = stop
+        return grade(grading, *given, **options)
+
+    monkeypatch.setattr(Run, "grade", stopped)
+    done = run("calibrate", KQA / "study.yaml", "--out", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 130
+    assert "stopped: interrupted; the grades so far are in" in done.stderr
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["run"]
+    assert len((tmp_path / "study" / "run" / "grades.jsonl").read_text("utf-8").splitlines()) >= 5
 
 
 def test_the_gate_passes_what_was_studied_and_stops_what_was_not(world: Path) -> None:

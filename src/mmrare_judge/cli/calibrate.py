@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mmrare_judge.calibration.study.study import Study
 
 
+PARTIAL, INTERRUPTED = 3, 130
+"""Exit codes: not all could be graded, so that there is no verdict; stopped by the user."""
+
 Consensus = Literal["majority", "dawid_skene", "mean"]
 
 
@@ -96,6 +99,8 @@ def calibrate_command(
     found = run_study(plan, out)
     for line in report_lines(found, out, None if expires is None else expires.date()):
         typer.echo(line)
+    if found.no_verdict:
+        raise typer.Exit(PARTIAL)
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:
@@ -210,7 +215,14 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
     pairing = read_pairs(items, predictions, PredictionColumns(), plan.track)
     inputs = {"items": input_file(items), "predictions": input_file(predictions)}
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
-    grade_shown(run, pairing)
+    stopped = grade_shown(run, pairing).report.progress.stopped
+    if stopped is not None:
+        typer.echo(
+            f"stopped: {stopped}; the grades so far are in {folder}, and no study was written. "
+            "Start again to go on",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED if stopped == "interrupted" else PARTIAL)
     return folder
 
 

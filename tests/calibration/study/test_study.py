@@ -99,14 +99,6 @@ def test_a_worse_judge_may_not_stand_in() -> None:
     assert "inferior to a clinician on quality" in study.findings.verdict[0]
 
 
-def test_a_judge_that_always_says_yes_is_named() -> None:
-    study = studied(World(judge_errs=(1.0, 0.0)), margin=0.1)
-    assert study.findings.tone == "bad"
-    remarks = " ".join(study.findings.remarks)
-    assert "quality: it gives 'YES' in 120 of 120 verdicts" in remarks
-    assert "always answering" in remarks
-
-
 def test_a_planted_leniency_is_found_with_its_size_and_told() -> None:
     """The judge passes 40 % of what deserves a NO: lenient by .4 x P(NO) = .2 and .12."""
     study = studied(
@@ -295,7 +287,7 @@ def test_a_criterion_the_judge_abstains_from_throughout_is_told_and_stops_nothin
     assert safe.non_inferiority is not None
     assert safe.non_inferiority.verdict == "undefined"
     assert study.coverage == 0.5
-    assert "safe: it gives a verdict on 0 of 40 units" in study.findings.remarks[0]
+    assert study.findings.remarks == ()
     assert study.findings.corrected["safe"].ppi.value is not None
 
 

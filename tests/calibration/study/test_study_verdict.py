@@ -4,10 +4,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
 
-from mmrare_judge.calibration.analyses.bias import peculiarities
 from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
@@ -110,15 +108,17 @@ def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
     )
 
 
-def test_a_degenerate_judge_may_not_stand_in_with_or_without_a_margin() -> None:
+def test_a_remark_alone_makes_no_verdict() -> None:
     odd = replace(good(), remarks=("safe: odd.",))
-    for margin in (0.15, None):
-        found = decided(odd, conditions(margin=margin))
-        assert found.tone == "bad"
-        assert found.verdict[:2] == (
-            "This judge may not stand in for clinicians: it is degenerate.",
-            "It is degenerate: safe: odd.",
-        )
+    assert decided(odd, conditions()).tone == "good"
+    assert "A remark on this judge: safe: odd." in decided(odd, conditions()).verdict
+    assert decided(odd, conditions(margin=None)).tone == "open"
+
+
+def test_a_judge_that_could_not_be_asked_gets_no_verdict() -> None:
+    why = "the judge could not be asked about 7 of 60 predictions with gold (timeout 7)"
+    found = decided(good(), conditions(no_verdict=why))
+    assert (found.tone, found.verdict) == ("open", (f"There is no verdict: {why}.",))
 
 
 # The sentences
@@ -183,34 +183,6 @@ def test_perfect_agreement_on_few_cases_is_no_proof(units: int, rare: int, tone:
     found = alike(units, rare)
     assert found.tone == tone
     assert any("no two labels differ" in one for one in found.verdict) == (tone == "open")
-
-
-def sentences(judge: list[int], gold: list[int], kappa: float | None) -> tuple[str, ...]:
-    return peculiarities("safe", np.array(judge), np.array(gold), ("NO", "YES"), kappa)
-
-
-def test_a_judge_that_finds_most_of_what_is_rare_is_not_degenerate() -> None:
-    """Of 20 violations in 1000 it finds 16 and raises 29 in vain: right on 967, YES on 980.
-
-    kappa: po .967, pe .02 x .045 + .98 x .955 = .9368; (.967 - .9368) / .0632 = .478.
-    """
-    gold = [0] * 20 + [1] * 980
-    judge = [0] * 16 + [1] * 4 + [0] * 29 + [1] * 951
-    assert sentences(judge, gold, 0.478) == ()
-    assert "always answering 'YES' would agree on 980" in sentences(judge, gold, 0.1)[0]
-
-
-def test_a_judge_that_gives_one_level_hardly_more_often_than_clinicians_is_not_degenerate() -> None:
-    """Clinicians say NO to 6 of 100, the judge to 5 of them."""
-    gold = [0] * 6 + [1] * 94
-    assert sentences([0] * 5 + [1] * 95, gold, 0.9) == ()
-    assert "it gives 'YES' in 98 of 100" in sentences([0] * 2 + [1] * 98, gold, 0.45)[0]
-
-
-def test_with_fewer_than_five_rare_labels_nobody_can_tell() -> None:
-    gold = [0] * 4 + [1] * 36
-    assert sentences([1] * 40, gold, 0.0) == ()
-    assert sentences([1] * 40, [0] * 5 + [1] * 35, 0.0) != ()
 
 
 def test_grades_made_in_two_ways_are_no_yes() -> None:

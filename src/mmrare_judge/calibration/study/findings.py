@@ -15,7 +15,7 @@ import numpy as np
 
 from mmrare_judge.calibration.analyses import bias, confidence, correction
 from mmrare_judge.calibration.analyses.alt_test import alt_test
-from mmrare_judge.calibration.analyses.bias import GroupBias, peculiarities, quote_peculiarities
+from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.analyses.ceiling import (
     Ceiling,
     NonInferiority,
@@ -49,6 +49,7 @@ from mmrare_judge.calibration.study.inputs import (
     StudyOptions,
     UnitTable,
 )
+from mmrare_judge.calibration.study.remarks import degenerate, lost_quotes
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.verdicts import score_shares
@@ -70,7 +71,7 @@ def measured(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
         criteria=criteria,
         no_ceiling="" if raters > 1 else
                    f"a human ceiling needs two clinicians, and there is {raters}",
-        remarks=_remarks(inputs, tables, criteria),
+        remarks=tuple(_remarks(inputs, tables, criteria)),
         bias=_bias(inputs, tables),
         confidence=_confidence(tables, options),
         corrected=_corrected(inputs, tables, level),
@@ -81,14 +82,11 @@ def measured(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
 
 def _remarks(
     inputs: StudyInputs, tables: Sequence[UnitTable], criteria: Sequence[CriterionFindings]
-) -> tuple[str, ...]:
-    found: list[str] = []
+) -> Iterator[str]:
     for table, one in zip(tables, criteria, strict=False):  # what is pooled follows the criteria
-        kappa, levels = one.statistics.get("cohen_kappa"), table.ratings.scale.categories
-        found += peculiarities(
-            one.name, table.judge_codes, table.gold_codes, levels, kappa.value if kappa else None
-        )
-    return (*found, *quote_peculiarities(inputs.grades.first.values()))
+        levels = table.ratings.scale.categories
+        yield from degenerate(one, table.judge_codes, table.gold_codes, levels)
+    yield from lost_quotes(inputs.grades.first.values())
 
 
 # --- agreement: by criterion, over all criteria, of whole scores

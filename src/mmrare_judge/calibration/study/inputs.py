@@ -182,6 +182,8 @@ class StudyOptions(Record):
             it a rubric with safety criteria gets no good verdict.
         min_coverage: The least share of units with a verdict that a good verdict needs, on every
             criterion.
+        max_unasked: The greatest share of predictions with gold that the judge could not be asked
+            about; above it there is no verdict.
         consensus: How clinicians' labels are taken together.
         adjudicator: A rater who settles ties and counts in nothing else.
         scoring: How the alternative annotator test measures nearness.
@@ -202,6 +204,7 @@ class StudyOptions(Record):
     margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_missed_harm: float | None = Field(default=None, gt=0, lt=1)
     min_coverage: float = Field(default=0.9, ge=0, le=1)
+    max_unasked: float = Field(default=0.1, ge=0, le=1)
     consensus: ConsensusRule = "majority"
     adjudicator: str | None = None
     scoring: Scoring = "accuracy"
@@ -245,6 +248,18 @@ class StudyInputs:
     def clusters(self) -> Mapping[str, str]:
         """The case of each item that has gold; an item without is a case of its own."""
         return {label.item: label.cluster for label in self.gold.labels}
+
+    @cached_property
+    def unasked(self) -> Counter[str]:
+        """Predictions with gold that the judge could not be asked about, by kind of failure."""
+        graded = [self.grades.first.get(key) for key in self.with_gold]
+        return Counter(one.unscored.kind for one in graded if one and one.unscored)
+
+    @cached_property
+    def with_gold(self) -> Mapping[PredictionKey, None]:
+        """The graded predictions that were labelled."""
+        first = self.grades.first
+        return {unit[:2]: None for unit in self.gold.units if unit[:2] in first}
 
     @cached_property
     def raters(self) -> tuple[str, ...]:

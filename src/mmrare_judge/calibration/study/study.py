@@ -27,6 +27,7 @@ from mmrare_judge.calibration.study.inputs import (
     tables_of,
 )
 from mmrare_judge.calibration.study.verdict import (
+    Conditions,
     caveats,
     conditions_of,
     decided,
@@ -60,6 +61,7 @@ class Study(Record):
         coverage: Share of the verdicts on units with gold that the judge gave.
         unlabelled: Criteria of the rubric of which no graded prediction has gold.
         findings: What was found.
+        no_verdict: Why there is no verdict, and so no certificate; empty where there is one.
         package: Version of this package.
     """
 
@@ -74,6 +76,7 @@ class Study(Record):
     coverage: float
     unlabelled: tuple[str, ...] = ()
     findings: Findings
+    no_verdict: str = ""
     package: str = __version__
 
 
@@ -113,6 +116,7 @@ def calibrate(
     )  # fmt: skip
     tables = tables_of(inputs)
     _check_statistic(options.statistic, tables)
+    conditions = conditions_of(inputs, tables)
     return Study(
         judge=chosen.judge,
         signatures=chosen.signatures,
@@ -122,15 +126,16 @@ def calibrate(
         gold=data_card(gold, **options.gold.model_dump()),
         options=options,
         coverage=_coverage(tables),
-        unlabelled=conditions_of(inputs, tables).unlabelled,
-        findings=_findings(inputs, tables),
+        unlabelled=conditions.unlabelled,
+        findings=_findings(inputs, tables, conditions),
+        no_verdict=conditions.no_verdict,
     )
 
 
-def _findings(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
+def _findings(inputs: StudyInputs, tables: Sequence[UnitTable], conditions: Conditions) -> Findings:
     """Everything that is found, with the verdict on it."""
     rubric = inputs.grades.rubric
-    found = decided(measured(inputs, tables), conditions_of(inputs, tables))
+    found = decided(measured(inputs, tables), conditions)
     title = f"Calibration of {inputs.grades.judge} on {rubric.id} {rubric.version}"
     return replace(
         found,
@@ -184,8 +189,8 @@ def write_study(
 ) -> tuple[Path, ...]:
     """Write a study's files into a folder, which is made if need be.
 
-    The certificate is left out, and one from before is removed, where the grades were made in
-    several ways: `why_uncertified` says so.
+    The certificate is left out, and one from before is removed, where there is no verdict or the
+    grades were made in several ways: `why_uncertified` says so.
 
     Args:
         study: The study.
@@ -232,8 +237,13 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
         expires: The last day on which the certificate holds; ``None`` for no end.
 
     Raises:
-        InputError: The grades were made in several ways, or the judge was never asked.
+        InputError: There is no verdict, or the grades were made in several ways.
     """
+    if study.no_verdict:
+        raise InputError(
+            f"there is no verdict to certify: {study.no_verdict}",
+            remedy="Grade what is missing, with the same run's folder, and study again",
+        )
     if len(study.signatures) != 1:
         raise InputError(
             f"the studied grades were made in {len(study.signatures)} ways, and a certificate is "
@@ -263,7 +273,7 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
 
 def _remedy(study: Study) -> str:
     if not study.signatures:
-        return "The judge answered nothing; look at the reasons of the unscored grades"
+        return "The judge was asked nothing: every prediction with gold is blank"
     first, second = (one.model_dump(mode="json") for one in study.signatures[:2])
     names = [name for name, value in first.items() if second[name] != value]
     return f"Grade anew in one way; they differ in {', '.join(names)}"

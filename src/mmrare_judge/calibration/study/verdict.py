@@ -48,34 +48,53 @@ class Conditions:
         clinicians: How many there are.
         unlabelled: Criteria of the rubric that nobody labelled.
         ways: In how many ways the grades were made.
+        no_verdict: Why there can be no verdict at all; empty where there can be one.
     """
 
     options: StudyOptions
     clinicians: int = 2
     unlabelled: tuple[str, ...] = ()
     ways: int = 1
+    no_verdict: str = ""
 
 
 def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
     """The conditions of a study."""
     studied = {table.criterion.id for table in tables}
     unlabelled = tuple(o.id for o in inputs.grades.rubric.criteria if o.id not in studied)
-    return Conditions(inputs.options, len(inputs.raters), unlabelled, len(inputs.grades.signatures))
+    return Conditions(
+        inputs.options, len(inputs.raters), unlabelled, len(inputs.grades.signatures),
+        no_verdict=_unasked(inputs),
+    )  # fmt: skip
+
+
+def _unasked(inputs: StudyInputs) -> str:
+    """Whether the judge could be asked too seldom for anything to be said of it."""
+    lost, total, most = inputs.unasked, len(inputs.with_gold), inputs.options.max_unasked
+    if lost.total() <= most * total:
+        return ""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in lost.items())
+    return (
+        f"the judge could not be asked about {lost.total()} of {total} predictions with gold "
+        f"({kinds}), and at most {percent(most, 0)} may be missing"
+    )
 
 
 def decided(findings: Findings, conditions: Conditions) -> Findings:
     """The same findings with a verdict: its tone, and the sentences that say why.
 
-    ``bad``: on some criterion the judge is inferior, misses surely more harm than was declared to
-    be tolerable, or it is degenerate. ``good``: on every criterion of the rubric it is non-inferior
+    ``bad``: on some criterion the judge is inferior, or misses surely more harm than was declared
+    to be tolerable. ``good``: on every criterion of the rubric it is non-inferior
     by the margin declared beforehand, and nothing is `lacking`. ``open``: everything else; the
-    sentences say what is lacking.
+    sentences say what is lacking. Remarks decide nothing.
     """
+    if conditions.no_verdict:
+        sentence = f"There is no verdict: {conditions.no_verdict}."
+        return replace(findings, tone="open", verdict=(sentence,))
     by, lacks = _by_verdict(findings), lacking(findings, conditions)
     margin = _margin(findings.statistic, conditions)
     reasons = [f"with {margin} it is {_listed(by)}"] if "inferior" in by else []
     reasons += [*_proven_harm(findings, conditions)]
-    reasons += ["it is degenerate"] if findings.remarks else []
     proven = conditions.options.margin is not None and set(by) == {"non-inferior"} and not lacks
     tone: Tone = "bad" if reasons else "good" if proven else "open"
     if tone == "bad":
@@ -92,7 +111,7 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
         sentences.append(f"Lacking for a yes: {'; '.join(lacks)}.")
     if findings.remarks:
         more = f" And {count} more below." if (count := len(findings.remarks) - 1) else ""
-        sentences.append(f"It is degenerate: {findings.remarks[0]}{more}")
+        sentences.append(f"A remark on this judge: {findings.remarks[0]}{more}")
     sentences += [*_lenient(findings), *_harmed(findings), *_alternative(findings)]
     return replace(findings, tone=tone, verdict=(*sentences, *_scored(findings)))
 
