@@ -215,7 +215,7 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
     pairing = read_pairs(items, predictions, PredictionColumns(), plan.track)
     inputs = {"items": input_file(items), "predictions": input_file(predictions)}
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
-    stopped = grade_shown(run, pairing).report.progress.stopped
+    stopped = grade_shown(run, pairing).progress.stopped
     if stopped is not None:
         typer.echo(
             f"stopped: {stopped}; the grades so far are in {folder}, and no study was written. "
