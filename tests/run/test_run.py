@@ -250,14 +250,6 @@ def test_no_more_than_the_ceiling_are_in_flight(tmp_path: Path) -> None:
     assert slow.most == 7
 
 
-def test_identical_requests_in_flight_are_sent_once(tmp_path: Path) -> None:
-    slow = Slow()
-    same = [(Prediction(item_id="1", text="Rest.", system=f"s{n}"), make_item()) for n in range(20)]
-    run_in(tmp_path, slow).grade(same)
-    assert slow.calls == 1
-    assert len(read_grades(tmp_path)) == 20
-
-
 def test_stopping_finishes_what_is_in_flight(tmp_path: Path) -> None:
     run = run_in(tmp_path, Slow(), limits=Limits(concurrency=4))
     run.watch = lambda progress: run.stop() if progress.graded == 8 else None
@@ -280,23 +272,6 @@ def test_pairs_are_read_only_as_fast_as_they_are_graded(tmp_path: Path) -> None:
     run.watch = lambda progress: run.stop()
     run.grade(stream())
     assert read <= 6
-
-
-async def test_a_run_works_inside_a_running_loop(tmp_path: Path) -> None:
-    assert run_in(tmp_path / "sync").grade(pairs(2)).progress.graded == 2
-    report = await run_in(tmp_path / "async").agrade(pairs(2))
-    assert report.progress.graded == 2
-
-
-def test_the_same_run_twice_from_the_cache_writes_the_same_bytes(tmp_path: Path) -> None:
-    backend = FakeBackend(all_no)
-    run_in(tmp_path / "warm", backend, cache=tmp_path / "cache").grade(pairs(9))
-    for name in ("a", "b"):
-        run = run_in(tmp_path / name, backend, cache=tmp_path / "cache")
-        run.grade(pairs(9)[:: 1 if name == "a" else -1], canonical=True)
-    first, second = ((tmp_path / name / "grades.jsonl").read_bytes() for name in "ab")
-    assert first == second
-    assert len(backend.requests) == 9
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

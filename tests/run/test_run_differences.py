@@ -31,6 +31,8 @@ def test_a_setting_is_shown_with_both_values() -> None:
 
 def test_one_judge_more_is_one_line() -> None:
     assert differences(record("a"), record("a", "b")) == ("judges.1.model: absent -> b",)
+    nested = record(judges=({"model": "a", "temperature": None}, {"model": "b", "extra": {"x": 1}}))
+    assert differences(record("a"), nested) == ("judges.1.model: absent -> b",)
     assert differences(record("a", "b"), record("a")) == ("judges.1.model: b -> absent",)
 
 

@@ -87,7 +87,7 @@ class JudgeEstimate(Record):
 
     def _cost(self) -> str:
         if self.likely.cost is None or self.most_cost is None:
-            return "not known: nobody knows the price of this model"
+            return "not known: the price of this model is not known"
         most = dollars(self.most_cost)
         return f"about {dollars(self.likely.cost)}; first attempts at most {most}"
 

@@ -175,13 +175,13 @@ def _changes(
 
 
 def _goes_without_saying(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    judges, _, setting = name.rpartition(".")
-    model = f"{judges}.model"
-    if not judges.startswith("judges.") or setting == "model":
+    part, *which = name.split(".")
+    if part != "judges" or which[1:] == ["model"]:
         return False
+    model = f"judges.{which[0]}.model"
     if (model in before) != (model in after):
         return True  # of a judge that stands on one side only, its model says enough
-    return setting == "backend" and name not in before  # a folder of version 0.1 does not say it
+    return which[1:] == ["backend"] and name not in before  # version 0.1 did not write it
 
 
 def _rubric_lines(old: RunRecord, new: RunRecord, track: str) -> Iterator[str]:
