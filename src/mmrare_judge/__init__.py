@@ -24,11 +24,14 @@ if _typing.TYPE_CHECKING:
         InputError,
         MissingExtraError,
         MMRareJudgeError,
+        NoScoreError,
         OutputError,
         RubricError,
     )
     from mmrare_judge.judging.grade import Evidence, Grade, Unscored, Verdict
+    from mmrare_judge.judging.grades import Grades, MeanScore
     from mmrare_judge.judging.judge import Judge, agrade, grade, grade_many
+    from mmrare_judge.judging.own_engine import messages, read_reply
     from mmrare_judge.level2.terms import Terms
     from mmrare_judge.level2.verify import Level2, verify
     from mmrare_judge.panels.panel import Panel, aggregate
@@ -47,6 +50,7 @@ __all__ = [
     "Evidence",
     "FakeBackend",
     "Grade",
+    "Grades",
     "InputError",
     "Item",
     "Judge",
@@ -55,7 +59,9 @@ __all__ = [
     "Level2",
     "Limits",
     "MMRareJudgeError",
+    "MeanScore",
     "MissingExtraError",
+    "NoScoreError",
     "OutputError",
     "Pairing",
     "Panel",
@@ -83,11 +89,13 @@ __all__ = [
     "iter_items",
     "list_rubrics",
     "load_rubric",
+    "messages",
     "pair_up",
     "read_grades",
     "read_items",
     "read_panels",
     "read_predictions",
+    "read_reply",
     "regrade",
     "summarise",
     "verify",
@@ -103,10 +111,12 @@ _NAMES_BY_MODULE = {
     "data.predictions": "Pairing Prediction pair_up read_predictions",
     "errors": (
         "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
-        "OutputError RubricError"
+        "NoScoreError OutputError RubricError"
     ),
     "judging.grade": "Evidence Grade Unscored Verdict",
+    "judging.grades": "Grades MeanScore",
     "judging.judge": "Judge agrade grade grade_many",
+    "judging.own_engine": "messages read_reply",
     "level2.terms": "Terms",
     "level2.verify": "Level2 verify",
     "panels.panel": "Panel aggregate",

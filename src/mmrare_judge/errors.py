@@ -9,6 +9,7 @@
     ├── OutputError         a result that cannot be written
     ├── CacheMissError      a replay that needs a reply its cache does not hold
     ├── BudgetError         the budget of a run is used up
+    ├── NoScoreError        a score was required of a grade that has none
     ├── MissingExtraError   an optional dependency that is not installed
     └── BackendError        the model could not be asked, or its reply could not be used
         ├── TransportError      rate limit, server error, timeout, connection reset
@@ -109,6 +110,10 @@ class CacheMissError(MMRareJudgeError):
 
 class BudgetError(MMRareJudgeError):
     """The budget of a run is used up, or the price is not known."""
+
+
+class NoScoreError(MMRareJudgeError):
+    """A score was required of a grade that has none; the message says why it has none."""
 
 
 class MissingExtraError(MMRareJudgeError, ImportError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
 from mmrare_judge.data.items import Track
+from mmrare_judge.errors import NoScoreError
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, Text
 
@@ -177,6 +178,76 @@ class Grade(Record):
     def asked(self) -> bool:
         """Whether the judge itself had a say: not a blank prediction, and an answer came."""
         return self.unscored is None and not self.empty
+
+    @property
+    def no_score(self) -> str:
+        """Why there is no score, in a sentence; empty where there is one."""
+        if self.score is not None:
+            return ""
+        if self.unscored is not None:
+            return f"{self.unscored.kind}: {self.unscored.message}"
+        left = ", ".join(f"{v.criterion} {v.status}" for v in self.verdicts if v.status != "judged")
+        return f"not every criterion was judged: {left}"
+
+    def require_score(self) -> float:
+        """The score, where a number is needed and ``None`` would be taken for zero.
+
+        Raises:
+            NoScoreError: There is none; the message has the reason.
+        """
+        if self.score is None:
+            worst, best = self.bounds.worst, self.bounds.best
+            raise NoScoreError(
+                f"item {self.item_id} has no score ({self.no_score}); it lies between {worst:.3g} "
+                f"and {best:.3g}, and partial_score is over what was judged"
+            )
+        return self.score
+
+    def to_row(self) -> dict[str, JsonValue]:
+        """The grade as one flat row, for a table of grades."""
+        return {
+            **self._names(),
+            "score": self.score,
+            "partial_score": self.partial_score,
+            "coverage": self.coverage,
+            "worst": self.bounds.worst,
+            "best": self.bounds.best,
+            "no_score": self.no_score,
+            "empty": self.empty,
+            "calls": self.usage.calls,
+            "cost": self.usage.cost,
+            "key": self.key,
+        }
+
+    def to_rows(self) -> list[dict[str, JsonValue]]:
+        """The grade as one flat row for each criterion, for a table of verdicts."""
+        return [
+            {
+                **self._names(),
+                "criterion": verdict.criterion,
+                "status": verdict.status,
+                "level": verdict.level,
+                "points": verdict.points,
+                "claimed": verdict.claimed,
+                "confidence": verdict.confidence,
+                "quotes": " | ".join(evidence.quote for evidence in verdict.evidence),
+                "matches": " | ".join(evidence.match for evidence in verdict.evidence),
+                "reasoning": verdict.reasoning,
+                "key": self.key,
+            }
+            for verdict in self.verdicts
+        ]
+
+    def _names(self) -> dict[str, JsonValue]:
+        made = self.signature
+        return {
+            "item_id": self.item_id,
+            "system": self.system,
+            "track": self.track,
+            "judge": made.judge,
+            "rubric": f"{made.rubric} {made.rubric_version}",
+            "sample": self.sample,
+        }
 
     def verdict(self, criterion: str) -> Verdict:
         """The verdict on one criterion.

@@ -31,6 +31,7 @@ from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.evidence import Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Unscored
+from mmrare_judge.judging.grades import Grades
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade
 from mmrare_judge.judging.kept_grades import KeptGrades
 from mmrare_judge.judging.model_judge import ModelJudge
@@ -217,17 +218,17 @@ class Judge:
 
     def grade_many(
         self, pairs: Iterable[tuple[str | Prediction, Any]], *, concurrency: int = 8
-    ) -> list[Grade]:
+    ) -> Grades:
         """Grade many predictions and return the grades in the order of the pairs.
 
         All grades are held in memory, and an error loses those that are not cached. What must not
         be lost, or has a budget, is the work of a `mmrare_judge.run.run.Run`.
         """
 
-        async def collect() -> list[Grade]:
+        async def collect() -> Grades:
             stream = self.agrade_many(pairs, concurrency=concurrency)
             numbered = [pair async for pair in stream]
-            return [grade for _, grade in sorted(numbered, key=lambda pair: pair[0])]
+            return Grades(grade for _, grade in sorted(numbered, key=lambda pair: pair[0]))
 
         return run_sync(collect())
 
@@ -468,7 +469,7 @@ def grade_many(
     concurrency: int = 8,
     limits: Limits | None = None,
     **options: Any,
-) -> list[Grade]:
+) -> Grades:
     """Grade many predictions at once and return the grades in the order of the pairs.
 
     As in a run, as many requests are sent at a time as the provider takes, fewer after a 429.
