@@ -61,15 +61,13 @@ if _typing.TYPE_CHECKING:
         dawid_skene,
         majority,
     )
+    from mmrare_judge.calibration.gold.judge import labels_of, level2_grades, scales_of
     from mmrare_judge.calibration.gold.labels import (
         DataCard,
         Gold,
         GoldLabel,
         data_card,
         gold_from,
-        labels_of,
-        level2_grades,
-        scales_of,
     )
     from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
     from mmrare_judge.calibration.planning.sample import candidates_of, label_next, write_sheet
@@ -197,7 +195,8 @@ _NAMES_BY_MODULE = {
     ),
     "analyses.recalibration": "Recalibration Recalibrator recalibrate",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
-    "gold.labels": "DataCard Gold GoldLabel data_card gold_from labels_of level2_grades scales_of",
+    "gold.judge": "labels_of level2_grades scales_of",
+    "gold.labels": "DataCard Gold GoldLabel data_card gold_from",
     "gold.reading": "GoldColumns read_gold",
     "planning.sample": "candidates_of label_next write_sheet",
     "planning.sizes": (

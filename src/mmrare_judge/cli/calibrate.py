@@ -171,7 +171,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         RubricError: The rubric is wrong, or not the one that the grades were made by.
         MissingExtraError: The extra ``calibration`` is not installed.
     """
-    from mmrare_judge.calibration.gold.labels import LEVEL2, level2_grades
+    from mmrare_judge.calibration.gold.judge import LEVEL2, level2_grades
     from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.data.items import read_items
     from mmrare_judge.data.predictions import read_predictions
@@ -228,7 +228,7 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
 
 def _grader(judge: str | None) -> str | None:
     """Who grades: level 2 is not a judge, and stands in every grade, the embedded judge's too."""
-    from mmrare_judge.calibration.gold.labels import LEVEL2
+    from mmrare_judge.calibration.gold.judge import LEVEL2
 
     return EMBEDDED if judge == LEVEL2 else judge
 

@@ -80,7 +80,7 @@ def _rows(path: Path, notices: Notices) -> Iterator[Row]:
         case ".csv":
             return _table(path, delimited(path, ","), notices)
         case ".xlsx":
-            return _table(path, _sheet(path), notices)
+            return _table(path, sheet_records(path), notices)
         case ".jsonl":
             return (Row(values, number, False) for number, values in json_lines(path))
         case ".json":
@@ -234,20 +234,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # --- XLSX
 
 
-def _sheet(path: Path) -> Iterator[list[Any]]:
+def sheet_records(path: Path, name: str = "") -> Iterator[list[Any]]:
+    """The rows of a workbook's sheet; of its only one where none is named.
+
+    Raises:
+        InputError: There is no such sheet, several and none named, or no workbook.
+        MissingExtraError: openpyxl is not installed.
+    """
     with from_extra("excel"):
         from openpyxl import load_workbook  # noqa: TID251  this is the door
     try:
         # data_only would give nothing for a text that begins with "=", stored as a formula.
         with closing(load_workbook(path, read_only=True, data_only=False)) as book:
-            if len(book.worksheets) != 1:
+            sheets = [one for one in book.worksheets if one.title == name or not name]
+            if len(sheets) != 1:
                 problem = (
                     f"a workbook of {len(book.worksheets)} sheets: {', '.join(book.sheetnames)}"
                 )
                 remedy = "Keep one sheet, or export it as CSV"
-                raise InputError(problem, remedy=remedy, file=str(path))
-            book.worksheets[0].reset_dimensions()  # some writers store wrong ones
-            yield from _even(book.worksheets[0].iter_rows(values_only=True))
+                raise InputError(problem, remedy=remedy, file=str(path), field=name or None)
+            sheets[0].reset_dimensions()  # some writers store wrong ones
+            yield from _even(sheets[0].iter_rows(values_only=True))
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever openpyxl raises for a broken archive or broken XML

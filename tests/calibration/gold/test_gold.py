@@ -8,14 +8,8 @@ import pyarrow  # noqa: TID251  a file to read is written with it
 import pytest
 from pyarrow.parquet import write_table  # noqa: TID251
 
-from mmrare_judge.calibration.gold.labels import (
-    Gold,
-    GoldLabel,
-    data_card,
-    gold_from,
-    labels_of,
-    scales_of,
-)
+from mmrare_judge.calibration.gold.judge import labels_of, scales_of
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, data_card, gold_from
 from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
 from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError, MissingExtraError
@@ -157,8 +151,11 @@ def label(item: str = "1", rater: str = "a", value: object = "NO", **changes: ob
 REFUSED = {
     "twice": ([label(row=2), label(value="YES", row=5)], r"row 5.*a labelled 1 /  / safe twice"),
     "unknown criterion": ([label(criterion="sfae")], r"criterion 'sfae' has no scale.*safe"),
-    "truth value": ([label(value=True)], r"True is no label of 'safe'"),
-    "other case": ([label(value="no")], r"'no' is no label of 'safe'. Labels are: NO, YES"),
+    "truth value": (
+        [label(criterion="coverage", value=True)],
+        r"True is no label of 'coverage'. Labels are: 0, 1, 2",
+    ),
+    "a code": ([label(value=99.0)], r"if 99 stands for a missing label, say so: missing"),
     "two clusters": ([label(), label(rater="b", cluster="x")], r"in two clusters, '1' and 'x'"),
     "nothing": ([], "no labels"),
 }

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner  # noqa: TID251  to run the command line in this process
 
-from mmrare_judge.calibration.gold.labels import scales_of
+from mmrare_judge.calibration.gold.judge import scales_of
 from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.planning.sample import (
     LabelSample,

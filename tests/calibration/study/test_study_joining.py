@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from mmrare_judge.calibration.gold.labels import (
-    LEVEL2,
-    Gold,
-    GoldLabel,
-    gold_from,
-    level2_grades,
-    scales_of,
-)
+from mmrare_judge.calibration.gold.judge import LEVEL2, level2_grades, scales_of
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions

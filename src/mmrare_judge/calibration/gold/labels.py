@@ -1,30 +1,22 @@
 """Gold labels: what clinicians said of predictions, criterion by criterion.
 
-`gold_from` checks labels against the declared scales and makes `Gold`, `data_card` describes it.
-The judge's side of the comparison stands at the end: the scales of its rubric, the labels it gave,
-and level 2 read as a judge.
+`gold_from` reads labels on the declared scales, whichever way a file spells them, checks them and
+makes `Gold`; `data_card` describes it.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
+from math import isfinite
 
-from mmrare_judge.backends.base import Usage
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
-from mmrare_judge.certificate import UNCALIBRATED
-from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.errors import InputError
-from mmrare_judge.judging.grade import Evidence, Grade, Verdict
-from mmrare_judge.judging.verdicts import score_verdicts
-from mmrare_judge.level2.elements import ElementMatch
-from mmrare_judge.level2.rules import FULL_ABOVE, PARTIAL_FROM
-from mmrare_judge.level2.verify import Level2
-from mmrare_judge.records import Record, Signature, content_hash
-from mmrare_judge.rubric.model import Criterion, Rubric
+from mmrare_judge.records import Record, content_hash
 
 Unit = tuple[str, str, str]
 """What is labelled: item, system and criterion."""
@@ -68,10 +60,12 @@ class Gold:
     Attributes:
         labels: One entry a rater and unit, missing ones among them.
         scales: The declared scale of each criterion.
+        notes: What was read otherwise than it stood in the file, in sentences.
     """
 
     labels: tuple[GoldLabel, ...]
     scales: Mapping[str, Scale]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def raters(self) -> tuple[str, ...]:
@@ -201,23 +195,28 @@ class Gold:
             replace(one, rater=rater, label=labels.get(unit), row=None)
             for unit, one in units.items()
         ]
-        return gold_from((*self.labels, *added), self.scales)
+        return replace(gold_from((*self.labels, *added), self.scales), notes=self.notes)
 
 
 def gold_from(
-    labels: Iterable[GoldLabel], scales: Mapping[str, Scale], *, file: str | None = None
+    labels: Iterable[GoldLabel],
+    scales: Mapping[str, Scale],
+    *,
+    missing: Collection[str] = (),
+    file: str | None = None,
 ) -> Gold:
-    """Check labels against the declared scales.
+    """Read labels on the declared scales, and check them.
 
     Args:
         labels: The labels.
         scales: The scale of each criterion.
+        missing: What else stands for a missing label, beside the words of `MISSING`.
         file: What errors call the source.
 
     Raises:
         InputError: A criterion has no scale, a label is not on its scale, a rater labelled a unit
-            twice, a unit is in two clusters, or inclusion probabilities contradict each other; the
-            rows are named.
+            twice, a unit is in two clusters, or inclusion probabilities contradict each other. One
+            message has all that is wrong, with the rows.
 
     >>> yes_no = Scale(level="nominal", categories=("NO", "YES"))
     >>> gold_from([GoldLabel("1", "m", "safe", "Dr A", "maybe", "1", row=7)], {"safe": yes_no})
@@ -225,52 +224,94 @@ def gold_from(
     mmrare_judge.errors.InputError: row 7, field 'label': 'maybe' is no label of 'safe'. \
 Labels are: NO, YES
     """
-    gold = Gold(tuple(labels), dict(scales))
-    if not gold.labels:
+    return checked_gold(labels, scales, missing=missing, file=file)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with gold labels: what, the remedy, and where."""
+
+    what: str
+    remedy: str = ""
+    row: int | None = None
+    field: str | None = None
+
+
+def checked_gold(
+    labels: Iterable[GoldLabel],
+    scales: Mapping[str, Scale],
+    *,
+    missing: Collection[str] = (),
+    file: str | None = None,
+    problems: Iterable[Problem] = (),
+    notes: Iterable[str] = (),
+) -> Gold:
+    """`gold_from` with the problems and notes of whoever read the file."""
+    given = tuple(labels)
+    found = list(problems)
+    spelling = Spelling(scales, missing)
+    read = tuple(replace(label, label=spelling.read(label)) for label in given)
+    found += [*_no_scale(given, scales), *spelling.problems()]
+    gold = Gold(read, dict(scales), (*notes, *spelling.notes()))
+    found += [*_repeated(gold), *_inclusion_problems(gold)]
+    if found:
+        raise refusal(found, file)
+    if not given:
         raise InputError("no labels", file=file)
-    for check in (_check_scales, _check_once, _check_inclusion):
-        check(gold, file)
     return gold
 
 
-def _check_scales(gold: Gold, file: str | None) -> None:
-    wrong: list[GoldLabel] = []
-    for label in gold.labels:
-        if label.criterion not in gold.scales:
-            remedy = f"Declared criteria are: {', '.join(gold.scales)}"
-            problem = f"criterion {label.criterion!r} has no scale"
-            raise InputError(problem, remedy=remedy, file=file, row=label.row, field="criterion")
-        try:
-            gold.scales[label.criterion].read(label.label)
-        except (ValueError, TypeError):
-            wrong.append(label)
-    if wrong:
-        first, *others = wrong
-        rest = [f"row {one.row} ({one.label!r})" for one in others[:9]]
-        more = f", nor are {', '.join(rest)}" if rest else ""
-        more += f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
-        known = ", ".join(gold.scales[first.criterion].categories) or "finite numbers"
-        problem = f"{first.label!r} is no label of {first.criterion!r}{more}"
-        remedy = f"Labels are: {known}"
-        raise InputError(problem, remedy=remedy, file=file, row=first.row, field="label")
+SHOWN = 20
+"""How many problems one message lists."""
 
 
-def _check_once(gold: Gold, file: str | None) -> None:
-    """Nobody labelled a unit twice, and a unit is in one cluster."""
+def refusal(problems: Sequence[Problem], file: str | None) -> InputError:
+    """One error that says all that is wrong."""
+    first = problems[0]
+    if len(problems) == 1:
+        return InputError(
+            first.what, remedy=first.remedy, file=file, row=first.row, field=first.field
+        )
+    lines = [_line(problem) for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"and {len(problems) - SHOWN} more")
+    remedies = dict.fromkeys(problem.remedy for problem in problems if problem.remedy)
+    what = f"{len(problems)} problems:\n- " + "\n- ".join(lines) + "\n"
+    return InputError(what, remedy="; ".join(remedies), file=file)
+
+
+def _line(problem: Problem) -> str:
+    row = "" if problem.row is None else f"row {problem.row}, "
+    where = f"{row}field {problem.field!r}: " if problem.field else row
+    return f"{where}{problem.what}"
+
+
+def _no_scale(labels: Iterable[GoldLabel], scales: Mapping[str, Scale]) -> Iterator[Problem]:
+    unknown: dict[str, GoldLabel] = {}
+    for label in labels:
+        if label.criterion not in scales:
+            unknown.setdefault(label.criterion, label)
+    for name, label in unknown.items():
+        remedy = f"Declared criteria are: {', '.join(scales)}"
+        yield Problem(f"criterion {name!r} has no scale", remedy, label.row, "criterion")
+
+
+def _repeated(gold: Gold) -> Iterator[Problem]:
+    """Whoever labelled a unit twice, and units that are in two clusters."""
     seen: dict[tuple[Unit, str], GoldLabel] = {}
     clusters: dict[Unit, str] = {}
     for label in gold.labels:
         unit = " / ".join(label.unit)
         before = seen.setdefault((label.unit, label.rater), label)
         if before is not label:
-            problem = f"{label.rater} labelled {unit} twice, first in row {before.row}"
-            raise InputError(problem, remedy="Keep one", file=file, row=label.row, field="rater")
-        if clusters.setdefault(label.unit, label.cluster) != label.cluster:
-            problem = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
-            raise InputError(problem, file=file, row=label.row, field="cluster")
+            what = f"{label.rater} labelled {unit} twice, first in row {before.row}"
+            yield Problem(what, "Keep one", label.row, "rater")
+        elif clusters.setdefault(label.unit, label.cluster) != label.cluster:
+            what = f"{unit} is in two clusters, {clusters[label.unit]!r} and {label.cluster!r}"
+            yield Problem(what, "Give a unit one case", label.row, "cluster")
 
 
-def _check_inclusion(gold: Gold, file: str | None) -> None:
+def _inclusion_problems(gold: Gold) -> Iterator[Problem]:
     """Each unit has one inclusion probability, where any has one."""
     if not gold.inclusion:
         return
@@ -278,16 +319,152 @@ def _check_inclusion(gold: Gold, file: str | None) -> None:
         chance, unit = label.inclusion, " / ".join(label.unit)
         remedy = "Copy it from the labelling sheet"
         if chance is None:
-            problem = f"{unit} has no inclusion probability, and other labels have one"
+            what = f"{unit} has no inclusion probability, and other labels have one"
             remedy += "; it is 1 where a unit was chosen for certain"
         elif not 0 < chance <= 1:
-            problem = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
+            what = f"inclusion probability {chance:g} of {unit} is outside (0, 1]"
         elif (other := gold.inclusion[label.unit]) != chance:
-            problem = f"{unit} has two inclusion probabilities, {chance:g} and {other:g}"
+            what = f"{unit} has two inclusion probabilities, {chance:g} and {other:g}"
             remedy = "Join labels of one labelling sheet only"
         else:
             continue
-        raise InputError(problem, remedy=remedy, file=file, row=label.row, field="inclusion")
+        yield Problem(what, remedy, label.row, "inclusion")
+
+
+# --- one label, many spellings
+
+YES = frozenset("yes y true ja j wahr oui vrai sí si sì vero sim".split())
+NO = frozenset("no n false nein falsch non faux falso não nao".split())
+"""What stands for yes and for no, on a scale of which exactly one level is called so."""
+
+MISSING = frozenset(
+    ("", *"na n/a n.a. nan null <na> #n/a #na - – — . missing".split(), "k.a.", "k. a.")
+)
+"""What stands for a missing label, unless the scale has a level of that name."""
+
+# More noughts may stand behind a mark of thousands.
+_WHOLE = re.compile(r"[+-]?\d+(?:[.,]0{1,2})?")
+
+
+def folded(text: str) -> str:
+    """The text without regard to case, width of letters and blanks.
+
+    >>> folded("  Specific   Treatments ")
+    'specific treatments'
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def whole_number(text: str) -> str:
+    """A whole number without leading zeros and decimals of nought; other texts as they are.
+
+    >>> whole_number("007"), whole_number("7.0"), whole_number("7.5")
+    ('7', '7', '7.5')
+    """
+    if not _WHOLE.fullmatch(text):
+        return text
+    return str(int(re.split("[.,]", text)[0]))
+
+
+def _as_number(text: str) -> str:
+    return whole_number(folded(text))
+
+
+def _as_answer(text: str) -> str | None:
+    word = folded(text)
+    return "yes" if word in YES else "no" if word in NO else None
+
+
+class Spelling:
+    """Reads labels on the declared scales, and remembers what it read otherwise than it stood.
+
+    A label is a level if it is written like one; else if it is like exactly one of them without
+    regard to case and blanks, as a whole number, or as a word for yes or no. Nothing is guessed:
+    with two such levels, or none, it is refused.
+    """
+
+    def __init__(self, scales: Mapping[str, Scale], missing: Collection[str] = ()) -> None:
+        self._scales = scales
+        self._missing = {whole_number(folded(word)) for word in missing}
+        self._known: dict[tuple[str, object], str | float | None] = {}
+        self._changed: Counter[tuple[str, str | None]] = Counter()
+        self._refused: dict[str, list[GoldLabel]] = {}
+
+    def read(self, label: GoldLabel) -> str | float | None:
+        """The level as declared; ``None`` for a missing label, and for one that is refused."""
+        scale, given = self._scales.get(label.criterion), label.label
+        if scale is None or given is None or given == "" or given != given:
+            return None if given == "" or given != given else given
+        key = (label.criterion, repr(given))
+        if key not in self._known:
+            try:
+                self._known[key] = self._on(scale, given)
+            except ValueError:
+                self._refused.setdefault(label.criterion, []).append(label)
+                return None
+        found = self._known[key]
+        if found is None or (isinstance(given, str) and isinstance(found, str) and found != given):
+            self._changed[str(given), None if found is None else str(found)] += 1
+        return found
+
+    def _on(self, scale: Scale, label: str | float) -> str | float | None:
+        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+        short = whole_number(folded(text))
+        if short in self._missing:
+            return None
+        if text in scale.categories:
+            return text
+        if not scale.categories:
+            return _number(label, short)
+        for way in (folded, _as_number, _as_answer):
+            wanted = way(text)
+            alike = [level for level in scale.categories if way(level) == wanted]
+            if len(alike) == 1 and wanted is not None:
+                return alike[0]
+        if short in MISSING:
+            return None
+        raise ValueError(text)
+
+    def problems(self) -> Iterator[Problem]:
+        """Labels that are on no scale, a problem a criterion."""
+        for criterion, wrong in self._refused.items():
+            first, *others = wrong
+            rest = [f"row {one.row} ({one.label!r})" for one in others[:9]]
+            more = f", nor are {', '.join(rest)}" if rest else ""
+            more += f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+            known = ", ".join(self._scales[criterion].categories) or "finite numbers"
+            what = f"{first.label!r} is no label of {criterion!r}{more}"
+            yield Problem(what, f"Labels are: {known}{_hint(first)}", first.row, "label")
+
+    def notes(self) -> Iterator[str]:
+        """What was read otherwise than it stood, in sentences."""
+        read = {pair: n for pair, n in self._changed.items() if pair[1] is not None}
+        lost = {pair: n for pair, n in self._changed.items() if pair[1] is None}
+        if read:
+            ways = ", ".join(f"{old!r} as {new!r} ({n})" for (old, new), n in read.items())
+            yield f"{sum(read.values())} labels are read in another spelling: {ways}."
+        if lost:
+            words = ", ".join(f"{old!r} ({n})" for (old, _), n in lost.items())
+            yield f"{sum(lost.values())} labels count as missing by their word: {words}."
+
+
+def _number(label: str | float, text: str) -> float | None:
+    """A number of a continuous scale, with a decimal point or comma."""
+    if isinstance(label, float):
+        text = repr(label)
+    elif text in MISSING:
+        return None
+    value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    if not isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _hint(label: GoldLabel) -> str:
+    text = whole_number(str(label.label))
+    if text.lstrip("-") in ("8", "88", "888", "9", "99", "999", "9999"):
+        return f"; if {text} stands for a missing label, say so: missing, or --recode {text}="
+    return ""
 
 
 # --- the data card of a gold file: what a reader has to know before believing a number
@@ -402,139 +579,3 @@ def _distribution(gold: Gold, criterion: str) -> Mapping[str, float]:
         return {"least": min(read), "mean": sum(read) / len(read), "greatest": max(read)}
     counts = Counter(scale.categories[int(code)] for code in read)
     return {category: counts[category] for category in scale.categories}
-
-
-# --- the judge's side
-
-
-def scales_of(rubric: Rubric) -> dict[str, Scale]:
-    """The scale of each criterion of a rubric: its levels, worst first, with their points.
-
-    Two levels make a nominal scale, more an ordinal one. For a safety criterion the positive
-    category is the violation, which is what a judge must not miss: the level worth the least.
-
-    >>> from mmrare_judge.rubric.model import load_rubric
-    >>> scales_of(load_rubric("examination"))["precision"].categories
-    ('0', '1', '2')
-    """
-    return {criterion.id: _scale(criterion) for criterion in rubric.criteria}
-
-
-def _scale(criterion: Criterion) -> Scale:
-    points = {label: float(level.points) for label, level in criterion.levels.items()}
-    categories = tuple(sorted(points, key=points.__getitem__))  # whichever way the YAML lists them
-    return Scale(
-        level="nominal" if len(categories) == 2 else "ordinal",
-        categories=categories,
-        points=tuple(points[label] for label in categories),
-        positive=categories[0] if criterion.kind == "safety" else None,
-    )
-
-
-def labels_of(grades: Iterable[Grade]) -> dict[Unit, str | float | None]:
-    """A judge's levels by unit, for `Gold.with_rater`; what it did not decide is ``None``."""
-    return {
-        (grade.item_id, grade.system, verdict.criterion): verdict.level
-        for grade in grades
-        for verdict in grade.verdicts
-    }
-
-
-LEVEL2 = "level2"
-"""The name level 2 is studied under."""
-
-
-def level2_grades(grades: Iterable[Grade], rubric: Rubric) -> Iterator[Grade]:
-    """Grades in which level 2 is the judge.
-
-    A criterion on the coverage of a list takes its level from the share of elements found: by its
-    own ``derive`` where it has one, else above .95 the best level, from .60 the middle one of three
-    or more, else the worst. A criterion on violations has its worst level where one was found, one
-    on the relation its best or worst. Level 2 abstains from everything else, and never says that a
-    plan is free of violations.
-
-    Every prediction comes once, however many judges and rubrics graded it: level 2 is the same.
-
-    Args:
-        grades: Grades of any judge, by any rubric of this one's track; others are left alone.
-        rubric: The rubric.
-    """
-    seen: set[tuple[str, str]] = set()
-    for grade in grades:
-        place = (grade.item_id, grade.system)
-        unread = grade.unscored is not None and grade.unscored.kind == "too_long"
-        if grade.track == rubric.track and place not in seen and not unread:
-            seen.add(place)
-            yield _graded(grade, rubric)
-
-
-def _graded(grade: Grade, rubric: Rubric) -> Grade:
-    verdicts = tuple(_verdict(criterion, grade.level2) for criterion in rubric.criteria)
-    scored = score_verdicts(rubric, verdicts)
-    signature = Signature(
-        judge=LEVEL2, rubric=rubric.id, rubric_version=rubric.version, rubric_hash=rubric.hash,
-        policy={"terms": grade.signature.policy.get("terms")}, package=grade.signature.package,
-    )  # fmt: skip
-    return grade.model_copy(
-        update={
-            "verdicts": verdicts, "unscored": None, "empty": False, "disagreements": (),
-            "sample": 0, "calibration": UNCALIBRATED,
-            "usage": Usage(), "saved": Usage(), "requests": (), "cached": False,
-            "score": None if scored.score is None else float(scored.score),
-            "partial_score": None if scored.partial_score is None else float(scored.partial_score),
-            "coverage": float(scored.coverage), "signature": signature,
-            "bounds": grade.bounds.model_copy(
-                update={"worst": float(scored.worst), "best": float(scored.best)}
-            ),
-        }
-    )  # fmt: skip
-
-
-def _verdict(criterion: Criterion, level2: Level2) -> Verdict:
-    label, found = _level(criterion, level2)
-    if label is None:
-        return Verdict(criterion=criterion.id, status="abstained")
-    points = float(criterion.levels[label].points)
-    return Verdict(
-        criterion=criterion.id, status="judged", level=label, points=points,
-        evidence=tuple(_evidence(found)),
-    )  # fmt: skip
-
-
-def _level(criterion: Criterion, level2: Level2) -> tuple[str | None, tuple[ElementMatch, ...]]:
-    labels = _worst_first(criterion)
-    if criterion.embedded == "coverage":
-        wanted = criterion.for_each or next((n for n in criterion.needs if n in LIST_FIELDS), None)
-        entry = next((one for one in level2.lists if one.field == wanted), None)
-        if entry is None or entry.coverage is None:
-            return None, ()
-        found = tuple(match for match in entry.elements if match.found)
-        return _of_share(criterion, Fraction(len(found), len(entry.elements))), found
-    if criterion.embedded == "violations" and level2.violations:
-        return labels[0], level2.violations
-    if criterion.embedded == "relation" and level2.relation_found is not None:
-        return labels[-1 if level2.relation_found == level2.relation_expected else 0], ()
-    return None, ()
-
-
-def _worst_first(criterion: Criterion) -> list[str]:
-    return sorted(criterion.levels, key=lambda label: criterion.levels[label].points)
-
-
-def _of_share(criterion: Criterion, share: Fraction) -> str:
-    if criterion.element is not None:
-        return next(line.level for line in criterion.element.derive if line.met(share))
-    labels = _worst_first(criterion)
-    if share > FULL_ABOVE:
-        return labels[-1]
-    middle = share >= PARTIAL_FROM and len(labels) > 2
-    return labels[len(labels) // 2] if middle else labels[0]
-
-
-def _evidence(found: Iterable[ElementMatch]) -> Iterator[Evidence]:
-    for match in found:
-        if match.span is not None:
-            yield Evidence(
-                quote=match.span.text, match="exact", source="prediction",
-                start=match.span.start, end=match.span.end, similarity=1.0,
-            )  # fmt: skip

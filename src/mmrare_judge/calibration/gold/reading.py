@@ -1,37 +1,55 @@
-"""Gold labels out of files: long tables, and wide ones with a column a rater or a criterion."""
+"""Gold labels out of files: which column holds what, and `read_gold`.
+
+A table is long (a row a label) or wide: a column a rater, a column a criterion, or a column for
+each rater and criterion together. `exports` gives the rows, `labels` checks what comes of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
-from mmrare_judge.calibration.statistics.ratings import Scale
-from mmrare_judge.data.tables import Row, stream_rows
-from mmrare_judge.errors import InputError, from_extra
-from mmrare_judge.records import Record
+from pydantic import Field
 
-PARQUET = (".parquet", ".pq")
+from mmrare_judge.calibration.gold.exports import LONG as LONG_COLUMNS
+from mmrare_judge.calibration.gold.exports import gold_rows
+from mmrare_judge.calibration.gold.judge import criterion_id
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, checked_gold
+from mmrare_judge.calibration.statistics.ratings import Scale
+from mmrare_judge.data.tables import Row
+from mmrare_judge.errors import InputError
+from mmrare_judge.records import Record
 
 
 class GoldColumns(Record):
-    """Which column holds what.
+    """Which column holds what, and where the table stands in its file.
 
     Attributes:
         item: The item.
         system: The model that answered; may be absent from the file.
-        criterion: The criterion; not read where ``criteria`` are columns or ``only_criterion``
-            is given.
-        rater: Who labelled; not read where ``raters`` are columns.
+        criterion: The criterion; not read where ``criteria`` or ``cells`` are columns or
+            ``only_criterion`` is given.
+        rater: Who labelled; not read where ``raters`` or ``cells`` are columns or ``only_rater`` is
+            given.
         label: The label; not read from wide tables.
         cluster: The case; the item if the file has no such column.
         inclusion: The probability with which the unit was chosen to be labelled; may be absent
             from the file where all were alike.
         raters: In a wide table, the columns that are raters.
         criteria: In a wide table, the columns that are criteria.
+        cells: In a wide table, how the columns of each rater and criterion are called, such as
+            ``{rater}_{criterion}``.
+        criterion_names: What a criterion of the file is called in the rubric, where it is not like
+            its id.
         only_criterion: The criterion of the whole file, where no column says it.
+        only_rater: The rater of the whole file, where no column says it.
+        sheet: The sheet of a workbook that has several.
+        header: The row of the header; two rows where raters stand above their criteria.
+        fill_down: Columns whose blank cells take what stands above, as merged cells need.
+        separator: What separates the cells of a delimited file; found by the header if left out.
     """
 
     item: str = "item"
@@ -43,14 +61,33 @@ class GoldColumns(Record):
     inclusion: str = "inclusion"
     raters: tuple[str, ...] = ()
     criteria: tuple[str, ...] = ()
+    cells: str = ""
+    criterion_names: Mapping[str, str] = {}
     only_criterion: str | None = None
+    only_rater: str | None = None
+    sheet: str = ""
+    header: tuple[int, ...] = Field(default=(1,), min_length=1, max_length=2)
+    fill_down: tuple[str, ...] = ()
+    separator: str = Field(default="", max_length=1)
 
     @property
-    def shape(self) -> Literal["long", "wide by rater", "wide by criterion"]:
+    def shape(self) -> Literal["long", "wide by rater", "wide by criterion", "wide by both"]:
         """How the table is laid out."""
+        if self.cells:
+            return "wide by both"
         if self.raters:
             return "wide by rater"
         return "wide by criterion" if self.criteria else "long"
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The columns that the file has to have."""
+        shape, asked = self.shape, [self.item, *self.raters, *self.criteria]
+        if shape in ("long", "wide by rater") and self.only_criterion is None:
+            asked.append(self.criterion)
+        if shape in ("long", "wide by criterion") and self.only_rater is None:
+            asked.append(self.rater)
+        return [*asked, self.label] if shape == "long" else asked
 
 
 LONG = GoldColumns()
@@ -62,92 +99,160 @@ def read_gold(
     scales: Mapping[str, Scale],
     *,
     columns: GoldColumns = LONG,
-    recode: Mapping[str, str] | None = None,
+    recode: Mapping[str, str | None] | None = None,
+    missing: Collection[str] = (),
 ) -> Gold:
     """Read gold labels from JSONL, JSON, CSV, TSV, XLSX or Parquet.
 
     A row of a long table that has neither rater nor label was not labelled, and is left out.
+    Exports of Label Studio and Argilla and HealthBench's meta-evaluation are known by their keys.
 
     Args:
         path: The file; its suffix says the format.
         scales: The declared scale of each criterion; see `scales_of`.
-        columns: Which column holds what; naming ``raters`` or ``criteria`` reads a wide table.
-        recode: The label that a label of the file stands for; one that is not listed stays.
+        columns: Which column holds what; naming ``raters``, ``criteria`` or ``cells`` reads a wide
+            table.
+        recode: The label that a label of the file stands for; one that is not listed stays. A
+            label that stands for nothing is missing.
+        missing: Labels that stand for a missing one, such as ``99``.
 
     Raises:
-        InputError: A column is missing, or a label is refused; file, row and field are named. Or
-            the file is Parquet, and pandas and pyarrow are not installed.
+        InputError: A column is missing, or labels are refused; file, rows and fields are named, all
+            in one message. Or the file is Parquet, and pandas and pyarrow are not installed.
         MissingExtraError: The file is XLSX or Parquet, and openpyxl or pyarrow is not installed.
     """
     path = Path(path)
-    if columns.raters and columns.criteria:
-        raise InputError("a wide table has raters or criteria as columns, not both")
-    rows = _parquet(path) if path.suffix.casefold() in PARQUET else stream_rows(path)
-    labels = [label for row in rows for label in _labels(row, columns, str(path))]
-    if recode:
-        labels = [replace(label, label=_recoded(label.label, recode)) for label in labels]
-    return gold_from(labels, scales, file=str(path))
+    if sum(map(bool, (columns.raters, columns.criteria, columns.cells))) > 1:
+        raise InputError("a wide table has raters, criteria or cells as columns, not two of them")
+    notes: list[str] = []
+    rows, laid_out = gold_rows(path, columns, notes)
+    if laid_out:
+        names = {name: name for name in LONG_COLUMNS}
+        columns = LONG.model_copy(
+            update={**names, "criterion_names": columns.criterion_names, "raters": ()}
+        )
+    reader = _Reader(columns, scales, recode or {}, str(path))
+    labels = [label for row in rows for label in reader.labels(row)]
+    return checked_gold(
+        labels, scales, missing=missing, file=str(path), problems=reader.problems, notes=notes
+    )
 
 
-def _labels(row: Row, columns: GoldColumns, file: str) -> Iterator[GoldLabel]:
-    needed = _needed(columns)
-    for name in needed:
-        if name not in row.values:
-            problem = f"no column {name!r}; there are {', '.join(map(str, row.values))}"
-            remedy = "Say which column holds what: --column item=NAME, or GoldColumns"
-            raise InputError(problem, remedy=remedy, file=file, row=row.number, field=name)
-    if columns.shape == "long" and _untouched(row.values, columns):
-        return
-    for name in {columns.item, columns.criterion, columns.rater} & set(needed):
-        if _name(row.values[name]) == "":
-            raise InputError("is empty", file=file, row=row.number, field=name)
-    item = _name(row.values[columns.item])
-    cluster = _name(row.values.get(columns.cluster)) or item
-    system = _name(row.values.get(columns.system))
-    chance = _inclusion(row, columns.inclusion, file)
-    for criterion, rater, cell in _cells(row.values, columns):
-        yield GoldLabel(item, system, criterion, rater, _label(cell), cluster, row.number, chance)
+@dataclass
+class _Reader:
+    """Makes labels of rows, and gathers what is wrong with them."""
 
+    columns: GoldColumns
+    scales: Mapping[str, Scale]
+    recode: Mapping[str, str | None]
+    file: str
 
-def _untouched(values: Mapping[str, Any], columns: GoldColumns) -> bool:
-    """A row of a labelling sheet that nobody has come to yet."""
-    return _name(values[columns.rater]) == "" and _label(values[columns.label]) is None
+    def __post_init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._criteria: dict[str, str] = {}
+        self._cells: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
 
+    def labels(self, row: Row) -> Iterator[GoldLabel]:
+        """The labels of a row."""
+        columns, values = self.columns, row.values
+        self._check_columns(row)
+        if columns.shape == "long" and self._untouched(values):
+            return
+        asked = {columns.item, columns.criterion, columns.rater} & set(columns.asked)
+        blank = [name for name in sorted(asked) if _name(values[name]) == ""]
+        self.problems += [Problem("is empty", "", row.number, name) for name in blank]
+        if blank:
+            return
+        item = _name(values[columns.item])
+        cluster = _name(values.get(columns.cluster)) or item
+        system = _name(values.get(columns.system))
+        chance = self._inclusion(row)
+        for criterion, rater, cell in self._cells_of(values):
+            label = self._recoded(_label(cell))
+            name = self._criterion(criterion)
+            yield GoldLabel(item, system, name, rater, label, cluster, row.number, chance)
 
-def _inclusion(row: Row, column: str, file: str) -> float | None:
-    cell = row.values.get(column)
-    if _name(cell) == "":
-        return None
-    try:
-        return float(str(cell))
-    except ValueError as error:
-        problem = f"{cell!r} is no probability"
-        raise InputError(problem, file=file, row=row.number, field=column) from error
+    def _check_columns(self, row: Row) -> None:
+        for name in self.columns.asked:
+            if name not in row.values:
+                known = ", ".join(map(str, row.values))
+                raise InputError(
+                    f"no column {name!r}; there are {known}",
+                    remedy="Say which column holds what: --column item=NAME, or GoldColumns",
+                    file=self.file, row=row.number, field=name,
+                )  # fmt: skip
 
+    def _untouched(self, values: Mapping[str, Any]) -> bool:
+        """A row of a labelling sheet that nobody has come to yet."""
+        rater = self.columns.only_rater or _name(values[self.columns.rater])
+        unnamed = self.columns.only_rater is not None or rater == ""
+        return unnamed and _label(values[self.columns.label]) is None
 
-def _recoded(label: str | float | None, recode: Mapping[str, str]) -> str | float | None:
-    return label if label is None else recode.get(_name(label), label)
+    def _inclusion(self, row: Row) -> float | None:
+        cell = row.values.get(self.columns.inclusion)
+        if _name(cell) == "":
+            return None
+        try:
+            return float(str(cell))
+        except ValueError:
+            what = f"{cell!r} is no probability"
+            self.problems.append(Problem(what, "", row.number, self.columns.inclusion))
+            return None
 
+    def _recoded(self, label: str | float | None) -> str | float | None:
+        name = _name(label)
+        return (self.recode[name] or None) if name in self.recode else label
 
-def _needed(columns: GoldColumns) -> Sequence[str]:
-    needed = [columns.item, *columns.raters, *columns.criteria]
-    if not columns.criteria and columns.only_criterion is None:
-        needed.append(columns.criterion)
-    if not columns.raters:
-        needed.append(columns.rater)
-    return [*needed, columns.label] if columns.shape == "long" else needed
+    def _cells_of(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
+        columns = self.columns
+        criterion = columns.only_criterion or _name(values.get(columns.criterion))
+        rater = columns.only_rater or _name(values.get(columns.rater))
+        match columns.shape:
+            case "long":
+                yield criterion, rater, values[columns.label]
+            case "wide by rater":
+                yield from ((criterion, name, values[name]) for name in columns.raters)
+            case "wide by criterion":
+                yield from ((name, rater, values[name]) for name in columns.criteria)
+            case "wide by both":
+                for column, who, what in self._both(tuple(values)):
+                    yield what, who, values[column]
 
+    def _both(self, names: tuple[str, ...]) -> list[tuple[str, str, str]]:
+        """The columns of each rater and criterion: their name, the rater, the criterion."""
+        if names not in self._cells:
+            known = {*self.scales, *self.columns.criterion_names}
+            pattern = re.escape(self.columns.cells)
+            parts = {"rater": ".+", "criterion": "|".join(sorted(map(re.escape, known), key=len))}
+            for part, body in parts.items():
+                pattern = pattern.replace(re.escape(f"{{{part}}}"), f"(?P<{part}>{body})")
+            found = [(name, re.fullmatch(pattern, name)) for name in names]
+            try:
+                cells = [
+                    (name, hit["rater"].strip(), hit["criterion"]) for name, hit in found if hit
+                ]
+            except IndexError as error:
+                problem = f"cells {self.columns.cells!r} names no rater or no criterion"
+                raise InputError(problem, remedy="Write it like {rater}_{criterion}") from error
+            if not cells:
+                raise InputError(
+                    f"no column is called like {self.columns.cells!r}; there are "
+                    f"{', '.join(names)}",
+                    remedy=f"Criteria are: {', '.join(sorted(known))}; criterion_names says how a "
+                    "criterion is called in the file",
+                    file=self.file,
+                )
+            self._cells[names] = cells
+        return self._cells[names]
 
-def _cells(values: Mapping[str, Any], columns: GoldColumns) -> Iterator[tuple[str, str, object]]:
-    criterion = columns.only_criterion or _name(values.get(columns.criterion))
-    match columns.shape:
-        case "long":
-            yield criterion, _name(values[columns.rater]), values[columns.label]
-        case "wide by rater":
-            yield from ((criterion, rater, values[rater]) for rater in columns.raters)
-        case "wide by criterion":
-            rater = _name(values[columns.rater])
-            yield from ((criterion, rater, values[criterion]) for criterion in columns.criteria)
+    def _criterion(self, name: str) -> str:
+        """The criterion of the rubric that a name of the file means; the name if there is none."""
+        if name not in self._criteria:
+            given = self.columns.criterion_names.get(name, name)
+            alike = [id for id in self.scales if id == given]
+            alike = alike or [id for id in self.scales if criterion_id(id) == criterion_id(given)]
+            self._criteria[name] = alike[0] if len(alike) == 1 else given
+        return self._criteria[name]
 
 
 def _name(cell: object) -> str:
@@ -160,25 +265,8 @@ def _name(cell: object) -> str:
 
 
 def _label(cell: object) -> str | float | None:
-    if cell is None or cell != cell or cell == "":
+    if cell is None or cell != cell or str(cell).strip() == "":
         return None
     if isinstance(cell, bool):
-        return str(cell)  # True is not 1: it has to be a declared category to be let in
-    if isinstance(cell, (int, float)):
-        return float(cell)
-    return str(cell)
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    with from_extra("parquet"):
-        from pyarrow import ArrowException  # noqa: TID251  this is the door
-        from pyarrow.parquet import read_table  # noqa: TID251
-    try:
-        rows = read_table(path).to_pylist()
-    except ArrowException as error:
-        raise InputError(f"not a Parquet file: {error}", file=str(path)) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot be read: {reason}", file=str(path)) from error
-    for number, values in enumerate(rows, start=1):
-        yield Row(values, number, True)
+        return str(cell)  # true is a word for yes, and not 1
+    return float(cell) if isinstance(cell, (int, float)) else str(cell)

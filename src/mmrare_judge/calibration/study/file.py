@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from mmrare_judge.backends.base import judge_spec
-from mmrare_judge.calibration.gold.labels import Gold, scales_of
+from mmrare_judge.calibration.gold.judge import scales_of
+from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.gold.reading import LONG, GoldColumns, read_gold
 from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError

@@ -14,7 +14,8 @@ from pydantic import Field, field_validator
 
 from mmrare_judge.calibration.analyses.alt_test import Scoring
 from mmrare_judge.calibration.gold.consensus import Consensus, ConsensusRule, consensus
-from mmrare_judge.calibration.gold.labels import Gold, labels_of
+from mmrare_judge.calibration.gold.judge import labels_of
+from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.statistics.bootstrap import RESAMPLING, Resampling
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
@@ -350,18 +351,10 @@ def tables_of(inputs: StudyInputs) -> tuple[UnitTable, ...]:
     """A table for every criterion of the rubric of which a graded prediction has gold.
 
     Raises:
-        InputError: No gold label belongs to a grade, an item is in two cases, or the adjudicator
-            labelled nothing.
+        InputError: An item is in two cases, or the adjudicator labelled nothing.
     """
     _check_cases(inputs.gold)
     _check_adjudicator(inputs)
-    units = {unit[:2] for unit in inputs.gold.units}
-    if not units & inputs.grades.first.keys():
-        raise InputError(
-            "no gold label belongs to a graded prediction; gold has items such as "
-            f"{_named(units)}, grades have {_named(inputs.grades.first)}",
-            remedy="Compare the ids of items and the names of systems",
-        )
     labelled = _labelled(inputs)
     if not labelled:
         raise InputError(
@@ -470,7 +463,3 @@ def _known(value: float | None) -> float:
 
 def _taken(values: Floats | Ints, rows: Ints, missing: float) -> Floats:
     return np.where(rows >= 0, np.asarray(values, dtype=np.float64)[rows], missing)
-
-
-def _named(keys: Iterable[tuple[str, ...]]) -> str:
-    return ", ".join(repr(" / ".join(filter(None, key))) for key in sorted(keys)[:2])

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mmrare_judge._version import __version__
-from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, scales_of
+from mmrare_judge.calibration.gold.judge import joined, scales_of
+from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.statistics.estimate import Estimate
@@ -109,6 +110,7 @@ def calibrate(
     options = options or StudyOptions()
     chosen = grades_of_judge(grades, judge=options.judge, rubric=rubric)
     _check_scales(gold, chosen.rubric)
+    gold = joined(gold, chosen.first)
     inputs = StudyInputs(
         chosen, gold, options,
         items={item.id: item for item in items},

@@ -378,6 +378,7 @@ def _ties(inputs: StudyInputs, tables: Sequence[UnitTable]) -> str:
 def caveats(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
     """What to beware of, as far as it can be read off the data."""
     grades, gold = inputs.grades, inputs.gold
+    yield from gold.notes
     ungraded = {unit[:2] for unit in gold.units} - grades.first.keys()
     if ungraded:
         yield f"{len(ungraded)} predictions with gold labels were not graded; they are left out."
