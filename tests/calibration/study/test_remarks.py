@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.gold.labels import GoldLabel, gold_from, scales_of
+from mmrare_judge.calibration.gold.judge import scales_of
+from mmrare_judge.calibration.gold.labels import GoldLabel, gold_from
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.inputs import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate, certify
