@@ -12,6 +12,7 @@
     ├── NoScoreError        a score was required of a grade that has none
     ├── MissingExtraError   an optional dependency that is not installed
     └── BackendError        the model could not be asked, or its reply could not be used
+        ├── RequestRefusedError the endpoint refuses this one request, and takes others
         ├── TransportError      rate limit, server error, timeout, connection reset
         └── ReplyError          the reply cannot be graded; the raw reply is kept
             ├── FormatError         it does not match the schema
@@ -162,14 +163,25 @@ class TransportError(BackendError):
         message: What happened.
         kind: ``rate_limit``, ``server_error``, ``timeout`` or ``connection``.
         retry_after: Seconds that the provider asked to wait, if it did.
+        address: The address that did not answer, where the connection failed.
     """
 
     def __init__(
-        self, message: str, *, kind: str = "connection", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        kind: str = "connection",
+        retry_after: float | None = None,
+        address: str | None = None,
     ) -> None:
         self.kind = kind
         self.retry_after = retry_after
+        self.address = address
         super().__init__(message)
+
+
+class RequestRefusedError(BackendError):
+    """The endpoint refuses this one request, for a reason in the item, and takes others."""
 
 
 class ReplyError(BackendError):

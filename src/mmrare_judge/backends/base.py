@@ -346,6 +346,7 @@ class Backend(Protocol):
 
         Raises:
             TransportError: The connection or the server failed more often than the retries allow.
+            RequestRefusedError: The endpoint refuses this request, and takes others.
             FormatError: No reply had the asked-for structure.
             RefusalError: The model declined.
             ContentFilterError: The provider withheld the answer.
@@ -358,8 +359,8 @@ class Backend(Protocol):
 
 # --- How structure is asked for
 
-WireMode = Literal["json_schema", "json", "tools"]
-"""A `Mode` once ``auto`` is decided."""
+WireMode = Literal["json_schema", "json_object", "json", "tools"]
+"""A `Mode` once ``auto`` is decided; ``json_object`` stands between a schema and plain JSON."""
 
 NAME = "grade"
 """The name of the schema, and of the tool, in a request."""
@@ -446,6 +447,8 @@ def _asking(schema: Mapping[str, Any], mode: WireMode) -> dict[str, Any]:
         # Plain JSON is asked for by the messages alone: not every server knows ``json_object``, and
         # this mode is for the ones that refuse things.
         return {}
+    if mode == "json_object":
+        return {"response_format": {"type": "json_object"}}
     if mode == "json_schema":
         body = {"name": NAME, "strict": True, "schema": schema}
         return {"response_format": {"type": "json_schema", "json_schema": body}}
@@ -468,12 +471,16 @@ class Payload:
         structure: JSON text of the object that asks for structure, as `structure` writes it.
         endpoint: Address of an endpoint of one's own; ``None`` for the provider's.
         seconds: How long it may take.
+        mode: How structure is asked for.
+        limits: Whether the schema in it has length limits.
     """
 
     body: Mapping[str, Any]
     structure: str
     endpoint: str | None
     seconds: float
+    mode: WireMode = "json"
+    limits: bool = False
 
     def whole(self) -> dict[str, Any]:
         """Body and structure in one; parsed anew, since litellm's adapters edit what they get."""

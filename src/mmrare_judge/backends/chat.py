@@ -2,6 +2,7 @@
 
 Three loops, from the outside in: re-asks after a reply of the wrong form (`reask`), repeats after
 transport faults (`with_retries`), and attempts without what the endpoint does not take (`Habits`).
+What a refusal means is decided by evidence: see `_Exchange.settle`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
 from mmrare_judge.backends.base import (
     JudgeSpec,
+    Message,
     Meter,
     Payload,
     Price,
@@ -31,54 +35,64 @@ from mmrare_judge.backends.base import (
     plain_key,
     structure,
 )
-from mmrare_judge.backends.faults import as_fault, hidden_in, presentable, response_headers
+from mmrare_judge.backends.faults import (
+    FaultKind,
+    as_fault,
+    blanked,
+    detail_of,
+    hidden_in,
+    kind_of,
+    named_parameter,
+    presentable,
+    public_endpoint,
+    was_sent,
+)
+from mmrare_judge.backends.habits import Habits
 from mmrare_judge.backends.limits import Limiter, NoLimiter, UpperBound, upper_bound
 from mmrare_judge.backends.replies import (
+    Completion,
     checked_completion,
     read_completion,
     text_of,
     token_records,
 )
 from mmrare_judge.backends.retry import Backoff, with_retries
-from mmrare_judge.errors import ConfigError, FormatError, MMRareJudgeError
-
-_NAMES_A_LIMIT = re.compile(r"(?:min|max)(?:Length|Items)\b")
+from mmrare_judge.errors import (
+    ConfigError,
+    FormatError,
+    MMRareJudgeError,
+    RequestRefusedError,
+    TransportError,
+    TruncatedError,
+)
+from mmrare_judge.records import canonical_json, text_hash
 
 
 @dataclass
-class Habits:
-    """What is sent without having been asked for, until an endpoint turns out not to take it.
+class Evidence:
+    """What is known of the requests of one form that an endpoint was sent by this process.
 
     Attributes:
-        temperature: A temperature of 0 where none is set.
-        limits: Length limits in the schema, for endpoints of one's own.
+        answered: When one was last answered, in seconds of `time.monotonic`; ``None`` for never.
+        probe_refused: Whether a probe was refused, and nothing was answered since.
     """
 
-    temperature: bool = True
-    limits: bool = True
+    answered: float | None = None
+    probe_refused: bool = False
 
-    def give_up(self, problem: str, *, temperature: bool) -> bool:
-        """Give up the habit that a refusal names; ``False`` if it names none that is left.
+    def note_answer(self) -> None:
+        """Note that a request of this form was answered just now."""
+        self.answered, self.probe_refused = monotonic(), False
 
-        Args:
-            problem: What the endpoint said.
-            temperature: Whether the temperature in the request was sent by habit.
-        """
-        if temperature and "temperature" in problem:
-            self.temperature = False
-            return True
-        if self.limits and _NAMES_A_LIMIT.search(problem):
-            self.limits = False
-            return True
-        return False
+
+_evidence: dict[str, Evidence] = {}
 
 
 class ChatBackend(ABC):
     """A judge's model that chats; a subclass is a way to it.
 
-    Some things are sent without having been asked for: a temperature of 0, and length limits in
-    the schema for endpoints of one's own. Where an endpoint refuses one of them, the request is
-    sent without it, and so are all later ones.
+    Some things are sent without having been asked for, see `Habits`. Where an endpoint refuses one
+    of them, the request is sent without it, and so are all later ones.
 
     Args:
         spec: The judge's model and settings.
@@ -94,12 +108,15 @@ class ChatBackend(ABC):
         self.backoff = Backoff() if backoff is None else backoff
         self.habits = Habits()
         self._modes: dict[tuple[str, str | None], WireMode] = {}
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
 
     # What a way to a model has to know. What `auto_mode` and `post` raise may be the vendor's own.
 
     @abstractmethod
-    async def post(self, payload: Payload) -> Any:
-        """One attempt, never repeated in here; the response looks like the openai SDK's."""
+    async def post(self, payload: Payload) -> Completion:
+        """One attempt, never repeated in here."""
 
     @abstractmethod
     def auto_mode(self, request: Request) -> WireMode:
@@ -112,10 +129,6 @@ class ChatBackend(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close the running loop's connections; a loop that shuts down does so by itself."""
-
-    def cost(self, response: Any) -> float | None:
-        """What a response cost in US dollars; ``None`` where that is not known."""
-        return None
 
     def price(self, model: str) -> Price | None:
         """The most that tokens of a model may cost; ``None`` where that is not known."""
@@ -137,7 +150,7 @@ class ChatBackend(ABC):
             raise
 
     def mode(self, request: Request) -> WireMode:
-        """How structure is asked for.
+        """How structure is asked for, before anything is refused.
 
         Raises:
             ConfigError: The model's provider is not known.
@@ -147,58 +160,118 @@ class ChatBackend(ABC):
             try:
                 self._modes[where] = self.auto_mode(request)
             except Exception as error:
-                raise self.fault(error, request.model) from self.presentable(error)
+                raise self.fault(error, request) from self.presentable(error)
         return self._modes[where] if request.mode == "auto" else request.mode
 
-    def payload(self, request: Request, messages: list[Any]) -> Payload:
+    def payload(
+        self, request: Request, messages: list[Any], *, habits: Habits | None = None
+    ) -> Payload:
         """What is sent for a request."""
-        default = {"temperature": 0.0} if self.habits.temperature else {}
+        habits = habits or self.habits
         own = request.endpoint is not None or is_self_hosted(request.model)
+        mode = habits.mode(self.mode(request), request.mode)
+        limits = own and habits.limits
+        sampling = habits.sampling(request.sampling, self.set_by_user(request))
         return Payload(
-            body={**default, **request.sampling, "model": request.model, "messages": messages},
-            structure=structure(
-                request.reply_model,
-                request.schema,
-                self.mode(request),
-                limits=own and self.habits.limits,
-            ),
+            body={**sampling, "model": request.model, "messages": messages},
+            structure=structure(request.reply_model, request.schema, mode, limits=limits),
             endpoint=request.endpoint,
             seconds=self.spec.timeout,
+            mode=mode,
+            limits=limits,
         )
+
+    def set_by_user(self, request: Request) -> frozenset[str]:
+        """The parameters that the user set, which are never changed."""
+        spec = self.spec
+        by_habit = spec.max_tokens is None and "max_tokens" not in spec.extra
+        return frozenset(request.sampling) - ({"max_tokens"} if by_habit else set())
 
     def upper_bound(self, payload: Payload) -> UpperBound:
         """The most that one attempt may take."""
         return upper_bound(payload, self.price(payload.body["model"]))
 
-    def fault(self, error: Exception, model: str) -> MMRareJudgeError:
-        """What a vendor's exception means, with the key to set where that is the matter."""
-        names = self.key_names(model)
+    def evidence(self, payload: Payload) -> Evidence:
+        """What is known of requests of a payload's form, at its endpoint and with this key."""
+        form = {k: v for k, v in payload.body.items() if k not in ("messages", "max_tokens")}
+        asked = [payload.endpoint, form, payload.mode, payload.limits, type(self).__name__]
+        asked.append(plain_key(self.spec.api_key))
+        return _evidence.setdefault(text_hash(canonical_json(asked)), Evidence())
+
+    def lock(self) -> asyncio.Lock:
+        """Held by the one request of the running loop that gathers evidence."""
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def fault(self, error: Exception, request: Request) -> MMRareJudgeError:
+        """What a vendor's exception means, with what to set where that is the matter."""
+        names = self.key_names(request.model)
         variable = f"{' or '.join(names)} in the environment, or " if names else ""
-        keys = f"Set {variable}api_key (any text if none is needed)."
-        return as_fault(error, model=model, keys=keys, secrets=self._secrets)
+        return as_fault(
+            error,
+            model=request.model,
+            keys=f"Set {variable}api_key (any text if none is needed).",
+            settings=self._named_setting(error, request),
+            address=public_endpoint(request.endpoint),
+            secrets=self.secrets,
+        )
+
+    def names_a_setting(self, error: Exception, request: Request) -> str | None:
+        """The parameter set by the user that a refusal names."""
+        own, problem = self.set_by_user(request), str(error)
+        named = named_parameter(error)
+        if named in own:
+            return named
+        # A short name, such as "n" or "stop", is an ordinary word as well.
+        words = (name for name in own if len(name) > 5 or name in ("seed", "top_p", "min_p"))
+        return next((name for name in words if re.search(rf"\b{re.escape(name)}\b", problem)), None)
+
+    def _named_setting(self, error: Exception, request: Request) -> str:
+        named = self.names_a_setting(error, request)
+        if named is not None:
+            setting = "confidence" if "logprobs" in named else named
+            where = "extra" if named in self.spec.extra else "the judge's settings"
+            return f"take back {setting} in {where}"
+        return (
+            "take back the setting it names (temperature, seed, max_tokens, confidence, extra), "
+            "or set mode to json if it is the reply format"
+        )
 
     def presentable(self, error: Exception) -> BaseException | None:
         """A vendor's exception, to chain from, unless it shows a secret."""
-        return presentable(error, self._secrets)
+        return presentable(error, self.secrets)
 
     @property
-    def _secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, ...]:
+        """What must not appear in a message or in a reply that is kept."""
         key = plain_key(self.spec.api_key)
         return (*((key,) if key else ()), *hidden_in(self.spec.api_base or ""))
-
-
-class _HabitRefused(Exception):  # noqa: N818  # a signal between two methods, not an error
-    """The endpoint refused something that was sent by habit, and will not be from now on."""
 
 
 @dataclass
 class _Received:
     """A response, and what is handed on of it."""
 
-    response: Any
+    response: Completion
     text: str
-    sampling: dict[str, Any]
+    payload: Payload
     logprobs: tuple[TokenRecord, ...] | None
+
+
+class _Refusal(Exception):  # noqa: N818  # a signal between two methods
+    """An attempt ended in what may be the settings' fault or the item's."""
+
+    def __init__(
+        self, error: Exception, fault: MMRareJudgeError, payload: Payload, sent_at: float
+    ) -> None:
+        super().__init__(str(fault))
+        self.error, self.fault, self.payload, self.sent_at = error, fault, payload, sent_at
+
+
+_PROBE: tuple[Message, ...] = (
+    {"role": "user", "content": "Reply with the JSON object that was asked for, all of it short."},
+)
+# Refusals that say nothing of the item unless the same request worked a moment ago.
+_OF_THE_ACCOUNT: frozenset[FaultKind] = frozenset(("key", "quota", "model", "permission"))
 
 
 class _Exchange:
@@ -207,7 +280,6 @@ class _Exchange:
     def __init__(self, backend: ChatBackend, request: Request, meter: Meter) -> None:
         self._backend = backend
         self._request = request
-        self._mode = backend.mode(request)
         self._meter = meter
         self._last: _Received | None = None
         self._asked = False
@@ -222,7 +294,8 @@ class _Exchange:
         except ValidationError as error:
             problem: Exception = error
         if times:
-            answer = await reask(self._response, first.response, request, self._mode, times=times)
+            mode = first.payload.mode
+            answer = await reask(self._response, first.response, request, mode, times=times)
             if isinstance(answer, str):
                 return self._reply(answer)
             problem = answer
@@ -236,7 +309,7 @@ class _Exchange:
             tokens = spent.prompt_tokens + spent.completion_tokens
             self._meter.add(Usage(extra_tokens=tokens, extra_cost=spent.cost))
 
-    async def _response(self, messages: list[Any]) -> Any:
+    async def _response(self, messages: list[Any]) -> Completion:
         return (await self._send(messages)).response
 
     async def _send(self, messages: list[Any]) -> _Received:
@@ -248,8 +321,9 @@ class _Exchange:
             while True:
                 try:
                     return await self._attempt(messages, share)
-                except _HabitRefused:  # at most once a habit
-                    share = Usage(calls=1)
+                except _Refusal as refusal:
+                    await self._settle(refusal, messages)
+                share = Usage(calls=1)  # without the habit that was refused
 
         backend = self._backend
         self._last = await with_retries(
@@ -259,19 +333,40 @@ class _Exchange:
 
     async def _attempt(self, messages: list[Any], share: Usage) -> _Received:
         payload = self._backend.payload(self._request, messages)
+        asked = self._request.sampling.get("logprobs")
         async with self._counted(payload, share) as booking:
-            try:
-                # litellm's own time limit is one of silence; a slow drip would never reach it.
-                async with asyncio.timeout(payload.seconds):
-                    response = await self._backend.post(payload)
-            except MMRareJudgeError:
-                raise
-            except Exception as error:
-                fault = self._refused(error, payload, booking)
-                raise fault from self._backend.presentable(error)
+            response = await self._post(payload, booking)
             self._unused = self._spent(response)
             booking.spent = share + self._unused
-            return self._received(response, payload)
+            try:
+                text = text_of(response)
+            except MMRareJudgeError:
+                raise
+            except Exception as error:  # an error in the place of a reply, which may have cost
+                raise self._refusal(error, payload, booking) from None
+            self._backend.evidence(payload).note_answer()
+            records = token_records(response) if asked else None
+            return _Received(response, text, payload, records)
+
+    async def _post(self, payload: Payload, booking: _Booking) -> Completion:
+        try:
+            # litellm's own time limit is one of silence; a slow drip would never reach it.
+            async with asyncio.timeout(payload.seconds):
+                response = await self._backend.post(payload)
+        except MMRareJudgeError:
+            raise
+        except Exception as error:
+            raise self._refusal(error, payload, booking) from self._backend.presentable(error)
+        return blanked(response, self._backend.secrets)
+
+    def _refusal(self, error: Exception, payload: Payload, booking: _Booking) -> Exception:
+        fault = self._backend.fault(error, self._request)
+        booking.fault = fault
+        if isinstance(fault, ConfigError) and not was_sent(error):
+            booking.spent = Usage()  # turned down without having been sent
+        if isinstance(fault, ConfigError | TruncatedError):
+            return _Refusal(error, fault, payload, booking.sent_at)
+        return fault
 
     @asynccontextmanager
     async def _counted(self, payload: Payload, share: Usage) -> AsyncIterator[_Booking]:
@@ -282,6 +377,7 @@ class _Exchange:
         idle = isinstance(limiter, NoLimiter)
         bound = UpperBound() if idle else self._backend.upper_bound(payload)
         await limiter.enter(bound, self._meter)
+        booking.sent_at = monotonic()
         fault: BaseException | None = None
         try:
             yield booking
@@ -292,25 +388,103 @@ class _Exchange:
             self._meter.add(booking.spent)
             limiter.leave(bound, booking.spent, fault)
 
-    def _refused(self, error: Exception, payload: Payload, booking: _Booking) -> Exception:
-        """What to raise for a fault, once the habit it names is given up."""
-        fault = self._backend.fault(error, self._request.model)
-        if not isinstance(fault, ConfigError):
-            return fault
-        if not response_headers(error):
-            booking.spent = Usage()  # turned down without having been sent
-        by_habit = "temperature" in payload.body and "temperature" not in self._request.sampling
-        if self._backend.habits.give_up(str(error), temperature=by_habit):
-            booking.fault = fault
-            return _HabitRefused()
-        return fault
+    # --- What a refusal means
 
-    def _received(self, response: Any, payload: Payload) -> _Received:
-        # Kept at once: a reply that ends in a fault is not the one before it.
-        text = text_of(response)
-        sampling = {k: v for k, v in payload.body.items() if k not in ("model", "messages")}
-        asked = self._request.sampling.get("logprobs")
-        return _Received(response, text, sampling, token_records(response) if asked else None)
+    async def _settle(self, refusal: _Refusal, messages: list[Any]) -> None:
+        """Return if the request is to be sent again, in another form; else raise what it means.
+
+        - What was sent by habit, and is named by the refusal, is given up.
+        - A setting of the user that is named by the refusal is at fault.
+        - If other requests of the same form were answered, or a tiny probe of this form is, the
+          refusal is about this item. Else it is about the settings.
+        - If the probe is refused as well, and is answered without one of the habits, that one is
+          given up, although it was not named.
+        """
+        backend, request, fault = self._backend, self._request, refusal.fault
+        if backend.payload(request, messages) != refusal.payload:
+            return  # another request has found out meanwhile what is not taken
+        given_up = backend.habits.without_named(
+            str(refusal.error), refusal.payload, backend.set_by_user(request), request.mode
+        )
+        if given_up is not None:
+            backend.habits = given_up
+            return
+        if not isinstance(fault, ConfigError) or not was_sent(refusal.error):
+            raise fault from backend.presentable(refusal.error)
+        async with backend.lock():
+            if backend.payload(request, messages) != refusal.payload:
+                return
+            if await self._is_about_the_item(refusal):
+                detail = detail_of(refusal.error, backend.secrets)
+                raise RequestRefusedError(
+                    f"{request.model}: the endpoint refuses this request, and takes others of its "
+                    f"form: {detail}"
+                ) from backend.presentable(refusal.error)
+            if await self._find_habit(refusal, messages):
+                return
+        raise fault from backend.presentable(refusal.error)
+
+    async def _is_about_the_item(self, refusal: _Refusal) -> bool:
+        known = self._backend.evidence(refusal.payload)
+        kind = kind_of(refusal.error)
+        if self._backend.names_a_setting(refusal.error, self._request):
+            return False
+        if kind in _OF_THE_ACCOUNT:
+            # A key may be withdrawn in the middle of a run: only what was answered since counts.
+            if known.answered is None and kind != "permission":
+                return False
+            if known.answered is not None and known.answered > refusal.sent_at:
+                return True
+        elif known.answered is not None:
+            return True
+        if known.probe_refused:
+            return False
+        return await self._probe(refusal.payload)
+
+    async def _find_habit(self, refusal: _Refusal, messages: list[Any]) -> bool:
+        """Whether the endpoint takes requests without one of the habits, which is then given up."""
+        backend, request = self._backend, self._request
+        if kind_of(refusal.error) != "request" or backend.names_a_setting(refusal.error, request):
+            return False
+        tried = refusal.payload
+        for habits in backend.habits.steps():
+            payload = backend.payload(request, messages, habits=habits)
+            if payload == tried:
+                continue
+            tried = payload
+            if backend.evidence(payload).probe_refused:
+                continue
+            if await self._probe(payload):
+                backend.habits = habits
+                return True
+        return False
+
+    async def _probe(self, payload: Payload) -> bool:
+        """Whether a tiny request of the same form is answered; counted like any attempt.
+
+        Raises:
+            TransportError: Nobody can tell now.
+        """
+        probe = replace(payload, body={**payload.body, "messages": list(_PROBE)})
+        known = self._backend.evidence(payload)
+        try:
+            async with self._counted(probe, Usage(calls=1)) as booking:
+                response = await self._post(probe, booking)
+                booking.spent = booking.spent + self._spent(response).as_extra()
+                answered = bool(response.choices)
+        except _Refusal:
+            answered = False
+        except TransportError:
+            raise
+        except MMRareJudgeError:  # such as a content filter that takes nothing
+            answered = False
+        if answered:
+            known.note_answer()
+        else:
+            known.probe_refused = True
+        return answered
+
+    # --- What is handed on
 
     def _reply(self, text: str) -> Reply:
         """The reply to hand on, with the usage of all attempts."""
@@ -319,21 +493,20 @@ class _Exchange:
         return Reply(
             text=text,
             model=last.response.model,
-            mode=self._mode,
-            sampling=last.sampling,
+            mode="json" if last.payload.mode == "json_object" else last.payload.mode,
+            sampling=Habits.said(last.payload),
             usage=self._meter.usage,
             logprobs=last.logprobs,
         )
 
-    def _spent(self, response: Any) -> Usage:
-        usage = getattr(response, "usage", None)
-        prompt = int(getattr(usage, "prompt_tokens", None) or 0)
+    def _spent(self, response: Completion) -> Usage:
+        usage = response.usage
         # The price lists give self-hosted models as free; what they cost is not known.
-        known = prompt > 0 and not is_self_hosted(self._request.model)
+        known = usage.prompt_tokens > 0 and not is_self_hosted(self._request.model)
         return Usage(
-            prompt_tokens=prompt,
-            completion_tokens=int(getattr(usage, "completion_tokens", None) or 0),
-            cost=self._backend.cost(response) if known else None,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cost=response.cost if known else None,
         )
 
 
@@ -343,6 +516,7 @@ class _Booking:
 
     spent: Usage
     fault: Exception | None = None
+    sent_at: float = 0.0
 
 
 # --- Re-asks: the one place that knows instructor

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from mmrare_judge.backends.replies import Completion, EndpointError
 from mmrare_judge.errors import (
     ConfigError,
     ContentFilterError,
@@ -60,106 +61,124 @@ def response_headers(error: BaseException) -> dict[str, str]:
 # --- Kinds of faults
 
 FaultKind = Literal[
-    "rate_limit",
+    "rate_limit",  # the endpoint's, and passing
     "server_error",
     "timeout",
     "connection",
-    "status",
-    "key",
+    "key",  # the user's
     "permission",
     "quota",
     "provider",
     "model",
-    "request",
-    "content_filter",
+    "request",  # the user's or the item's: evidence decides
+    "content_filter",  # the item's
     "context_window",
     "length",
     "format",
+    "status",  # known by its status only
 ]
 
 # Every class of litellm, openai and aiohttp is here. Classes are known by name, so that nothing
 # here imports litellm; the name of a base class stands for its subclasses.
+_CLASSES: Mapping[FaultKind, str] = {
+    "rate_limit": "RateLimitError",
+    "server_error": "InternalServerError ServiceUnavailableError BadGatewayError ConflictError "
+    "MidStreamFallbackError APIResponseValidationError",
+    "timeout": "Timeout APITimeoutError TimeoutError TimeoutException ServerTimeoutError",
+    "connection": "APIConnectionError ConnectionError TransportError ClientError "
+    "HttpProcessingError",
+    "status": "APIError APIStatusError OpenAIError MockException",
+    "key": "AuthenticationError OAuthError",
+    "permission": "PermissionDeniedError",
+    "quota": "PaymentRequiredError BudgetExceededError",
+    "model": "NotFoundError InvalidURL NonHttpUrlClientError",
+    "provider": "LiteLLMUnknownProvider ModelNotMappedError",
+    "request": "BadRequestError InvalidRequestError UnprocessableEntityError ImageFetchError "
+    "UnsupportedParamsError VectorStoreSearchError SensitiveDataRouteException",
+    # GuardrailInterventionNormalStringError until litellm 1.84
+    "content_filter": "ContentPolicyViolationError RejectedRequestError GuardrailRaisedException "
+    "GuardrailInterventionNormalStringError BlockedPiiEntityError ModifyResponseException "
+    "ContentFilterFinishReasonError",
+    "context_window": "ContextWindowExceededError",
+    "length": "LengthFinishReasonError",
+    "format": "JSONSchemaValidationError",
+}
 KINDS: Mapping[str, FaultKind] = {
-    # the connection, and the machine at its other end
-    "RateLimitError": "rate_limit",
-    "InternalServerError": "server_error",
-    "ServiceUnavailableError": "server_error",
-    "BadGatewayError": "server_error",
-    "MidStreamFallbackError": "server_error",
-    "ConflictError": "server_error",
-    "APIResponseValidationError": "server_error",
-    "Timeout": "timeout",
-    "APITimeoutError": "timeout",
-    "TimeoutError": "timeout",
-    "TimeoutException": "timeout",
-    "ServerTimeoutError": "timeout",
-    "APIConnectionError": "connection",
-    "ConnectionError": "connection",
-    "TransportError": "connection",
-    "ClientError": "connection",
-    "HttpProcessingError": "connection",
-    # a status, or none, decides
-    "APIError": "status",
-    "APIStatusError": "status",
-    "OpenAIError": "status",
-    "MockException": "status",
-    # the caller's to mend
-    "AuthenticationError": "key",
-    "OAuthError": "key",
-    "PermissionDeniedError": "permission",
-    "PaymentRequiredError": "quota",
-    "BudgetExceededError": "quota",
-    "NotFoundError": "model",
-    "InvalidURL": "model",
-    "NonHttpUrlClientError": "model",
-    "LiteLLMUnknownProvider": "provider",
-    "ModelNotMappedError": "provider",
-    "BadRequestError": "request",
-    "InvalidRequestError": "request",
-    "UnprocessableEntityError": "request",
-    "UnsupportedParamsError": "request",
-    "ImageFetchError": "request",
-    "VectorStoreSearchError": "request",
-    "SensitiveDataRouteException": "request",
-    # this item is not graded
-    "ContentPolicyViolationError": "content_filter",
-    "RejectedRequestError": "content_filter",
-    "GuardrailRaisedException": "content_filter",
-    "GuardrailInterventionNormalStringError": "content_filter",  # until litellm 1.84
-    "BlockedPiiEntityError": "content_filter",
-    "ModifyResponseException": "content_filter",
-    "ContentFilterFinishReasonError": "content_filter",
-    "ContextWindowExceededError": "context_window",
-    "LengthFinishReasonError": "length",
-    "JSONSchemaValidationError": "format",
+    name: kind for kind, names in _CLASSES.items() for name in names.split()
 }
 
+_STATUSES: Mapping[FaultKind, tuple[int, ...]] = {
+    "request": (400, 422),
+    "key": (401,),
+    "quota": (402,),
+    "permission": (403,),
+    "model": (404,),
+    "context_window": (413,),
+    "rate_limit": (429,),
+    "timeout": (408, 499, 504, 524),
+    "server_error": (409, 423, 424, 425, 498),
+}
 _BY_STATUS: Mapping[int, FaultKind] = {
-    400: "request",
-    401: "key",
-    402: "quota",
-    403: "permission",
-    404: "model",
-    408: "timeout",
-    409: "server_error",
-    413: "context_window",
-    422: "request",
-    425: "server_error",
-    429: "rate_limit",
-    504: "timeout",
+    status: kind for kind, statuses in _STATUSES.items() for status in statuses
 }
 
-_BY_CODE: Mapping[str, FaultKind] = {
-    "insufficient_quota": "quota",
-    "context_length_exceeded": "context_window",
-    "exceed_context_size_error": "context_window",
-    "content_policy_violation": "content_filter",
-    "content_filter": "content_filter",
-}
+# Codes and types in an error's body, whole words of which tell the kind.
+_BY_CODE: tuple[tuple[str, FaultKind], ...] = (
+    (r"insufficient_(?:quota|balance|funds|credits?)|billing|payment_required|arrear", "quota"),
+    (r"context_(?:length|window)|exceed_context|(?:prompt|input|request)_too_(?:long|large)"
+     r"|string_above_max|too_many_tokens|token_limit_exceeded", "context_window"),
+    (r"content_?(?:policy|filter|block|moderat|safety|risk)|responsible_?ai|data_inspection"
+     r"|moderation|sensitive|safety|guardrail|invalid_prompt|prohibited|policy_violation"
+     r"|inappropriate|unsafe", "content_filter"),
+    (r"rate_?limit|too_many_requests|throttl|resource_exhausted|concurren", "rate_limit"),
+    (r"overload|capacity|unavailable|server_busy|try_again|internal_(?:server_)?error",
+     "server_error"),
+    (r"timeout|timed_out|deadline", "timeout"),
+    (r"model_not_found|model_not_exist|unknown_model|invalid_model", "model"),
+    (r"invalid_api_?key|authentication|unauthori[sz]ed", "key"),
+)  # fmt: skip
 
-# Told by the text, because the class and the status say something else.
+# What the words of an error tell, where its code does not, in this order.
+_CONTEXT = re.compile(
+    r"context (?:length|window|size|limit)|maximum (?:context|prompt|input|sequence|number of)"
+    r"|(?:prompt|input|request|message|content|text|payload|body)s?\b[^.]{0,60}\b"
+    r"(?:too (?:long|large|big|many)|exceed|longer than|over the (?:limit|maximum))"
+    r"|too (?:long|many (?:input |prompt )?tokens)|token count|tokens? limit|token length"
+    r"|longer than the model|(?:reduce|shorten) (?:the |your )?(?:length|size|prompt|input|message)"
+    r"|exceed\w* (?:the |your |its )?(?:maximum|max|model)\b[^.]{0,40}"
+    r"(?:length|size|token|context)",
+    re.IGNORECASE,
+)
+_CONTEXT_LENGTH = re.compile(
+    r"context (?:length|window)|(?:prompt|input)\b[^.]{0,20}\b(?:too long|exceeds)", re.IGNORECASE
+)
+_MODERATION = re.compile(
+    r"content (?:polic|filter|manag|moderat|violat|risk|safety|security)|moderat(?:ion|ed)"
+    r"|usage (?:polic|guideline)|(?:safety|responsible ai) (?:check|polic|system|filter|guideline)"
+    r"|\bsafety\b|inappropriate|sensitive|harmful|unsafe|offensive|prohibited|disallowed"
+    r"|guardrail|flagged|violat\w+ [^.]{0,40}(?:polic|guideline|terms|rules|standards)"
+    r"|blocked (?:by|due|because|for)|(?:prompt|input|content|request|message) "
+    r"(?:was |is |has been |were )?(?:blocked|rejected|filtered|refused)|self-harm|sexual|violence|biosecurity",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"try (?:it |this |again )?(?:again|later|shortly)|retry|overload|capacity|temporar|\bbusy\b"
+    r"|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
+    r"|upstream|not ready|is loading|loading model|warming up|queue (?:is )?full|slow down",
+    re.IGNORECASE,
+)
+# "Try again" is no promise where something is to be mended first.
+_MEND_FIRST = re.compile(
+    r"\b(?:fix|correct|check|change|adjust|modify|remove|verify|update|set|use)\b[^.]*"
+    r"(?:try|retry)|unsupported|not supported|unknown|unrecognized|invalid|not permitted",
+    re.IGNORECASE,
+)
+_ACCOUNT = re.compile(
+    r"\b(?:account|api.?key|credential|subscription|organi[sz]ation|project|billing|country"
+    r"|region|territory|ip address|permission|licen[cs]e|plan)\b",
+    re.IGNORECASE,
+)
 _BY_TEXT: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
-    (re.compile(r"maximum context length|than the model.s context length"), "context_window"),
     (re.compile("insufficient_quota"), "quota"),
     (re.compile("LLM Provider NOT provided"), "provider"),
     (re.compile("Missing credentials|api_key client option must be set"), "key"),
@@ -167,17 +186,28 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
 )
 # A server error in litellm's words, although no server answered, or not to the end.
 _LOST = re.compile("Connection error|payload is not completed")
+_SLOW = re.compile(r"\b(?:took|takes|taking) too long", re.IGNORECASE)
 
 
 def kind_of(error: BaseException) -> FaultKind:
     """The kind of fault an exception is; an unknown one is a server error."""
-    codes = [code for code in _codes(error) if code in _BY_CODE]
-    if codes:
-        return _BY_CODE[codes[0]]
-    text = str(error)
+    codes, text = _codes(error), str(error)
     for pattern, kind in _BY_TEXT:
         if pattern.search(text):
             return kind
+    known = _kind_by_class(error, text)
+    if known in ("content_filter", "context_window", "length", "format"):
+        return known
+    if coded := _kind_by_code(codes):
+        return coded
+    return _kind_by_words(known, text, named=named_parameter(error) is not None)
+
+
+def _kind_by_class(error: BaseException, text: str) -> FaultKind:
+    # litellm knows vendors' ways of saying that it is the item: its exception stands behind ours.
+    behind = KINDS.get(type(error.__context__).__name__)
+    if behind in ("content_filter", "context_window"):
+        return behind
     names = [base.__name__ for base in type(error).__mro__ if base.__name__ in KINDS]
     known = KINDS[names[0]] if names else "status"
     if known == "server_error" and _LOST.search(text) and not response_headers(error):
@@ -194,15 +224,71 @@ def _kind_by_status(error: BaseException) -> FaultKind:
     return _BY_STATUS.get(status, "request" if 400 <= status < 500 else "server_error")
 
 
+def _kind_by_code(codes: Iterable[str]) -> FaultKind | None:
+    for code in codes:
+        for pattern, kind in _BY_CODE:
+            if re.search(pattern, code):
+                return kind
+    return None
+
+
+def _kind_by_words(known: FaultKind, text: str, *, named: bool) -> FaultKind:
+    """A kind that the words correct: a status says little, and 400 says nothing."""
+    if known in ("key", "quota", "rate_limit", "timeout", "connection", "provider"):
+        return known
+    if _SLOW.search(text):
+        return "timeout"
+    if (_CONTEXT_LENGTH if known == "server_error" else _CONTEXT).search(text):
+        return "context_window"
+    if known in ("server_error", "model"):
+        passing = known == "model" and _PASSING.search(text)
+        return "server_error" if passing else known
+    if not named and _PASSING.search(text) and not _MEND_FIRST.search(text):
+        return "server_error"
+    if _MODERATION.search(text) and not _ACCOUNT.search(text):
+        return "content_filter"
+    return known
+
+
+def named_parameter(error: BaseException) -> str | None:
+    """The parameter that an error's body names as the wrong one."""
+    for part in _bodies(error):
+        param = part.get("param")
+        if isinstance(param, str) and param:
+            return param
+    return None
+
+
 def _codes(error: BaseException) -> tuple[str, ...]:
-    """Code and type of the endpoint's error object; litellm may have it in an inner exception."""
+    """Codes and types in an error's body, in the words of whichever vendor, innermost first."""
+    names = ("code", "error_code", "reason", "status", "type", "error_type")
+    found = [part.get(name) for part in _bodies(error) for name in names]
+    return tuple(
+        re.sub(r"(?<=[a-z])(?=[A-Z])|[\s.-]+", "_", code).lower()
+        for code in found
+        if isinstance(code, str)
+    )
+
+
+def _bodies(error: BaseException) -> list[Mapping[str, Any]]:
+    """An error's body and the objects in it, innermost first; litellm may have it further in."""
     link: BaseException | None = error
     while link is not None:
         body = getattr(link, "body", None)
         if isinstance(body, Mapping):
-            return str(body.get("code")), str(body.get("type"))
+            return list(reversed(list(_nested(body, depth=4))))
         link = link.__cause__ or link.__context__
-    return ()
+    return []
+
+
+def _nested(part: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    if isinstance(part, Mapping) and depth:
+        yield part
+        for name in ("error", "innererror", "inner_error", "details", "detail", "metadata"):
+            yield from _nested(part.get(name), depth - 1)
+    elif isinstance(part, list) and depth:
+        for inner in part[:5]:
+            yield from _nested(inner, depth)
 
 
 # --- Keys are kept out of messages
@@ -225,6 +311,28 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= 6:  # a shorter one would blank out ordinary words
             text = text.replace(secret, "***")
     return _SECRET_SHAPE.sub("***", text)
+
+
+def blanked(response: Completion, secrets: Iterable[str] = ()) -> Completion:
+    """A completion without the keys that an endpoint echoes in it; by value only.
+
+    What merely looks like a key is left alone, since a reply may say "key-finding".
+    """
+    hidden = [secret for secret in (*secrets, *_secrets_in_environment()) if len(secret) >= 6]
+    if not any(secret in str(response) for secret in hidden):
+        return response
+
+    def blank(value: Any) -> Any:
+        if isinstance(value, str):
+            for secret in hidden:
+                value = value.replace(secret, "***")
+        elif isinstance(value, list):
+            value = [blank(part) for part in value]
+        elif isinstance(value, dict):
+            value = {name: blank(part) for name, part in value.items()}
+        return value
+
+    return Completion.model_validate(blank(response.model_dump()))
 
 
 def _secrets_in_environment() -> Iterator[str]:
@@ -283,14 +391,14 @@ _REMEDIES: Mapping[FaultKind, str] = {
         "the endpoint has no model {model!r}; check the name, and the address if it is an "
         "endpoint of your own (api_base mostly ends in /v1)"
     ),
-    "request": (
-        "the endpoint of {model} refuses the request; take back the setting it names "
-        "(temperature, seed, max_tokens, confidence, extra), or set mode to json if it is the "
-        "reply format"
-    ),
+    "request": "the endpoint of {model} refuses the request; {settings}",
 }
 
 _NO_KEY = "there is no key for {model} that could be sent. {keys}"
+_SETTINGS = (
+    "take back the setting it names (temperature, seed, max_tokens, confidence, extra), or set "
+    "mode to json if it is the reply format"
+)
 _LONGEST = 400  # characters of a vendor's message that are kept
 _NOISE = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout):\s*")
 
@@ -300,6 +408,8 @@ def as_fault(
     *,
     model: str,
     keys: str = "Set api_key, or the provider's environment variable.",
+    settings: str = _SETTINGS,
+    address: str | None = None,
     secrets: Iterable[str] = (),
 ) -> MMRareJudgeError:
     """The exception of this package that says what a vendor's exception means.
@@ -308,6 +418,8 @@ def as_fault(
         error: What a vendor's library raised; one of ours is returned as it is.
         model: The model that was asked, for the message.
         keys: What to say about keys where one is missing or refused.
+        settings: What to say about settings where the request is refused.
+        address: The endpoint's address, for a lost connection.
         secrets: Texts that must not appear in the message.
 
     >>> as_fault(TimeoutError(), model="ollama/qwen3:8b")
@@ -315,35 +427,33 @@ def as_fault(
     """
     if isinstance(error, MMRareJudgeError):
         return error
-    detail = redact(_detail(error), secrets)[:_LONGEST]
+    detail = detail_of(error, secrets)
     kind = kind_of(error)
     if kind in _REMEDIES:
-        remedy = _NO_KEY if kind == "key" and not response_headers(error) else _REMEDIES[kind]
-        sentence = remedy.format(model=model, keys=keys).rstrip(".")
+        remedy = _NO_KEY if kind == "key" and not was_sent(error) else _REMEDIES[kind]
+        sentence = remedy.format(model=model, keys=keys, settings=settings).rstrip(".")
         return ConfigError(f"{sentence}. It said: {detail}" if detail else sentence)
-    return _UNSCORED[kind](f"{model}: {detail or _plain(kind)}", error)
+    message = f"{model}: {detail or _plain(kind)}"
+    if kind == "content_filter":
+        return ContentFilterError(message)
+    if kind == "context_window":
+        return TruncatedError(f"the prompt does not fit the context window; {message}")
+    if kind == "length":
+        return TruncatedError(message)
+    if kind == "format":
+        return FormatError(message)
+    wait = retry_after(response_headers(error), datetime.now(UTC))
+    lost = address if kind == "connection" else None
+    if lost:
+        message = f"{model}: {lost} does not answer: {detail or _plain(kind)}"
+    return TransportError(message, kind=kind, retry_after=wait, address=lost)
 
 
-def _transport(kind: FaultKind) -> Callable[[str, BaseException], MMRareJudgeError]:
-    def fault(message: str, error: BaseException) -> MMRareJudgeError:
-        wait = retry_after(response_headers(error), datetime.now(UTC))
-        return TransportError(message, kind=kind, retry_after=wait)
-
-    return fault
-
-
-_UNSCORED: Mapping[FaultKind, Callable[[str, BaseException], MMRareJudgeError]] = {
-    "rate_limit": _transport("rate_limit"),
-    "server_error": _transport("server_error"),
-    "timeout": _transport("timeout"),
-    "connection": _transport("connection"),
-    "content_filter": lambda message, _: ContentFilterError(message),
-    "context_window": lambda message, _: TruncatedError(
-        f"the prompt does not fit the context window; {message}"
-    ),
-    "length": lambda message, _: TruncatedError(message),
-    "format": lambda message, _: FormatError(message),
-}
+def was_sent(error: BaseException) -> bool:
+    """Whether a refusal came from the endpoint, and not from litellm before it was asked."""
+    return isinstance(error, EndpointError) or bool(
+        response_headers(error) or getattr(error, "body", None)
+    )
 
 
 def _plain(kind: FaultKind) -> str:
@@ -352,9 +462,9 @@ def _plain(kind: FaultKind) -> str:
     )
 
 
-def _detail(error: BaseException) -> str:
-    """The vendor's own words, without the class names that litellm puts in front, often twice."""
+def detail_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """The vendor's own words, without keys and the class names that litellm puts in front."""
     text = str(error).partition("\nTraceback (most recent")[0].strip()
     while match := _NOISE.match(text):
         text = text[match.end() :]
-    return " ".join(text.split())
+    return redact(" ".join(text.split()), secrets)[:_LONGEST]

@@ -443,5 +443,5 @@ def _text(message: dict[str, object]) -> str:
 
 
 def _reply_limit(payload: Payload) -> int:
-    body = payload.body
+    body = {**(payload.body.get("extra_body") or {}), **payload.body}
     return int(body.get("max_tokens") or body.get("max_completion_tokens") or _REPLY)

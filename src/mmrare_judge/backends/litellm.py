@@ -23,6 +23,7 @@ import logging
 import os
 import sys
 import warnings
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -42,7 +43,14 @@ from mmrare_judge.backends.base import (
 from mmrare_judge.backends.chat import ChatBackend
 from mmrare_judge.backends.direct import Sessions
 from mmrare_judge.backends.limits import Limiter
+from mmrare_judge.backends.replies import (
+    Completion,
+    EndpointError,
+    as_completion,
+    completion,
+)
 from mmrare_judge.backends.retry import Backoff
+from mmrare_judge.errors import TransportError
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -74,28 +82,46 @@ class LLMBackend(ChatBackend):
         own = request.endpoint is not None or is_self_hosted(request.model)
         return "json_schema" if own or supports_schema(request.model) else "json"
 
-    async def post(self, payload: Payload) -> Any:
-        """One attempt, without any repeats of litellm's or of the SDKs'."""
-        async with _preparation.held():
-            response = await litellm().acompletion(
-                **payload.whole(),
-                api_base=payload.endpoint,
-                api_key=self._key,
-                timeout=payload.seconds,
-                max_retries=0,
-                num_retries=0,
-                shared_session=await sessions.get(),
-                # With tools, 1.106 imports an optional package unless told to leave that path out.
-                **({"_skip_mcp_handler": True} if "tools" in payload.structure else {}),
-            )
-        _keep_logging_quiet()
-        return response
+    async def post(self, payload: Payload) -> Completion:
+        """One attempt, without any repeats of litellm's or of the SDKs'.
 
-    def cost(self, response: Any) -> float | None:
-        """What litellm's price list says; ``None`` where it has no price for the model."""
-        # Worked out already: asking `litellm.completion_cost` again would take a sixth of the call.
+        What an OpenAI-compatible endpoint sent is read by ourselves, as the direct backend does:
+        litellm drops error codes, and cannot read all that is valid. Other endpoints' replies are
+        read by litellm.
+        """
+        received: list[HttpResponse] = []
+        _received.set(received)
+        try:
+            async with _preparation.held():
+                response = await self._ask_litellm(payload)
+            _keep_logging_quiet()
+        except Exception:
+            if not received:
+                raise
+            told = completion(*received[-1])
+            told.cost = _cost_of(payload.body["model"], told)
+            return told
+        told = _openai_shaped(received) or as_completion(response.model_dump(warnings=False))
         known = response._hidden_params.get("response_cost")
-        return None if known is None else float(known)
+        told.cost = _cost_of(payload.body["model"], told) if known is None else float(known)
+        return told
+
+    async def _ask_litellm(self, payload: Payload) -> Any:
+        asked = payload.whole()
+        response = await litellm().acompletion(
+            **asked,
+            api_base=payload.endpoint,
+            api_key=self._key,
+            timeout=payload.seconds,
+            max_retries=0,
+            num_retries=0,
+            shared_session=await sessions.get(),
+            # With tools, 1.106 imports an optional package unless told to leave that path out.
+            **({"_skip_mcp_handler": True} if "tools" in asked else {}),
+        )
+        if not asked.get("stream"):
+            return response
+        return litellm().stream_chunk_builder([chunk async for chunk in response])
 
     def price(self, model: str) -> Price | None:
         """What litellm's price list says; self-hosted models stand in it as free, wrongly."""
@@ -239,15 +265,67 @@ def _highest(listed: Mapping[str, Any], kind: str) -> float:
     )
 
 
-async def _lost_is_lost(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Report a lost connection as a server that hung up, which litellm does not repeat."""
+HttpResponse = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body of a response."""
+
+_received: ContextVar[list[HttpResponse] | None] = ContextVar("received", default=None)
+"""The responses of the call that goes on in this context, as they came over the wire."""
+
+
+async def _watched(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Note a response, and report a lost connection in a form that litellm does not repeat."""
     from aiohttp import ClientOSError, ServerDisconnectedError
 
     _preparation.release()
     try:
-        return await handler(request)
+        response = await handler(request)
     except ClientOSError as error:
         raise ServerDisconnectedError(f"Connection error: {error}") from error
+    received = _received.get()
+    if received is not None:
+        body = await response.read()
+        response.content = _Again(body)  # type: ignore[assignment]  # litellm reads it from here
+        received.append((response.status, response.headers, _decoded(body, response.headers)))
+    return response
+
+
+class _Again:
+    """A body that was read, to be read once more."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._body), size):
+            yield self._body[start : start + size]
+
+
+def _decoded(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A body that may be compressed, since litellm decompresses by itself."""
+    encoding = headers.get("Content-Encoding", "")
+    if encoding not in ("gzip", "deflate"):
+        return body
+    try:
+        return zlib.decompress(body, wbits=47 if encoding == "gzip" else 15)
+    except zlib.error:
+        return body
+
+
+def _openai_shaped(received: list[HttpResponse]) -> Completion | None:
+    """The last response, if it is a chat completion in OpenAI's form."""
+    try:
+        told = completion(*received[-1]) if received else None
+    except (EndpointError, TransportError):
+        return None
+    return told if told is not None and told.choices else None
+
+
+def _cost_of(model: str, told: Completion) -> float | None:
+    """The cost of a reply that litellm has not reckoned; ``None`` where it has no price."""
+    prices = None if is_self_hosted(model) else usual_prices(model)
+    if prices is None:
+        return None
+    return told.usage.prompt_tokens * prices[0] + told.usage.completion_tokens * prices[1]
 
 
 async def _forget_clients() -> None:
@@ -262,7 +340,7 @@ async def _forget_clients() -> None:
                 await close()
 
 
-sessions = Sessions(middlewares=(_lost_is_lost,), closed=_forget_clients)
+sessions = Sessions(middlewares=(_watched,), closed=_forget_clients)
 _preparation = PreparationLimit(2)
 
 

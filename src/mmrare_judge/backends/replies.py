@@ -9,15 +9,345 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from mmrare_judge.backends.base import TokenRecord, TokenText
 from mmrare_judge.errors import ContentFilterError, RefusalError, TransportError, TruncatedError
-from mmrare_judge.records import problem_in
+
+# --- A chat completion from an endpoint's bytes, shaped like the openai SDK's own
+
+
+class EndpointError(Exception):
+    """An error that an endpoint reported.
+
+    Attributes:
+        status_code: The HTTP status, or the code in an error that came with status 200.
+        headers: The headers it came with.
+        body: All that came, where it was a JSON object.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: Any) -> None:
+        self.status_code = status
+        self.headers = dict(headers)
+        self.body = content if isinstance(content, Mapping) else {}
+        super().__init__(_said(content) or f"status {status}")
+
+
+class _Part(BaseModel):
+    # instructor edits messages, so they are not frozen.
+    model_config = ConfigDict(extra="forbid", frozen=False)
+
+
+class Function(_Part):
+    """The function that is called, with its arguments as JSON text."""
+
+    name: str = ""
+    arguments: str = ""
+
+
+class ToolCall(_Part):
+    """One call of a function."""
+
+    id: str = "call"
+    type: str = "function"
+    function: Function
+
+
+class ReplyMessage(_Part):
+    """What a model said."""
+
+    role: str = "assistant"
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Choice(_Part):
+    """One reply, and why it ended."""
+
+    message: ReplyMessage
+    finish_reason: str | None = None
+    logprobs: Any = None
+    error: Any = None
+
+
+class Counts(_Part):
+    """How many tokens were read and written."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completion(_Part):
+    """All that an endpoint sent back, or the error that came in its place."""
+
+    choices: list[Choice] = []
+    model: str | None = None
+    usage: Counts = Counts()
+    error: Any = None
+    cost: float | None = None
+
+
+def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completion:
+    """The completion in an HTTP response, in any of the shapes that endpoints give it.
+
+    Raises:
+        EndpointError: The response is an error by its status.
+        TransportError: It is not a completion: not JSON, cut off, another object.
+
+    >>> answer = b'{"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}'
+    >>> completion(200, {}, answer).choices[0].message.content
+    '{}'
+    """
+    if 300 <= status < 400:
+        target = headers.get("Location", "elsewhere").partition("?")[0]
+        raise EndpointError(status, headers, f"go to {target} instead, which is not followed")
+    if not 200 <= status < 300:
+        raise EndpointError(status, headers, _error_in(body))
+    try:
+        content = _assembled(body) if _EVENT.match(body) else _json(body)
+    except ValueError as error:
+        raise _no_completion(str(error)) from None
+    if not isinstance(content, Mapping):
+        raise _no_completion("it is not a JSON object")
+    return as_completion(content)
+
+
+def as_completion(content: Mapping[str, Any]) -> Completion:
+    """A completion as parsed JSON, in any of the shapes that endpoints give it."""
+    choices = content.get("choices")
+    return Completion(
+        choices=[
+            _choice(choice, message)
+            for choice in (choices if isinstance(choices, list) else ())
+            if isinstance(choice, Mapping) and (message := _message(choice)) is not None
+        ],
+        model=_string(content.get("model")),
+        usage=_counts(content.get("usage")),
+        error=content.get("error"),
+    )
+
+
+_EVENT = re.compile(rb"\s*(?:data|event|id|retry)?:")
+
+
+def _no_completion(problem: str) -> TransportError:
+    return TransportError(
+        f"the endpoint's response is not a chat completion: {problem}", kind="server_error"
+    )
+
+
+def _json(text: bytes | str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:  # half a character, which Python's own parser reads as one
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise ValueError("it is nested too deep") from error
+
+
+def _choice(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Choice:
+    calls = message.get("tool_calls") or message.get("function_call") or []
+    calls = [calls] if isinstance(calls, Mapping) else calls
+    tools = [_call(call) for call in calls if isinstance(call, Mapping)]
+    return Choice(
+        message=ReplyMessage(
+            content=_text(message.get("content")),
+            refusal=_string(message.get("refusal")) or _refusal(message.get("content")),
+            tool_calls=tools or None,
+        ),
+        finish_reason=_string(choice.get("finish_reason") or choice.get("stop_reason")),
+        logprobs=choice.get("logprobs"),
+        error=choice.get("error"),
+    )
+
+
+def _message(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        return message
+    return {"content": choice["text"]} if isinstance(choice.get("text"), str) else None
+
+
+def _call(call: Mapping[str, Any]) -> ToolCall:
+    function = call.get("function")
+    function = function if isinstance(function, Mapping) else call
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(
+        id=_string(call.get("id")) or "call",
+        function=Function(name=_string(function.get("name")) or "", arguments=arguments),
+    )
+
+
+def _text(content: Any) -> str | None:
+    """The text of a message's content: text, parts of it, or JSON that is already parsed."""
+    if content is None or isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_part(part) for part in content)
+    if isinstance(content, Mapping) and not {"type", "text"} & content.keys():
+        return json.dumps(content, ensure_ascii=False)
+    return _part(content)
+
+
+def _part(part: Any) -> str:
+    """The text of one part; parts that hold thinking or a refusal have none."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or _OTHER_PART.search(str(part.get("type"))):
+        return ""
+    text = part.get("text")
+    text = text.get("value") if isinstance(text, Mapping) else text
+    return text if isinstance(text, str) else ""
+
+
+_OTHER_PART = re.compile("think|thought|reason|refusal", re.IGNORECASE)
+
+
+def _refusal(content: Any) -> str | None:
+    parts = content if isinstance(content, list) else ()
+    said = (part.get("refusal") for part in parts if isinstance(part, Mapping))
+    return next((text for text in said if isinstance(text, str) and text), None)
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _counts(usage: Any) -> Counts:
+    told = usage if isinstance(usage, Mapping) else {}
+    return Counts(
+        prompt_tokens=_count(told.get("prompt_tokens", told.get("input_tokens"))),
+        completion_tokens=_count(told.get("completion_tokens", told.get("output_tokens"))),
+    )
+
+
+def _count(value: Any) -> int:
+    """A number of tokens; some endpoints write fractions or text."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return math.ceil(number) if math.isfinite(number) and number > 0 else 0
+
+
+def _error_in(body: bytes) -> Any:
+    """What an error response holds: an object, else its text."""
+    try:
+        return _json(body)
+    except ValueError:
+        return body[:1000].decode("utf-8", "replace").strip()
+
+
+def _said(content: Any) -> str:
+    """The message of an error, in the forms of OpenAI, FastAPI, Ollama, proxies and others."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return next(filter(None, map(_said, content)), "")
+    if not isinstance(content, Mapping):
+        return ""
+    for name in ("error", "message", "msg", "detail", "details", "errors", "error_message"):
+        if said := _said(content.get(name)):
+            return said
+    return json.dumps(content, ensure_ascii=False, default=str) if content else ""
+
+
+# --- A completion that came as a stream of events
+
+
+def _assembled(body: bytes) -> dict[str, Any]:
+    """The completion that a stream of events is, in the shape of one that comes whole."""
+    whole: dict[str, Any] = {"choices": []}
+    parts: dict[str, Any] = {"content": "", "refusal": "", "tool_calls": {}}
+    choice: dict[str, Any] = {}
+    tokens: list[Any] = []
+    ended = False
+    for event in _events(body):
+        if event == "[DONE]":
+            ended = True
+            continue
+        chunk = _json(event)
+        if not isinstance(chunk, Mapping):
+            continue
+        for name in ("model", "usage", "error"):
+            whole[name] = chunk.get(name) or whole.get(name)
+        for piece in _pieces(chunk):
+            choice |= {k: v for k, v in piece.items() if v is not None}
+            _add_delta(parts, piece)
+            tokens += _field(piece.get("logprobs"), "content") or ()
+    if choice:
+        calls = [parts["tool_calls"][place] for place in sorted(parts["tool_calls"], key=str)]
+        message = choice.get("message") or {**parts, "tool_calls": calls}
+        whole["choices"] = [{**choice, "message": message, "logprobs": {"content": tokens}}]
+    if not (ended or choice.get("finish_reason") or whole.get("error")):
+        raise TransportError("the stream ended before the reply did", kind="connection")
+    return whole
+
+
+def _events(body: bytes) -> Iterator[str]:
+    for event in re.split(r"\r?\n\r?\n|\r\r", body.decode("utf-8", "replace")):
+        lines = (line for line in event.splitlines() if line.startswith("data:"))
+        if data := "\n".join(line[5:].strip() for line in lines):
+            yield data
+
+
+def _pieces(chunk: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The pieces of the first choice in a chunk."""
+    choices = chunk.get("choices")
+    for piece in choices if isinstance(choices, list) else ():
+        if isinstance(piece, Mapping) and not piece.get("index"):
+            yield piece
+
+
+def _add_delta(parts: dict[str, Any], piece: Mapping[str, Any]) -> None:
+    delta = piece.get("delta")
+    delta = delta if isinstance(delta, Mapping) else {"content": piece.get("text")}
+    for name in ("content", "refusal"):
+        parts[name] += _text(delta.get(name)) or ""
+    calls = delta.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, Mapping):
+            known = parts["tool_calls"].setdefault(call.get("index"), {"name": "", "arguments": ""})
+            said = _call(call).function
+            known["name"] += said.name
+            known["arguments"] += said.arguments
+
+
+# --- The text of a completion, and how it ended
+
+Ending = Literal["complete", "truncated", "content_filter", "refusal", "error"]
+
+# In the words of OpenAI, Azure, Anthropic, Gemini, Mistral, Cohere, DeepSeek, Zhipu, Qwen, vLLM,
+# SGLang and TGI. A word that is not here is found by what it contains, else it ends a reply well.
+_WORDS: Mapping[Ending, str] = {
+    "complete": "stop end_turn eos eos_token stop_sequence tool_calls tool_use function_call "
+    "complete completed done finished end malformed_function_call",
+    "truncated": "length max_tokens max_output_tokens max_length max_new_tokens model_length "
+    "model_context_window_exceeded context_length error_limit incomplete",
+    "content_filter": "content_filter content_filtered sensitive safety recitation blocklist spii "
+    "language prohibited_content image_safety guardrail_intervened error_toxic",
+    "refusal": "refusal refused declined",
+    "error": "error failed abort aborted cancelled timeout network_error engine_error "
+    "insufficient_system_resource",
+}
+_ENDINGS: Mapping[str, Ending] = {
+    word: ending for ending, words in _WORDS.items() for word in words.split()
+}
+_ENDINGS_BY_PART: tuple[tuple[str, Ending], ...] = (
+    (r"length|limit|max_|token|truncat|exceed", "truncated"),
+    (r"filter|safety|sensitive|moderat|block|prohibit|guardrail|policy|flag|toxic|unsafe|violat",
+     "content_filter"),
+    (r"refus|declin", "refusal"),
+    (r"error|fail|abort|cancel|timeout|unavailable", "error"),
+)  # fmt: skip
 
 # Looked for only in a text that holds no brace, so never in anything that could be a grading.
 _DECLINES = re.compile(
@@ -34,10 +364,11 @@ _FAULT_AS_TEXT = re.compile(
 _LONGEST_FAULT = 1000  # characters; a longer text without a brace is the model talking
 
 
-def text_of(response: Any) -> str:
+def text_of(response: Completion) -> str:
     """The text of a chat completion, or the arguments of its one tool call.
 
     Raises:
+        EndpointError: The reply is an error, or ended with one.
         TransportError: The reply has no choice in it, or is a fault of the endpoint in words.
         TruncatedError: It ran into its token limit.
         ContentFilterError: The provider withheld it.
@@ -45,42 +376,117 @@ def text_of(response: Any) -> str:
             in it and begins as refusals do ("I'm sorry", "I cannot", "Unfortunately I").
     """
     if not response.choices:
+        if response.error:
+            raise EndpointError(_code_of(response.error), {}, {"error": response.error})
         raise TransportError("the endpoint sent a reply without choices", kind="server_error")
     choice = response.choices[0]
-    message = choice.message
-    text = _content(message)
-    if choice.finish_reason == "content_filter":
+    text, ending = _content(choice.message), ending_of(choice.finish_reason)
+    if ending == "error" or (choice.error and not text.strip()):
+        fault = choice.error or f"the reply ended with finish_reason {choice.finish_reason!r}"
+        raise EndpointError(_code_of(choice.error), {}, {"error": fault})
+    if ending == "content_filter":
         raise ContentFilterError("the provider's content filter withheld the reply", raw=text)
-    if refusal := _refusal(message):
+    if refusal := choice.message.refusal or (ending == "refusal" and (text or "no reason given")):
         raise RefusalError(f"the model declined: {refusal[:200]}", raw=refusal)
-    if choice.finish_reason == "length":
+    if ending == "truncated":
         raise TruncatedError("the reply ran into its token limit; raise max_tokens", raw=text)
     if text.strip() and "{" not in text:
         _refuse_prose(text)
     return text
 
 
-def read_completion(text: str, read: Callable[[str], object]) -> str:
-    """The JSON object in a reply, if ``read`` can read it.
+def ending_of(finish_reason: str | None) -> Ending:
+    """How a reply ended, by a vendor's word for it.
 
-    Tolerated around it: a leading block of thinking up to ``</think>``, a code fence, prose. Not
-    tolerated: no object or several, a brace that begins none.
+    >>> ending_of("MAX_TOKENS"), ending_of("end-turn"), ending_of(None)
+    ('truncated', 'complete', 'complete')
+    """
+    word = re.sub(r"[\s.-]+", "_", (finish_reason or "stop").strip().lower())
+    if word in _ENDINGS:
+        return _ENDINGS[word]
+    return next((end for part, end in _ENDINGS_BY_PART if re.search(part, word)), "complete")
+
+
+def _code_of(error: Any) -> int:
+    """The status an error object names, else 500."""
+    code = str(error.get("code") or error.get("status")) if isinstance(error, Mapping) else ""
+    return int(code) if re.fullmatch(r"[345]\d\d", code) else 500
+
+
+def _content(message: ReplyMessage) -> str:
+    calls = message.tool_calls or []
+    if len(calls) == 1 and calls[0].function.arguments.strip():
+        return calls[0].function.arguments
+    # Several calls would be several gradings; none of them is taken.
+    return "" if len(calls) > 1 else message.content or ""
+
+
+def _refuse_prose(text: str) -> None:
+    said = text[_thinking_end(text) :].strip()
+    if _DECLINES.match(said):
+        raise RefusalError(f"the model declined: {said[:200]}", raw=text)
+    if len(text) <= _LONGEST_FAULT and _FAULT_AS_TEXT.match(said):
+        raise TransportError(
+            f"the endpoint answered with a fault: {said[:200]}", kind="server_error"
+        )
+
+
+# --- The answer in a text
+
+_THOUGHTS = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|draft"
+# Tags, tokens and channels around what a model writes before its answer, in the ways of DeepSeek,
+# Qwen, Mistral, Kimi, Cohere, Gemma, gpt-oss and others.
+_MARK = re.compile(
+    rf"(?P<end></\s*(?:\w+:)?(?:{_THOUGHTS})\s*>|\[/think(?:ing)?\]|◁/(?:{_THOUGHTS})▷"
+    rf"|<\|?(?:end_of_|end_)(?:{_THOUGHTS})\|?>|<\|/(?:{_THOUGHTS})\|>"
+    r"|<\|channel\|>\s*final|assistantfinal|<channel\|>|<unused95>)"
+    rf"|(?P<start><(?:\w+:)?(?:{_THOUGHTS})(?:\s[^<>]*)?>|\[think(?:ing)?\]|◁(?:{_THOUGHTS})▷"
+    rf"|<\|?(?:begin_of_|start_of_|start_|begin_)?(?:{_THOUGHTS})\|?>"
+    r"|<\|channel\|?>\s*(?:analysis|commentary|thought)|<unused94>thought|\Aanalysis(?-i:(?=[A-Z])))",
+    re.IGNORECASE,
+)
+# What may follow an answer: white space, a code fence, punctuation, a closing tag, a last token.
+_AFTER = re.compile(
+    r"(?:[\s`.,;:!…*_~–—-]|</(?:answer|output|response|result|json|final|grade|grading|s)>"
+    r"|<\|(?!\w*(?:think|thought|reason|channel|start|begin))\w{1,24}\|>|<end_of_turn>)*\Z",
+    re.IGNORECASE,
+)
+_MOST_BRACES = 1000  # that begin no object; a text with more of them is not read to its end
+
+
+def read_completion(text: str, model: type[BaseModel]) -> str:
+    """The answer in a reply: the one JSON object at its end, checked against the reply model.
+
+    Text before the object is never the answer: it may be thinking, a draft or an example. So
+    nothing but punctuation, a code fence or a closing tag may follow the object, and it must not
+    stand in a block of thinking that was never closed.
 
     Args:
         text: The reply.
         read: Reads JSON text with the reply model.
 
     Raises:
-        ValidationError: There is not exactly one object, or it does not satisfy the model.
+        ValidationError: There is no object at the end, it does not satisfy the model, or another
+            one before it does and says something else.
 
     >>> class Verdict(BaseModel):
     ...     level: int
-    >>> read_completion('Here it is: {"level": 1} Good luck!', Verdict.model_validate_json)
+    >>> read_completion('<think>{"level": 0}?</think> Here it is: {"level": 1}.', Verdict)
     '{"level": 1}'
     """
-    body = _only_object(text)
-    read(body)
-    return body
+    body = text.strip("\ufeff \t\r\n")
+    if body.startswith("{") and body.endswith("}"):
+        try:
+            model.model_validate_json(body)
+        except ValidationError:
+            spans = list(_objects(body))
+            if len(spans) < 2:  # it is the only object, and what is wrong with it is said
+                raise
+        else:
+            return body
+    else:
+        spans = list(_objects(body))
+    return _last_object(body, spans, model)
 
 
 def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseModel]:
@@ -102,51 +508,51 @@ def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseMod
     return Checked
 
 
-def _content(message: Any) -> str:
-    calls = message.tool_calls or []
-    if len(calls) == 1:
-        return str(calls[0].function.arguments or "")
-    # Several calls would be several gradings; none of them is taken.
-    return "" if calls else str(message.content or "")
+def _last_object(text: str, spans: list[tuple[int, int]], model: type[BaseModel]) -> str:
+    start, end = spans[-1] if spans else (0, 0)
+    if not spans or not _AFTER.match(text, end):
+        raise _unreadable("the reply does not end with one complete JSON object", text)
+    thinking = _thinking_end(text, start)
+    if thinking > start:
+        raise _unreadable("the reply ends within its thinking; the JSON object must follow", text)
+    answer = text[start:end]
+    said = model.model_validate_json(answer)
+    for before in (text[s:e] for s, e in spans[:-1] if s >= thinking):
+        if _read_or_none(before, model) not in (None, said):
+            raise _unreadable(
+                "the reply has several JSON objects in it; answer with one JSON object only", text
+            )
+    return answer
 
 
-def _refusal(message: Any) -> str:
-    extra = getattr(message, "provider_specific_fields", None) or {}
-    return str(getattr(message, "refusal", None) or extra.get("refusal") or "")
+def _thinking_end(text: str, before: int | None = None) -> int:
+    """Where the thinking before a place ends; 0 if there is none, the text's end if it does not."""
+    marks = list(_MARK.finditer(text, 0, len(text) if before is None else before))
+    if not marks:
+        return 0
+    return marks[-1].end() if marks[-1].group("end") else len(text)
 
 
-def _refuse_prose(text: str) -> None:
-    if _DECLINES.match(text):
-        raise RefusalError(f"the model declined: {text.strip()[:200]}", raw=text)
-    if len(text) <= _LONGEST_FAULT and _FAULT_AS_TEXT.match(text):
-        fault = text.strip()[:200]
-        raise TransportError(f"the endpoint answered with a fault: {fault}", kind="server_error")
+def _read_or_none(text: str, model: type[BaseModel]) -> BaseModel | None:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
-def _only_object(text: str) -> str:
-    body = text.strip()
-    if not body.startswith("{"):
-        body = body.rpartition("</think>")[2].strip()
-    if body.startswith("{") and body.endswith("}"):
-        return body
-    spans = list(_objects(body))
-    if len(spans) != 1:
-        found = "several JSON objects" if spans else "no JSON object"
-        raise _unreadable(f"the reply has {found} in it; answer with one JSON object only", text)
-    start, end = spans[0]
-    return body[start:end]
-
-
-def _objects(text: str) -> Iterable[tuple[int, int]]:
+def _objects(text: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of each complete JSON object; a brace that begins none is passed over."""
     decoder = json.JSONDecoder()
-    start = text.find("{")
-    while start >= 0:
+    start, misses = text.find("{"), 0
+    while start >= 0 and misses < _MOST_BRACES:
         try:
             _, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError) as error:
-            raise _unreadable(f"the JSON object is broken: {error}", text) from error
-        yield start, end
-        start = text.find("{", end)
+        except (ValueError, RecursionError):
+            misses += 1
+            start = text.find("{", start + 1)
+        else:
+            yield start, end
+            start = text.find("{", end)
 
 
 def _unreadable(problem: str, text: str) -> ValidationError:
@@ -154,122 +560,6 @@ def _unreadable(problem: str, text: str) -> ValidationError:
     return ValidationError.from_exception_data(
         "reply", [InitErrorDetails(type=error, input=text)], input_type="json"
     )
-
-
-# --- A chat completion from an endpoint's bytes, shaped like the openai SDK's own
-
-
-class EndpointError(Exception):
-    """An error that an endpoint reported.
-
-    Attributes:
-        status_code: The HTTP status, or the code in an error that came with status 200.
-        headers: The headers it came with.
-        body: The error object, where there was one.
-    """
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
-        self.status_code = status
-        self.headers = dict(headers)
-        self.body = body if isinstance(body, Mapping) else {}
-        super().__init__(str(self.body.get("message") or body or f"status {status}"))
-
-
-class _Part(BaseModel):
-    # instructor edits messages, so they are not frozen; endpoints add fields of their own.
-    model_config = ConfigDict(extra="ignore", frozen=False)
-
-
-class Function(_Part):
-    """The function that is called, with its arguments as JSON text."""
-
-    name: str = ""
-    arguments: str | None = None
-
-
-class ToolCall(_Part):
-    """One call of a function."""
-
-    id: str | None = None
-    type: str = "function"
-    function: Function
-
-
-class ReplyMessage(_Part):
-    """What a model said."""
-
-    role: str = "assistant"
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
-
-
-class Choice(_Part):
-    """One reply, and why it ended."""
-
-    message: ReplyMessage
-    finish_reason: str | None = None
-    logprobs: Any = None
-
-
-class Counts(_Part):
-    """How many tokens were read and written."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class Completion(_Part):
-    """All that an endpoint sent back, or the error that came in its place."""
-
-    choices: list[Choice] | None = None
-    model: str | None = None
-    usage: Counts | None = None
-    error: Any = None
-
-
-def completion(status: int, headers: Mapping[str, str], body: bytes) -> Completion:
-    """The completion in an HTTP response.
-
-    Raises:
-        EndpointError: The response is an error, by its status or by what it says.
-        TransportError: It is not a completion: not JSON, cut off, another object.
-
-    >>> answer = b'{"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}'
-    >>> completion(200, {}, answer).choices[0].message.content
-    '{}'
-    """
-    if 300 <= status < 400:
-        target = headers.get("Location", "elsewhere").partition("?")[0]
-        raise EndpointError(status, headers, f"go to {target} instead, which is not followed")
-    if status != 200:
-        raise EndpointError(status, headers, _error_in(body))
-    try:
-        answer = Completion.model_validate_json(body)
-    except ValidationError as error:
-        problem = problem_in(error, show_value=False).what
-        raise TransportError(
-            f"the endpoint's response is not a chat completion: {problem}", kind="server_error"
-        ) from None
-    if answer.error and not answer.choices:
-        raise EndpointError(_code_of(answer.error), headers, answer.error)
-    return answer
-
-
-def _error_in(body: bytes) -> Any:
-    """The error object of a response; else the object itself, else its text."""
-    try:
-        content = from_json(body)
-    except ValueError:
-        return body[:1000].decode("utf-8", "replace").strip()
-    inner = content.get("error") if isinstance(content, Mapping) else None
-    return inner or content
-
-
-def _code_of(error: Any) -> int:
-    """The status an error object names, else 500."""
-    code = str(error.get("code")) if isinstance(error, Mapping) else ""
-    return int(code) if code.isdecimal() else 500
 
 
 # --- The log probabilities of a reply's tokens, as the endpoint gave them
@@ -281,10 +571,9 @@ _NEVER = -9999.0
 def token_records(response: Any) -> tuple[TokenRecord, ...] | None:
     """One record a token of the first choice; ``None`` where the endpoint gave none.
 
-    >>> from mmrare_judge.backends.replies import Completion
     >>> token = {"token": "YES", "logprob": -0.1, "top_logprobs": [{"token": "NO", "logprob": -2}]}
     >>> choice = {"message": {"content": "YES"}, "logprobs": {"content": [token]}}
-    >>> token_records(Completion.model_validate({"choices": [choice]}))
+    >>> token_records(as_completion({"choices": [choice]}))
     (('YES', -0.1, (('NO', -2.0),)),)
     """
     content = _field(_field(response.choices[0], "logprobs"), "content")
@@ -312,11 +601,11 @@ def token_text(recorded: TokenText) -> str:
 
 def _pair(token: Any) -> tuple[TokenText, float]:
     logprob = float(_field(token, "logprob"))
-    text = _text(str(_field(token, "token")), _field(token, "bytes"))
+    text = _token_text(str(_field(token, "token")), _field(token, "bytes"))
     return text, logprob if math.isfinite(logprob) else _NEVER
 
 
-def _text(text: str, given: Iterable[int] | None) -> TokenText:
+def _token_text(text: str, given: Iterable[int] | None) -> TokenText:
     """The text, or its bytes where they are a part of a character and no text by themselves."""
     if given is None or (text.isascii() and len(text) == len(list(given))):
         return text
