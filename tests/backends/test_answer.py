@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mmrare_judge.backends.replies import read_completion
-from support.asking import MALFORMED, TEXT, Grading
+from support.asking import MALFORMED, OTHER, TEXT, Grading
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        f"First {TEXT} then {TEXT}",
-        f"Use {{this}}: {TEXT}",
+        f"First {TEXT} then {OTHER}",
+        f"{TEXT} I hope it helps.",
+        f"Use {TEXT} as an example.",
         f"Broken: {MALFORMED} and so on",
         "{" * 100_000,
         'x {"a":' * 20_000,
@@ -20,9 +21,19 @@ from support.asking import MALFORMED, TEXT, Grading
         "",
         "null",
     ],
-    ids=["two", "brace", "broken", "deep", "deep-after-prose", "prose", "empty", "null"],
+    ids=[
+        "two",
+        "prose-after",
+        "example",
+        "broken",
+        "deep",
+        "deep-after-prose",
+        "prose",
+        "empty",
+        "null",
+    ],
 )
-def test_nothing_is_guessed_from_text_that_holds_no_single_object(text: str) -> None:
+def test_nothing_is_guessed_from_text_that_does_not_end_with_its_only_object(text: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
         read_completion(text, Grading.model_validate_json)
 

@@ -21,6 +21,7 @@ from support.asking import (
     MALFORMED,
     MISSING,
     MODES,
+    OTHER,
     TEXT,
     TOO_LONG,
     WRONG_ENUM,
@@ -170,7 +171,7 @@ def test_an_endpoint_that_refuses_the_default_temperature_is_asked_without(
         "{}",
         "[]",
         "",
-        f"{TEXT} {TEXT}",
+        f"{TEXT} {OTHER}",
     ],
     ids=["enum", "missing", "doubled", "long", "malformed", "cut", "empty", "list", "blank", "two"],
 )
@@ -298,7 +299,7 @@ def test_what_instructor_raises_about_a_reply_is_a_format_fault(
     [
         f"```json\n{TEXT}\n```",
         f"```\n{TEXT}\n```",
-        f"Here is my grading:\n{TEXT}\nI hope it helps.",
+        f"Here is my {{grading}}:\n{TEXT}.",
         f"<think>Is {{dose}} given?</think>\n{TEXT}",
         f"the dose is missing</think>{TEXT}",
         f"\ufeff \n{TEXT}\n",

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from mmrare_judge.backends.base import JudgeSpec, Meter, Reply
 from mmrare_judge.backends.direct import DirectBackend, wire_name
-from mmrare_judge.errors import ConfigError, TransportError
+from mmrare_judge.errors import ConfigError, RequestRefusedError, TransportError
 from support.asking import DIRECT, GOOD, KEY, TEXT, Ask, good, graded, request_for, spec_for
 from support.server import (
     ScriptedServer,
@@ -120,7 +120,7 @@ def test_a_password_in_the_address_is_sent_and_never_shown(server: ScriptedServe
     answer_of(spec)
     # "me:swordfish" in base64.
     assert server.requests[0].headers["authorization"] == "Basic bWU6c3dvcmRmaXNo"
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         answer_of(spec)
     assert "me:*** may not" in str(caught.value)
 

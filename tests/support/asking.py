@@ -72,6 +72,7 @@ GOOD = {
     "doses": {"reasoning": "none given", "quotes": [], "level": "NO"},
 }
 TEXT = json.dumps(GOOD)
+OTHER = TEXT.replace('"YES"', '"NO"')
 WRONG_ENUM = TEXT.replace('"YES"', '"MOSTLY"')
 MISSING = json.dumps({"agents": GOOD["agents"]})
 DOUBLED = f'{{"agents": {json.dumps(GOOD["doses"])}, {TEXT[1:]}'

@@ -274,6 +274,13 @@ _PROBE: tuple[Message, ...] = (
 _OF_THE_ACCOUNT: frozenset[FaultKind] = frozenset(("key", "quota", "model", "permission"))
 
 
+# A refusal that names what is wrong, which then is not one of the habits.
+_NAMES_ANOTHER = re.compile(
+    r"(?:unknown|un\w*supported|unrecogni[sz]ed|unexpected|invalid|extra|missing)\b.{0,60}['\"`‘]\w",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 class _Exchange:
     """One request: its attempts, and the last response to it."""
 
@@ -444,7 +451,9 @@ class _Exchange:
     async def _find_habit(self, refusal: _Refusal, messages: list[Any]) -> bool:
         """Whether the endpoint takes requests without one of the habits, which is then given up."""
         backend, request = self._backend, self._request
-        if kind_of(refusal.error) != "request" or backend.names_a_setting(refusal.error, request):
+        if kind_of(refusal.error) != "request" or _NAMES_ANOTHER.search(str(refusal.error)):
+            return False
+        if backend.names_a_setting(refusal.error, request):
             return False
         tried = refusal.payload
         for habits in backend.habits.steps():

@@ -454,8 +454,8 @@ _AFTER = re.compile(
 _MOST_BRACES = 1000  # that begin no object; a text with more of them is not read to its end
 
 
-def read_completion(text: str, model: type[BaseModel]) -> str:
-    """The answer in a reply: the one JSON object at its end, checked against the reply model.
+def read_completion(text: str, read: Callable[[str], object]) -> str:
+    """The answer in a reply: the one JSON object at its end, read with the reply model.
 
     Text before the object is never the answer: it may be thinking, a draft or an example. So
     nothing but punctuation, a code fence or a closing tag may follow the object, and it must not
@@ -471,13 +471,13 @@ def read_completion(text: str, model: type[BaseModel]) -> str:
 
     >>> class Verdict(BaseModel):
     ...     level: int
-    >>> read_completion('<think>{"level": 0}?</think> Here it is: {"level": 1}.', Verdict)
+    >>> read_completion('<think>{"level": 0}?</think> Here it is: {"level": 1}.', Verdict.model_validate_json)
     '{"level": 1}'
     """
     body = text.strip("\ufeff \t\r\n")
     if body.startswith("{") and body.endswith("}"):
         try:
-            model.model_validate_json(body)
+            read(body)
         except ValidationError:
             spans = list(_objects(body))
             if len(spans) < 2:  # it is the only object, and what is wrong with it is said
@@ -486,7 +486,7 @@ def read_completion(text: str, model: type[BaseModel]) -> str:
             return body
     else:
         spans = list(_objects(body))
-    return _last_object(body, spans, model)
+    return _last_object(body, spans, read)
 
 
 def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseModel]:
@@ -508,7 +508,7 @@ def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseMod
     return Checked
 
 
-def _last_object(text: str, spans: list[tuple[int, int]], model: type[BaseModel]) -> str:
+def _last_object(text: str, spans: list[tuple[int, int]], read: Callable[[str], object]) -> str:
     start, end = spans[-1] if spans else (0, 0)
     if not spans or not _AFTER.match(text, end):
         raise _unreadable("the reply does not end with one complete JSON object", text)
@@ -516,9 +516,10 @@ def _last_object(text: str, spans: list[tuple[int, int]], model: type[BaseModel]
     if thinking > start:
         raise _unreadable("the reply ends within its thinking; the JSON object must follow", text)
     answer = text[start:end]
-    said = model.model_validate_json(answer)
-    for before in (text[s:e] for s, e in spans[:-1] if s >= thinking):
-        if _read_or_none(before, model) not in (None, said):
+    others = [_read_or_none(text[s:e], read) for s, e in spans[:-1] if s >= thinking]
+    said = read(answer)
+    for other in others:
+        if other not in (None, said):
             raise _unreadable(
                 "the reply has several JSON objects in it; answer with one JSON object only", text
             )
@@ -533,9 +534,9 @@ def _thinking_end(text: str, before: int | None = None) -> int:
     return marks[-1].end() if marks[-1].group("end") else len(text)
 
 
-def _read_or_none(text: str, model: type[BaseModel]) -> BaseModel | None:
+def _read_or_none(text: str, read: Callable[[str], object]) -> object:
     try:
-        return model.model_validate_json(text)
+        return read(text)
     except ValidationError:
         return None
 

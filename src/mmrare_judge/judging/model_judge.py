@@ -34,7 +34,7 @@ from mmrare_judge.errors import (
     FormatError,
     OutputError,
     RefusalError,
-    ReplyError,
+    RequestRefusedError,
     TransportError,
     TruncatedError,
 )
@@ -162,7 +162,7 @@ class ModelJudge:
 
     async def _keep_fault(self, request: Request, error: BackendError) -> None:
         kind = _reply_fault(error)
-        if self.spec.store == "all" and kind not in (None, "format"):
+        if self.spec.store == "all" and kind not in (None, "format", "refused_request"):
             raw = getattr(error, "raw", "") or str(error)
             await self._keep(request, Reply.model_validate({"text": raw, "finish": kind}))
 
@@ -274,7 +274,8 @@ def _merged(parts: list[Answers]) -> Answers:
     )
 
 
-_REPLY_FAULTS: Mapping[type[ReplyError], UnscoredKind] = {
+_REPLY_FAULTS: Mapping[type[BackendError], UnscoredKind] = {
+    RequestRefusedError: "refused_request",
     FormatError: "format",
     RefusalError: "refusal",
     ContentFilterError: "content_filter",
