@@ -23,6 +23,7 @@ ROOMS = (
     "panels",
     "run",
     "calibration",
+    "harness",
     "cli",
 )
 """From the ground up: a room imports from itself and from rooms before it."""
