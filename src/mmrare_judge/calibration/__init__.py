@@ -61,7 +61,14 @@ if _typing.TYPE_CHECKING:
         dawid_skene,
         majority,
     )
-    from mmrare_judge.calibration.gold.judge import labels_of, level2_grades, scales_of
+    from mmrare_judge.calibration.gold.exports import GoldColumns
+    from mmrare_judge.calibration.gold.judge import (
+        JudgeLabels,
+        labels_of,
+        level2_grades,
+        read_judge_labels,
+        scales_of,
+    )
     from mmrare_judge.calibration.gold.labels import (
         DataCard,
         Gold,
@@ -69,7 +76,7 @@ if _typing.TYPE_CHECKING:
         data_card,
         gold_from,
     )
-    from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
+    from mmrare_judge.calibration.gold.reading import read_gold
     from mmrare_judge.calibration.planning.sample import candidates_of, label_next, write_sheet
     from mmrare_judge.calibration.planning.sizes import (
         HarmPlan,
@@ -115,6 +122,7 @@ __all__ = [
     "HarmPlan",
     "HomogeneityTest",
     "Interval",
+    "JudgeLabels",
     "KappaPlan",
     "NonInferiority",
     "Ratings",
@@ -165,6 +173,7 @@ __all__ = [
     "non_inferiority",
     "ppi_mean",
     "read_gold",
+    "read_judge_labels",
     "read_study_file",
     "recalibrate",
     "reliability_diagram",
@@ -195,9 +204,10 @@ _NAMES_BY_MODULE = {
     ),
     "analyses.recalibration": "Recalibration Recalibrator recalibrate",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
-    "gold.judge": "labels_of level2_grades scales_of",
+    "gold.exports": "GoldColumns",
+    "gold.judge": "JudgeLabels labels_of level2_grades read_judge_labels scales_of",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from",
-    "gold.reading": "GoldColumns read_gold",
+    "gold.reading": "read_gold",
     "planning.sample": "candidates_of label_next write_sheet",
     "planning.sizes": (
         "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean "

@@ -7,6 +7,7 @@ judge is not good enough, or is another one than was studied.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from mmrare_judge.calibration.study.file import StudyFile
     from mmrare_judge.calibration.study.study import Study
 
+
+JUDGE = "judge"
+"""The column of a judge's labels that names the judge."""
 
 PARTIAL, INTERRUPTED = 3, 130
 """Exit codes: not all could be graded, so that there is no verdict; stopped by the user."""
@@ -51,7 +55,20 @@ def calibrate_command(
         ),
     ] = None,
     recode: Annotated[
-        list[str] | None, typer.Option(help="Entailment=YES: a label, and the level it stands for.")
+        list[str] | None,
+        typer.Option(help="Entailment=YES: a label, and the level it stands for; X= is missing."),
+    ] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(help="99: a label that stands for a missing one.")
+    ] = None,
+    judge_labels: Annotated[
+        Path | None, typer.Option(help="Labels that a judge gave elsewhere, in place of --grades.")
+    ] = None,
+    judge_column: Annotated[
+        list[str] | None, typer.Option(help="item=ID, ...: which of their columns holds what.")
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option(help="Their levels, worst first, where no rubric has them: NO,YES")
     ] = None,
     margin: Annotated[
         float | None, typer.Option(help="Of non-inferiority, declared beforehand.")
@@ -73,7 +90,7 @@ def calibrate_command(
 ) -> None:
     """Study how far a judge agrees with clinicians, and correct what it reports.
 
-    Either name a study's YAML file, or give --grades and --gold.
+    Either name a study's YAML file, or give --gold with --grades, or with --judge-labels.
     """
     settings = {
         "margin": margin,
@@ -88,11 +105,15 @@ def calibrate_command(
     paths = {"grades": grades, "items": items, "predictions": predictions}
     given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {"rubric": rubric, "judge": judge, "track": track}
+    given["levels"] = None if levels is None else [one.strip() for one in levels.split(",")]
     plan = study_plan(
         study,
         gold=gold,
         columns=pairs(column or (), "--column"),
         recode=pairs(recode or (), "--recode"),
+        missing=missing or (),
+        judge_labels=judge_labels,
+        judge_columns=pairs(judge_column or (), "--judge-column"),
         options={name: value for name, value in settings.items() if value is not None},
         **{name: value for name, value in given.items() if value is not None},
     )
@@ -124,6 +145,9 @@ def study_plan(
     gold: Path | None,
     columns: Mapping[str, str],
     recode: Mapping[str, str],
+    missing: Sequence[str] = (),
+    judge_labels: Path | None = None,
+    judge_columns: Mapping[str, str] | None = None,
     options: Mapping[str, Any],
     **given: Any,
 ) -> StudyFile:
@@ -144,9 +168,17 @@ def study_plan(
         raise InputError(
             "no gold labels", remedy="Name a study's YAML file, or give --gold and --grades"
         )
-    labels["columns"] = {**labels.get("columns", {}), **_lists(columns)}
-    labels["recode"] = {**labels.get("recode", {}), **recode}
+    judged = dict(base.get("judge_labels") or {})
+    if judge_labels is not None:
+        judged["path"] = str(judge_labels)
+    for table, named in ((labels, columns), (judged, judge_columns or {})):
+        table["columns"] = {**table.get("columns", {}), **_lists(named)}
+        table["recode"] = {**table.get("recode", {}), **recode}
+        table["missing"] = (*table.get("missing", ()), *missing)
     merged = {**base, **given, "gold": labels}
+    if "path" in judged:
+        judged["columns"].setdefault("rater", JUDGE)
+        merged["judge_labels"] = judged
     merged["options"] = {**base.get("options", {}), **options}
     try:
         return StudyFile.model_validate(merged)
@@ -156,11 +188,13 @@ def study_plan(
 
 def _lists(columns: Mapping[str, str]) -> dict[str, Any]:
     """Columns of a wide table come as one comma-separated word."""
-    several = ("raters", "criteria")
-    return {
-        name: [one.strip() for one in value.split(",")] if name in several else value
-        for name, value in columns.items()
-    }
+    found: dict[str, Any] = dict(columns)
+    for name in {"raters", "criteria", "header", "fill_down", "criterion_names"} & found.keys():
+        found[name] = [one.strip() for one in columns[name].split(",")]
+    if "criterion_names" in found:  # Is it safe?:safe,Dose:dose
+        parts = (one.rpartition(":") for one in found["criterion_names"])
+        found["criterion_names"] = {old.strip(): new.strip() for old, _, new in parts}
+    return found
 
 
 def run_study(plan: StudyFile, out: Path) -> Study:
@@ -178,12 +212,22 @@ def run_study(plan: StudyFile, out: Path) -> Study:
     from mmrare_judge.rubric.model import load_rubric
     from mmrare_judge.run.folder import iter_grades
 
-    grades = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
-    rubric = load_rubric(plan.rubric or _rubric_of(grades))
-    studied = iter_grades(grades)
+    given = plan.read_judge_labels(load_rubric(plan.rubric) if plan.rubric else None)
+    if given is None:
+        folder = Path(plan.grades) if plan.grades else _graded(plan, out / "run")
+        rubric = load_rubric(plan.rubric or _rubric_of(folder))
+        grades = iter_grades(folder)
+        if plan.judge == LEVEL2:
+            grades = level2_grades(grades, rubric)
+        gold = plan.read_gold(rubric)
+    else:
+        grades, rubric = iter(given.grades), given.rubric
+        gold = plan.read_gold(rubric)
+        notes = (f"Of the judge's labels: {note}" for note in given.notes)
+        gold = replace(gold, notes=(*gold.notes, *notes))
     return calibrate(
-        level2_grades(studied, rubric) if plan.judge == LEVEL2 else studied,
-        plan.read_gold(rubric),
+        grades,
+        gold,
         rubric=rubric,
         items=read_items(plan.items, track=plan.track) if plan.items else (),
         predictions=read_predictions(plan.predictions) if plan.predictions else (),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from openpyxl import Workbook  # noqa: TID251  a file to read is written with it
 
+from mmrare_judge.calibration.gold.exports import GoldColumns
 from mmrare_judge.calibration.gold.labels import Gold
-from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
+from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.errors import InputError
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from mmrare_judge.calibration.gold.exports import GoldColumns
 from mmrare_judge.calibration.gold.labels import Gold
-from mmrare_judge.calibration.gold.reading import GoldColumns, read_gold
+from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.coefficients import cohen_kappa, confusion
 from mmrare_judge.calibration.statistics.proportions import marginal_homogeneity
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale

@@ -1,5 +1,7 @@
 """Tables and exports as others make them, row by row: what `read_gold` reads from.
 
+`GoldColumns` says which column holds what, `gold_rows` gives the rows.
+
 Delimited files with any usual separator and encoding, sheets with titles above the header and
 merged cells, Parquet; and the JSON of Label Studio, Argilla and HealthBench's meta-evaluation, each
 known by its keys and laid out as a long table.
@@ -13,20 +15,90 @@ import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from mmrare_judge.data.tables import Row, sheet_records, stream_rows
 from mmrare_judge.errors import InputError, from_extra
-
-if TYPE_CHECKING:
-    from mmrare_judge.calibration.gold.reading import GoldColumns
+from mmrare_judge.records import Record
 
 PARQUET = (".parquet", ".pq")
 DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 SEPARATORS = (",", ";", "\t", "|")
 
-LONG = ("item", "system", "criterion", "rater", "label", "cluster")
+LAYOUT = ("item", "system", "criterion", "rater", "label", "cluster")
 """The columns of an export that is laid out as a long table."""
+
+
+class GoldColumns(Record):
+    """Which column holds what, and where the table stands in its file.
+
+    Attributes:
+        item: The item.
+        system: The model that answered; may be absent from the file.
+        criterion: The criterion; not read where ``criteria`` or ``cells`` are columns or
+            ``only_criterion`` is given. May be absent where the rubric has one criterion only.
+        rater: Who labelled; not read where ``raters`` or ``cells`` are columns or ``only_rater`` is
+            given.
+        label: The label; not read from wide tables.
+        cluster: The case; the item if the file has no such column.
+        inclusion: The probability with which the unit was chosen to be labelled; may be absent
+            from the file where all were alike.
+        raters: In a wide table, the columns that are raters.
+        criteria: In a wide table, the columns that are criteria.
+        cells: In a wide table, how the columns of each rater and criterion are called, such as
+            ``{rater}_{criterion}``.
+        criterion_names: What a criterion of the file is called in the rubric, where it is not like
+            its id.
+        only_criterion: The criterion of the whole file, where no column says it.
+        only_rater: The rater of the whole file, where no column says it.
+        sheet: The sheet of a workbook that has several.
+        header: The row of the header; two rows where raters stand above their criteria.
+        fill_down: Columns whose blank cells take what stands above, as merged cells need.
+        separator: What separates the cells of a delimited file; found by the header if left out.
+    """
+
+    item: str = "item"
+    system: str = "system"
+    criterion: str = "criterion"
+    rater: str = "rater"
+    label: str = "label"
+    cluster: str = "cluster"
+    inclusion: str = "inclusion"
+    raters: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
+    cells: str = ""
+    criterion_names: Mapping[str, str] = {}
+    only_criterion: str | None = None
+    only_rater: str | None = None
+    sheet: str = ""
+    header: tuple[int, ...] = Field(default=(1,), min_length=1, max_length=2)
+    fill_down: tuple[str, ...] = ()
+    separator: str = Field(default="", max_length=1)
+
+    @property
+    def shape(self) -> Literal["long", "wide by rater", "wide by criterion", "wide by both"]:
+        """How the table is laid out."""
+        if self.cells:
+            return "wide by both"
+        if self.raters:
+            return "wide by rater"
+        return "wide by criterion" if self.criteria else "long"
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The columns that the file has to have."""
+        shape, asked = self.shape, [self.item, *self.raters, *self.criteria]
+        if shape in ("long", "wide by rater") and self.only_criterion is None:
+            asked.append(self.criterion)
+        if shape in ("long", "wide by criterion") and self.only_rater is None:
+            asked.append(self.rater)
+        return [*asked, self.label] if shape == "long" else asked
+
+
+LONG = GoldColumns()
+"""The long layout: item, system, criterion, rater, label, cluster, inclusion."""
 
 
 def gold_rows(path: Path, columns: GoldColumns, notes: list[str]) -> tuple[Iterable[Row], bool]:
@@ -52,7 +124,7 @@ def gold_rows(path: Path, columns: GoldColumns, notes: list[str]) -> tuple[Itera
         if rows and known(rows[0].values):
             try:
                 found = [
-                    Row(dict(zip(LONG, cells, strict=True)), row.number, False)
+                    Row(dict(zip(LAYOUT, cells, strict=True)), row.number, False)
                     for row in rows
                     for cells in unfold(row.values, columns)
                 ]
@@ -216,7 +288,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 # --- exports of annotation tools
 
 Cells = tuple[object, object, object, object, object, object]
-"""The cells of `LONG`."""
+"""The cells of `LAYOUT`."""
 
 
 def _label_studio(task: Mapping[str, Any], columns: GoldColumns) -> Iterator[Cells]:

@@ -1,33 +1,36 @@
 """The judge's side of a comparison: its scales, its labels, and which gold belongs to them.
 
-The grades of a run are there already; `judge_labels` makes grades of labels that were given
+The grades of a run are there already; `read_judge_labels` makes grades of labels that were given
 elsewhere, and `level2_grades` makes level 2 a judge. `joined` finds the graded predictions that
 gold labels belong to, though ids may be spelt otherwise.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import Usage
+from mmrare_judge.calibration.gold.exports import GoldColumns, gold_rows
 from mmrare_judge.calibration.gold.labels import (
     Gold,
     GoldLabel,
     Problem,
     Unit,
+    criterion_id,
     folded,
     refusal,
     whole_number,
 )
+from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.data.items import LIST_FIELDS, Track
+from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Bounds, Evidence, Grade, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
@@ -120,14 +123,93 @@ def _ids(names: Sequence[str]) -> list[str]:
     return [f"criterion_{n}" if id in twice else id for n, id in enumerate(ids, 1)]
 
 
-def criterion_id(name: str) -> str:
-    """The id that a criterion's name comes to; empty where none does.
+@dataclass(frozen=True)
+class JudgeLabels:
+    """A judge's labels, ready to be studied.
 
-    >>> criterion_id("Dose & route (0-2)")
-    'dose_route_0_2'
+    Attributes:
+        rubric: What they were given by: the rubric that was named, or one made of their levels.
+        grades: The labels as grades.
+        notes: What was read otherwise than it stood, in sentences.
     """
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("0123456789_")[:64].rstrip("_")
+
+    rubric: Rubric
+    grades: tuple[Grade, ...]
+    notes: tuple[str, ...]
+
+
+JUDGE_COLUMNS = GoldColumns(rater="judge")
+"""The long layout of a judge's labels: as that of gold, with the column ``judge`` for the rater."""
+
+
+def read_judge_labels(
+    path: str | Path,
+    *,
+    rubric: Rubric | None = None,
+    levels: Sequence[str] = (),
+    judge: str | None = None,
+    columns: GoldColumns = JUDGE_COLUMNS,
+    recode: Mapping[str, str | None] | None = None,
+    missing: Collection[str] = (),
+) -> JudgeLabels:
+    """Read labels that a judge gave elsewhere, to be studied like grades.
+
+    The table is read as `read_gold` reads one. Without a column of judges all labels are one
+    judge's; without a column of criteria they are about the rubric's only one.
+
+    Args:
+        path: The table.
+        rubric: The rubric whose criteria and levels they are.
+        levels: Without a rubric, the levels of every criterion, worst first.
+        judge: The judge, where no column says it; the file's name if left out.
+        columns: Which column holds what.
+        recode: The level that a label of the file stands for.
+        missing: Labels that stand for a missing one.
+
+    Raises:
+        InputError: The table cannot be read, or there is neither rubric nor levels.
+    """
+    path = Path(path)
+    rows = list(gold_rows(path, columns, [])[0])
+    present = set(rows[0].values) if rows else set()
+    more: dict[str, object] = {}
+    if columns.shape in ("long", "wide by criterion") and columns.rater not in present:
+        more["only_rater"] = columns.only_rater or judge or path.stem
+    if columns.shape in ("long", "wide by rater") and columns.criterion not in present:
+        more["only_criterion"] = columns.only_criterion or _only(rubric)
+    columns = columns.model_copy(update=more)
+    if rubric is None:
+        rubric = rubric_of_levels(_criteria(rows, columns), levels)
+    names = {**names_of(rubric), **columns.criterion_names}
+    labels = read_gold(
+        path, scales_of(rubric), recode=recode, missing=missing,
+        columns=columns.model_copy(update={"criterion_names": names}),
+    )  # fmt: skip
+    return JudgeLabels(rubric, tuple(judge_grades(labels, rubric)), labels.notes)
+
+
+def names_of(rubric: Rubric) -> dict[str, str]:
+    """What the criteria of a rubric are called, by which tables may name them."""
+    return {criterion.question: criterion.id for criterion in rubric.criteria}
+
+
+def _only(rubric: Rubric | None) -> str | None:
+    if rubric is None:
+        return "label"
+    return rubric.criteria[0].id if len(rubric.criteria) == 1 else None
+
+
+def _criteria(rows: Sequence[Row], columns: GoldColumns) -> list[str]:
+    """What the table names as criteria, in order."""
+    if columns.shape == "wide by both":
+        raise InputError(
+            "columns of judge and criterion need a rubric that says which criteria there are",
+            remedy="Give --rubric, or name the columns that are criteria: criteria=A,B",
+        )
+    if columns.only_criterion is not None:
+        return [columns.only_criterion]
+    found = columns.criteria or (str(row.values[columns.criterion]).strip() for row in rows)
+    return list(dict.fromkeys(columns.criterion_names.get(name, name) for name in found))
 
 
 def judge_grades(labels: Gold, rubric: Rubric) -> list[Grade]:

@@ -366,6 +366,16 @@ def whole_number(text: str) -> str:
     return str(int(re.split("[.,]", text)[0]))
 
 
+def criterion_id(name: str) -> str:
+    """The id that a criterion's name comes to; empty where none does.
+
+    >>> criterion_id("Dose & route (0-2)")
+    'dose_route_0_2'
+    """
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("0123456789_")[:64].rstrip("_")
+
+
 def _as_number(text: str) -> str:
     return whole_number(folded(text))
 

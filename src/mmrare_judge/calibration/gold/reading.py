@@ -1,4 +1,4 @@
-"""Gold labels out of files: which column holds what, and `read_gold`.
+"""Gold labels out of files: `read_gold`.
 
 A table is long (a row a label) or wide: a column a rater, a column a criterion, or a column for
 each rater and criterion together. `exports` gives the rows, `labels` checks what comes of them.
@@ -7,91 +7,22 @@ each rater and criterion together. `exports` gives the rows, `labels` checks wha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from mmrare_judge.calibration.gold.exports import LONG as LONG_COLUMNS
-from mmrare_judge.calibration.gold.exports import gold_rows
-from mmrare_judge.calibration.gold.judge import criterion_id
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, checked_gold
+from mmrare_judge.calibration.gold.exports import LAYOUT, LONG, GoldColumns, gold_rows
+from mmrare_judge.calibration.gold.labels import (
+    Gold,
+    GoldLabel,
+    Problem,
+    checked_gold,
+    criterion_id,
+)
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError
-from mmrare_judge.records import Record
-
-
-class GoldColumns(Record):
-    """Which column holds what, and where the table stands in its file.
-
-    Attributes:
-        item: The item.
-        system: The model that answered; may be absent from the file.
-        criterion: The criterion; not read where ``criteria`` or ``cells`` are columns or
-            ``only_criterion`` is given.
-        rater: Who labelled; not read where ``raters`` or ``cells`` are columns or ``only_rater`` is
-            given.
-        label: The label; not read from wide tables.
-        cluster: The case; the item if the file has no such column.
-        inclusion: The probability with which the unit was chosen to be labelled; may be absent
-            from the file where all were alike.
-        raters: In a wide table, the columns that are raters.
-        criteria: In a wide table, the columns that are criteria.
-        cells: In a wide table, how the columns of each rater and criterion are called, such as
-            ``{rater}_{criterion}``.
-        criterion_names: What a criterion of the file is called in the rubric, where it is not like
-            its id.
-        only_criterion: The criterion of the whole file, where no column says it.
-        only_rater: The rater of the whole file, where no column says it.
-        sheet: The sheet of a workbook that has several.
-        header: The row of the header; two rows where raters stand above their criteria.
-        fill_down: Columns whose blank cells take what stands above, as merged cells need.
-        separator: What separates the cells of a delimited file; found by the header if left out.
-    """
-
-    item: str = "item"
-    system: str = "system"
-    criterion: str = "criterion"
-    rater: str = "rater"
-    label: str = "label"
-    cluster: str = "cluster"
-    inclusion: str = "inclusion"
-    raters: tuple[str, ...] = ()
-    criteria: tuple[str, ...] = ()
-    cells: str = ""
-    criterion_names: Mapping[str, str] = {}
-    only_criterion: str | None = None
-    only_rater: str | None = None
-    sheet: str = ""
-    header: tuple[int, ...] = Field(default=(1,), min_length=1, max_length=2)
-    fill_down: tuple[str, ...] = ()
-    separator: str = Field(default="", max_length=1)
-
-    @property
-    def shape(self) -> Literal["long", "wide by rater", "wide by criterion", "wide by both"]:
-        """How the table is laid out."""
-        if self.cells:
-            return "wide by both"
-        if self.raters:
-            return "wide by rater"
-        return "wide by criterion" if self.criteria else "long"
-
-    @property
-    def asked(self) -> Sequence[str]:
-        """The columns that the file has to have."""
-        shape, asked = self.shape, [self.item, *self.raters, *self.criteria]
-        if shape in ("long", "wide by rater") and self.only_criterion is None:
-            asked.append(self.criterion)
-        if shape in ("long", "wide by criterion") and self.only_rater is None:
-            asked.append(self.rater)
-        return [*asked, self.label] if shape == "long" else asked
-
-
-LONG = GoldColumns()
-"""The long layout: item, system, criterion, rater, label, cluster, inclusion."""
 
 
 def read_gold(
@@ -125,12 +56,16 @@ def read_gold(
     if sum(map(bool, (columns.raters, columns.criteria, columns.cells))) > 1:
         raise InputError("a wide table has raters, criteria or cells as columns, not two of them")
     notes: list[str] = []
-    rows, laid_out = gold_rows(path, columns, notes)
+    found, laid_out = gold_rows(path, columns, notes)
+    rows = list(found)
     if laid_out:
-        names = {name: name for name in LONG_COLUMNS}
+        names = {name: name for name in LAYOUT}
         columns = LONG.model_copy(
             update={**names, "criterion_names": columns.criterion_names, "raters": ()}
         )
+    elif rows and len(scales) == 1 and columns.criterion not in rows[0].values:
+        only = columns.only_criterion or next(iter(scales))
+        columns = columns.model_copy(update={"only_criterion": only})
     reader = _Reader(columns, scales, recode or {}, str(path))
     labels = [label for row in rows for label in reader.labels(row)]
     return checked_gold(

@@ -8,9 +8,16 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from mmrare_judge.backends.base import judge_spec
-from mmrare_judge.calibration.gold.judge import scales_of
+from mmrare_judge.calibration.gold.exports import LONG, GoldColumns
+from mmrare_judge.calibration.gold.judge import (
+    JUDGE_COLUMNS,
+    JudgeLabels,
+    names_of,
+    read_judge_labels,
+    scales_of,
+)
 from mmrare_judge.calibration.gold.labels import Gold
-from mmrare_judge.calibration.gold.reading import LONG, GoldColumns, read_gold
+from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, problem_in
@@ -25,12 +32,24 @@ class GoldFile(GoldSource):
         path: Their file.
         columns: Which column holds what.
         recode: What a label of the file is called in the rubric, such as ``Entailment: "YES"``;
-            a label that is not listed stays as it is, and has to be a level of the rubric.
+            a label that is not listed stays as it is, and has to be a level of the rubric. A label
+            that stands for nothing is missing.
+        missing: Labels that stand for a missing one, such as ``99``.
     """
 
     path: str
     columns: GoldColumns = LONG
-    recode: Mapping[str, str] = {}
+    recode: Mapping[str, str | None] = {}
+    missing: tuple[str, ...] = ()
+
+
+class JudgeFile(Record):
+    """Labels that a judge gave elsewhere: their file, and how it is read (see `GoldFile`)."""
+
+    path: str
+    columns: GoldColumns = JUDGE_COLUMNS
+    recode: Mapping[str, str | None] = {}
+    missing: tuple[str, ...] = ()
 
 
 class StudyFile(Record):
@@ -40,6 +59,8 @@ class StudyFile(Record):
         gold: The gold labels.
         grades: The judge's grades, a run's folder or ``grades.jsonl``; without them the
             predictions are graded first.
+        judge_labels: Labels that a judge gave elsewhere, in place of grades.
+        levels: Without a rubric, the levels of every criterion of such labels, worst first.
         judge: The judge: who grades, or whose grades are studied.
         items: The items.
         predictions: The predictions.
@@ -50,6 +71,8 @@ class StudyFile(Record):
 
     gold: GoldFile
     grades: str | None = None
+    judge_labels: JudgeFile | None = None
+    levels: tuple[str, ...] = ()
     judge: str | None = None
     items: str | None = None
     predictions: str | None = None
@@ -63,8 +86,26 @@ class StudyFile(Record):
         Raises:
             InputError: They cannot be read, or a label is no level of the rubric.
         """
-        gold = self.gold
-        return read_gold(gold.path, scales_of(rubric), columns=gold.columns, recode=gold.recode)
+        gold, columns = self.gold, self.gold.columns
+        names = {**names_of(rubric), **columns.criterion_names}
+        return read_gold(
+            gold.path, scales_of(rubric), recode=gold.recode, missing=gold.missing,
+            columns=columns.model_copy(update={"criterion_names": names}),
+        )  # fmt: skip
+
+    def read_judge_labels(self, rubric: Rubric | None) -> JudgeLabels | None:
+        """The labels that a judge gave elsewhere, where the study names some.
+
+        Raises:
+            InputError: They cannot be read, or there is neither rubric nor levels.
+        """
+        given = self.judge_labels
+        if given is None:
+            return None
+        return read_judge_labels(
+            given.path, rubric=rubric, levels=self.levels, judge=self.judge,
+            columns=given.columns, recode=given.recode, missing=given.missing,
+        )  # fmt: skip
 
     def study_options(self) -> StudyOptions:
         """The options, with the judge and the gold's source in them."""
@@ -110,8 +151,12 @@ def _placed(study: StudyFile, folder: Path) -> StudyFile:
         for name in ("grades", "items", "predictions", "rubric", "judge")
         if (path := getattr(study, name)) is not None and _names_file(name, path)
     }
-    gold = study.gold.model_copy(update={"path": str(folder / study.gold.path)})
-    return study.model_copy(update={**paths, "gold": gold})
+    tables = {
+        name: table.model_copy(update={"path": str(folder / table.path)})
+        for name in ("gold", "judge_labels")
+        if (table := getattr(study, name)) is not None
+    }
+    return study.model_copy(update={**paths, **tables})
 
 
 def _names_file(field: str, value: str) -> bool:
