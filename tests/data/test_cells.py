@@ -49,14 +49,15 @@ def test_a_list_cell_is_read_as_the_protocol_says(cell: object, expected: tuple[
     assert entries(cell, "must_not") == expected
 
 
-@given(st.lists(st.text().filter(lambda part: bool(part.strip()))))
+# "x" keeps them from being a word for nothing, or no word at all.
+@given(st.lists(st.text().map("x{}".format)))
 def test_every_list_written_as_json_is_read_back_entry_by_entry(parts: list[str]) -> None:
     assert entries(json.dumps(parts), "must_not") == tuple(parts)
     assert entries(json.dumps(parts, ensure_ascii=False), "must_not") == tuple(parts)
     assert entries(parts, "must_not") == tuple(parts)
 
 
-@given(st.lists(st.text(alphabet="ab ,.-()", min_size=1).filter(lambda part: bool(part.strip()))))
+@given(st.lists(st.text(alphabet="ab ,.-()").map("a{}".format)))
 def test_entries_joined_with_semicolons_are_read_back_stripped(parts: list[str]) -> None:
     assert entries(";".join(parts), "must_not") == tuple(part.strip() for part in parts)
 

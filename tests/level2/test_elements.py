@@ -37,6 +37,7 @@ def _match(element: str, text: str, question: str = "") -> ElementMatch:
         ("avoid NSAIDs", "NSAIDs should be avoided"),
         ("Perform surgical excision of the cyst", "**Surgical** excision of the cyst"),
         ("premature ejaculation", "Premature ejaculation (PE) is common."),
+        ("dose &lt;5 mg", "The dose is < 5 mg."),
         ("Clobetasol is applied topically", "Clobetasol: a topical cream."),
     ],
 )

@@ -151,7 +151,7 @@ def read_pairs(
     if not pairing.pairs:
         raise InputError(
             f"no prediction of {predictions} belongs to an item of {items}",
-            remedy="\n".join(["Their ids have to be equal as text", *pairing.problems()]),
+            remedy="\n".join(pairing.problems()),
         )
     return pairing
 

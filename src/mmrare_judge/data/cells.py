@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
+from mmrare_judge.data.damage import (
+    no_entries,
+    no_entry,
+    split_entries,
+    spreadsheet_error,
+    unescaped,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import clean, shortened
 
@@ -22,12 +30,23 @@ class Notices:
     def __init__(self, file: str | None = None) -> None:
         self._place = f"{file}, " if file else ""
         self._said: set[tuple[str, str]] = set()
+        self._damaged: Counter[tuple[str, str]] = Counter()
 
     def say(self, column: str, remark: str) -> None:
         """Log ``remark`` on ``column`` as a warning, unless that was done before."""
         if (column, remark) not in self._said:
             self._said.add((column, remark))
             _log.warning("%scolumn %r: %s", self._place, column, remark)
+
+    def count(self, column: str, remark: str) -> None:
+        """Count a cell that ``remark`` is true of; `report` logs how many there were."""
+        self._damaged[column, remark] += 1
+
+    def report(self) -> None:
+        """Log what was counted."""
+        for (column, remark), number in self._damaged.items():
+            _log.warning("%scolumn %r, %d cells: %s", self._place, column, number, remark)
+        self._damaged.clear()
 
 
 LIST_REMEDY = 'Write a JSON list of strings, such as ["aspirin", "live vaccines"]'
@@ -36,7 +55,8 @@ COMMAS_REMARK = (
     "separate entries with ';' or write a JSON list"
 )
 
-_BLANK_WORDS = ("", "nan", "null")
+NO_ENTRY_REMARK = "what says that there is nothing, as 'None' and 'n/a' do, is not an entry"
+ESCAPE_REMARK = "Excel's escapes of control characters, such as _x000D_, were undone"
 
 
 def absent(value: object) -> bool:
@@ -65,15 +85,20 @@ def identifier(value: object, column: str) -> str:
     raise InputError(f"no id: {shortened(value)}", remedy=remedy, field=column)
 
 
-def text(value: object, column: str) -> str:
+def text(value: object, column: str, notices: Notices | None = None) -> str:
     """Text as it stands; an empty cell is empty text, a number is written out.
+
+    Excel's escapes of control characters are undone, and counted in ``notices``.
 
     >>> text(None, "context"), text(5, "answer")
     ('', '5')
     """
     value = unboxed(value)
     if isinstance(value, str):
-        return value
+        plain, escapes = unescaped(value)
+        if escapes and notices:
+            notices.count(column, ESCAPE_REMARK)
+        return plain
     if absent(value):
         return ""
     if isinstance(value, (int, float)):
@@ -85,7 +110,9 @@ def text(value: object, column: str) -> str:
 def entries(
     value: object, column: str, *, claims: bool = False, notices: Notices | None = None
 ) -> tuple[str, ...]:
-    """The entries of a list cell; blank ones are left out, commas never split.
+    """The entries of a list cell; commas never split.
+
+    Blank entries and those that say that there is none ("None", "n/a", "-") are left out.
 
     Args:
         value: A list; or text: a JSON list, a JSON string, or entries separated by ``;``.
@@ -100,14 +127,15 @@ def entries(
     """
     value = unboxed(value)
     if isinstance(value, str):
-        value = _parsed_list(value.strip(), column)
-        if isinstance(value, str):
-            return _split(value, column, notices)
+        value = _parsed_list(text(value, column, notices).strip(), column, notices)
     if absent(value):
         return ()
     elements = value if isinstance(value, (list, tuple)) else [value]
-    read = (_entry(element, column, claims) for element in elements)
-    return tuple(entry for entry in read if entry.strip())
+    read = [_entry(element, column, claims) for element in elements]
+    kept = tuple(entry for entry in read if not no_entry(entry))
+    if notices and len(kept) < sum(1 for entry in read if entry.strip()):
+        notices.count(column, NO_ENTRY_REMARK)
+    return kept
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -124,28 +152,28 @@ def unboxed(value: object) -> object:
     return tolist() if callable(tolist) else value
 
 
-def _parsed_list(cell: str, column: str) -> object:
-    """What a list cell says: a list or object if it is JSON, text, or ``None`` for nothing."""
-    if cell.casefold() in _BLANK_WORDS:
+def _parsed_list(cell: str, column: str, notices: Notices | None) -> object:
+    """What a list cell says: a list, an object if it is JSON, or ``None`` for nothing."""
+    if not cell.startswith(("[", "{")) and no_entries(cell):
+        if notices and cell and cell.casefold() not in ("nan", "null"):
+            notices.count(column, NO_ENTRY_REMARK)
         return None
+    if spreadsheet_error(cell):
+        problem = f"a spreadsheet error, and not what was written: {shortened(cell)}"
+        raise InputError(problem, remedy=LIST_REMEDY, field=column)
     if not cell.startswith(("[", "{", '"')):
-        return cell
+        if notices and "," in cell and ";" not in cell:
+            notices.say(column, COMMAS_REMARK)
+        return split_entries(cell)
     try:
         # Numbers keep the digits they are written with.
         value = json.loads(cell, parse_int=str, parse_float=str)
     except (ValueError, RecursionError) as error:
         if cell.startswith('"'):  # a phrase that begins with a quotation
-            return cell
+            return split_entries(cell)
         problem = f"looks like JSON and is not: {shortened(cell)}"
         raise InputError(problem, remedy=LIST_REMEDY, field=column) from error
     return [value] if isinstance(value, str) else value
-
-
-def _split(cell: str, column: str, notices: Notices | None) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in cell.split(";") if part.strip())
-    if notices and "," in cell and ";" not in cell:
-        notices.say(column, COMMAS_REMARK)
-    return parts
 
 
 def _entry(element: object, column: str, claims: bool) -> str:

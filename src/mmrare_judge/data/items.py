@@ -19,6 +19,7 @@ from mmrare_judge.data.cells import (
     plain_value,
     text,
 )
+from mmrare_judge.data.damage import no_answer, spreadsheet_error
 from mmrare_judge.data.tables import stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, located, shortened
@@ -229,8 +230,8 @@ def _from_columns(
     fields = {
         "id": identifier(values["index"], "index"),
         "track": track,
-        "question": text(values["question"], "question"),
-        "context": text(values.get("context"), "context"),
+        "question": _text(values, "question", notices),
+        "context": _text(values, "context", notices),
         "reference": _reference(values, track, notices),
         "images": _images(values.get("image")) if images else (),
         "metadata": metadata_of(values, known=known, notices=notices),
@@ -238,8 +239,21 @@ def _from_columns(
     return built(Item, fields)
 
 
+def _text(values: Mapping[str, Any], column: str, notices: Notices) -> str:
+    found = text(values.get(column), column, notices)
+    if spreadsheet_error(found):
+        problem = f"a spreadsheet error, and not what was written: {shortened(found)}"
+        remedy = (
+            "Put the text back: write it as text, with an apostrophe before it in a spreadsheet"
+        )
+        raise InputError(problem, remedy=remedy, field=column)
+    if instead := no_answer(found):
+        notices.count(column, f"{instead} is taken for the text of an item")
+    return found
+
+
 def _reference(values: Mapping[str, Any], track: Track, notices: Notices) -> Reference:
-    fields: dict[str, Any] = {"answer": text(values["answer"], "answer")}
+    fields: dict[str, Any] = {"answer": _text(values, "answer", notices)}
     for column, field in LIST_COLUMNS[track].items():
         claims = column == "golden_mainline"
         fields[field] = entries(values.get(column), column, claims=claims, notices=notices)
@@ -339,3 +353,4 @@ def _numbered_items(path: Path, track: str | None, images: bool) -> Iterator[tup
         except InputError as error:
             raise located(error, path, row.number) from error
         yield row.number, item
+    notices.report()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,28 @@ from typing import Any
 
 from pydantic import Field, JsonValue, model_validator
 
-from mmrare_judge.data.cells import Notices, absent, identifier, metadata_of, text
+from mmrare_judge.data.cells import (
+    ESCAPE_REMARK,
+    Notices,
+    absent,
+    identifier,
+    metadata_of,
+    text,
+    unboxed,
+)
+from mmrare_judge.data.damage import doubtful_answer, no_answer
 from mmrare_judge.data.items import IMAGE_COLUMNS, Item
 from mmrare_judge.data.joining import TRIED, joined
 from mmrare_judge.data.tables import EXCEL_REMARK, Row, may_be_cut, stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, count_unstorable, located
+
+_log = logging.getLogger("mmrare_judge")
+
+NO_ANSWER = "no answer was recorded"
+DOUBTFUL_REMARK = (
+    "a word that may stand for no answer, such as 'n/a' or '-', is graded as the answer it may be"
+)
 
 ID_COLUMNS = ("index", "item_id", "id")
 TEXT_COLUMNS = ("prediction", "response", "text")
@@ -37,7 +55,7 @@ class PredictionColumns:
             InputError: A column is missing or cannot be read, or two could be meant.
 
         >>> PredictionColumns().fields({"index": 7, "prediction": None}, Notices())
-        {'item_id': '7', 'text': '', 'system': '', 'metadata': {}}
+        {'item_id': '7', 'system': '', 'metadata': {}, 'text': ''}
         """
         item_id = _column(values, self.id_column, ID_COLUMNS, "id")
         answer = _column(values, self.text_column, TEXT_COLUMNS, "text")
@@ -45,9 +63,9 @@ class PredictionColumns:
         known = [item_id, answer, *([system] if system else []), *IMAGE_COLUMNS]
         return {
             "item_id": identifier(values[item_id], item_id),
-            "text": text(values[answer], answer),
             "system": text(values[system], system) if system else self.system or "",
             "metadata": metadata_of(values, known=known, notices=notices),
+            **_answer(values[answer], answer, notices),
         }
 
     def _system_column(self, values: Mapping[str, Any]) -> str | None:
@@ -55,6 +73,22 @@ class PredictionColumns:
         if self.system is not None or not (self.system_column or usual):
             return None
         return _column(values, self.system_column, SYSTEM_COLUMNS, "system")
+
+
+def _answer(cell: object, column: str, notices: Notices) -> dict[str, Any]:
+    """The text of an answer, why there is none to grade, and notes on both."""
+    cell = unboxed(cell)
+    if isinstance(cell, float) and absent(cell):
+        return {"text": "", "missing": "the missing value NaN"}
+    given = text(cell, column, notices)
+    found: dict[str, Any] = {"text": given}
+    notes = [ESCAPE_REMARK] if isinstance(cell, str) and given != cell else []
+    if instead := no_answer(given):
+        found["missing"] = instead
+    elif doubtful_answer(given):
+        notes.append(DOUBTFUL_REMARK)
+        notices.count(column, DOUBTFUL_REMARK)
+    return {**found, "notes": tuple(notes)} if notes else found
 
 
 def _column(values: Collection[str], asked: str | None, usual: tuple[str, ...], what: str) -> str:
@@ -72,9 +106,12 @@ def _column(values: Collection[str], asked: str | None, usual: tuple[str, ...], 
 class Prediction(Record):
     r"""One answer of one system to one item.
 
+    A prediction without an answer (``missing``) is unscored; an answer of empty text scores 0.
+
     Attributes:
         item_id: The item it answers.
-        text: The answer; ``None`` and NaN are read as no answer, which is empty text.
+        text: The answer; ``None`` and NaN are read as empty text.
+        missing: Where no answer was recorded, what stands in its place; else empty.
         system: The model that answered; empty if not known.
         metadata: Everything else that is known of the answer.
         notes: What was done to the text on the way here, or may have been, in sentences.
@@ -86,24 +123,25 @@ class Prediction(Record):
     item_id: Text = Field(min_length=1)
     text: Text
     system: Text = ""
+    missing: Text = ""
     metadata: Mapping[str, JsonValue] = {}
     notes: tuple[Text, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _read_text(cls, fields: Any) -> Any:
-        """No answer is empty text; what `Text` will replace is counted while it can be."""
-        raw = fields.get("text") if isinstance(fields, Mapping) else None
-        if isinstance(raw, str):
-            count = count_unstorable(raw)
-            note = f"{count} characters that no text file can hold were replaced"
-            notes = tuple(fields.get("notes", ())) if count else ()
-            return {**fields, "notes": (*notes, note)} if count and note not in notes else fields
-        return (
-            {**fields, "text": ""}
-            if isinstance(fields, Mapping) and "text" in fields and absent(raw)
-            else fields
-        )
+        """Say what is missing and what `Text` will replace: afterwards nobody can tell."""
+        if not isinstance(fields, Mapping):
+            return fields
+        if "text" in fields and absent(fields["text"]):
+            fields = {**fields, "text": ""}
+        count = count_unstorable(fields["text"]) if isinstance(fields.get("text"), str) else 0
+        notes = [f"{count} characters that no text file can hold were replaced"] if count else []
+        if fields.get("missing"):
+            notes.append(f"{NO_ANSWER}: in its place is {fields['missing']}")
+        known = tuple(fields.get("notes", ()))
+        new = tuple(note for note in notes if note not in known)
+        return {**fields, "notes": (*known, *new)} if new else fields
 
 
 def read_predictions(
@@ -158,7 +196,21 @@ def predictions_in(path: Path, columns: PredictionColumns) -> list[Prediction]:
         predictions.append(prediction)
     if not predictions:
         raise InputError("no predictions: the file has no rows", file=str(path))
+    notices.report()
+    _say_what_is_missing(path, predictions)
     return predictions
+
+
+def _say_what_is_missing(path: Path, predictions: Sequence[Prediction]) -> None:
+    missing = Counter(prediction.missing for prediction in predictions if prediction.missing)
+    empty = sum(not (prediction.text or prediction.missing) for prediction in predictions)
+    if missing:
+        kinds = "; ".join(f"{what} ({number})" for what, number in missing.most_common(5))
+        remark = f"{NO_ANSWER}, and these predictions will be unscored. In its place: {kinds}"
+        _log.warning("%s: in %d of %d rows %s", path, missing.total(), len(predictions), remark)
+    if empty:
+        remark = "the answer is empty, which scores 0"
+        _log.warning("%s: in %d of %d rows %s", path, empty, len(predictions), remark)
 
 
 def _prediction(row: Row, path: Path, columns: PredictionColumns, notices: Notices) -> Prediction:

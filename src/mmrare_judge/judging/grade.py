@@ -29,6 +29,7 @@ UnscoredKind = Literal[
     "content_filter",
     "truncated",
     "too_long",
+    "no_answer",
     "refused_request",
 ]
 

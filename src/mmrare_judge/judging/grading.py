@@ -36,6 +36,7 @@ class Grading:
         settings: `settings_hash` of judge, rubric and terms.
         system: The model that answered.
         notes: What was done to the input.
+        missing: Where no answer was recorded, what stands in its place.
         certificate: What is known of the judge's agreement with clinicians.
     """
 
@@ -45,13 +46,16 @@ class Grading:
     settings: str
     system: str = ""
     notes: tuple[str, ...] = ()
+    missing: str = ""
     certificate: Certificate | None = None
 
     @cached_property
     def key(self) -> str:
         """Hash of all that the grade depends on and that we decide: see `Grade.key`."""
         questions = self.questions
-        texts = (questions.prediction, self.system, str(questions.sample))
+        texts = [questions.prediction, self.system, str(questions.sample)]
+        if self.missing:
+            texts.append(self.missing)
         item = _judged_part(questions.item)
         parts = (self.settings.encode(), item, *(text.encode() for text in texts))
         return f"{_KEY_TAG}:{parts_hash(parts)}"

@@ -26,7 +26,7 @@ from mmrare_judge.cache.read_only import Peek, Replay
 from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.certificate import CertificateLike, read_certificate
 from mmrare_judge.data.items import Item, as_item
-from mmrare_judge.data.predictions import Prediction
+from mmrare_judge.data.predictions import NO_ANSWER, Prediction
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.evidence import Sources, is_blank
@@ -166,12 +166,16 @@ class Judge:
             settings=_settings_hash(self.spec, rubric, self.terms),
             system=given.system,
             notes=given.notes,
+            missing=given.missing,
             certificate=self.certificate,
         )
 
     async def complete(self, grading: Grading) -> Grade:
         """Grade what `prepare` made."""
         text, limit = grading.questions.prediction, self.spec.max_prediction_chars
+        if grading.missing:
+            message = f"{NO_ANSWER}: in its place is {grading.missing}"
+            return unscored_grade(grading, Unscored(kind="no_answer", message=message))
         if is_blank(text):
             return blank_grade(grading)
         if len(text) > limit:

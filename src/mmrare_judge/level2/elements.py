@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from html import unescape
 from itertools import pairwise
 from typing import Literal
 
@@ -221,10 +222,11 @@ def compile_element(
     >>> element.kind, [demand.key for demand in element.demands]
     ('name', ['prednison', '#10mg'])
     """
-    if strict or not any(map(makes_statement, read_document(text, terms).tokens.words)):
-        content = _heaviest(list(_asked(_without_remarks(text, _is_name), terms)))
+    said = unescape(text) if "&" in text else text
+    if strict or not any(map(makes_statement, read_document(said, terms).tokens.words)):
+        content = _heaviest(list(_asked(_without_remarks(said, _is_name), terms)))
         return Element(text, "name" if strict or len(content) <= NAME_WORDS else "order", content)
-    asked = list(_asked(_without_remarks(text, _is_remark), terms))
+    asked = list(_asked(_without_remarks(said, _is_remark), terms))
     subject = _subject(question, terms)
     own = [(demand, value) for demand, value in asked if demand.key not in subject]
     return Element(text, "statement", _heaviest(own) or _heaviest(asked))

@@ -140,6 +140,8 @@ class _Regrader:
             raise InputError(problem, remedy=remedy) from None
 
     def _made_again(self, grade: Grade, grading: Grading) -> Grade:
+        if grade.unscored is not None and grade.unscored.kind == "no_answer":
+            return unscored_grade(grading, grade.unscored)
         _check_texts(grade, grading.questions, self.replay)
         if grade.empty:
             return blank_grade(grading)

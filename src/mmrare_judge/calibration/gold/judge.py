@@ -390,7 +390,7 @@ def level2_grades(grades: Iterable[Grade], rubric: Rubric) -> Iterator[Grade]:
     seen: set[tuple[str, str]] = set()
     for grade in grades:
         place = (grade.item_id, grade.system)
-        unread = grade.unscored is not None and grade.unscored.kind == "too_long"
+        unread = grade.unscored is not None and grade.unscored.kind in ("too_long", "no_answer")
         if grade.track == rubric.track and place not in seen and not unread:
             seen.add(place)
             yield _graded(grade, rubric)
