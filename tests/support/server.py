@@ -352,3 +352,14 @@ async def _drip(
         await response.write(answer.body[index : index + 1])
         await asyncio.sleep(answer.seconds / len(answer.body))
     return response
+
+
+def judging(level: str, *quotes: str) -> Callable[[Received], Step]:
+    """For `ScriptedServer.otherwise`: every question of a rubric answered alike."""
+
+    def answered(request: Received) -> Step:
+        keys = dict((request.schema or {}).get("properties", {}))
+        verdict = {"reasoning": "r", "quotes": list(quotes), "level": level}
+        return chat(json.dumps({key: verdict for key in keys}))
+
+    return answered
