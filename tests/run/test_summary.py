@@ -1,12 +1,12 @@
 import pytest
 
-from mmrare_judge import Judge, summarise
+from mmrare_judge import Grades, Judge, summarise
 from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cli.output import summary_lines
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.reply_model import CANNOT_DETERMINE
-from mmrare_judge.run.summary import Mean
+from mmrare_judge.run.summary import RunningMean
 from support.makers import make_item
 
 
@@ -54,6 +54,17 @@ def test_without_a_single_verdict_there_is_no_mean() -> None:
     assert (summary.coverage, summary.worst, summary.best) == (0.0, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("others", [["!"], ["!", "??????"], []], ids=["failed", "open", "none"])
+def test_blank_predictions_alone_make_no_mean(others: list[str]) -> None:
+    """A system whose answers could not be judged has no mean of 0 for the two it did not give."""
+    grades = Grades([_grade("0"), _grade("0"), *map(_grade, others)])
+    (summary,), mean = summarise(grades), grades.mean()
+    assert mean is not None
+    assert (mean.value, mean.scored) == (None, 2)
+    assert (summary.mean_score, summary.mean_partial_score) == (None, None)
+    assert (summary.scored, summary.empty) == (2, 2)
+
+
 def test_systems_are_summed_up_apart_and_in_order() -> None:
     summaries = summarise([_grade("YYYYYY", "b"), _grade("NNNNNN", "a"), _grade("NNNNNN", "b")])
     assert [(s.system, s.graded, s.mean_score) for s in summaries] == [("b", 2, 0.5), ("a", 1, 0)]
@@ -90,7 +101,7 @@ def test_a_mean_does_not_depend_on_the_order_of_its_values() -> None:
     sixths = [n / 6 for n in range(7)] * 1000
     means = []
     for values in (sixths, sorted(sixths), sorted(sixths, reverse=True)):
-        mean = Mean()
+        mean = RunningMean()
         for value in values:
             mean.add(value)
         means.append(mean.value)

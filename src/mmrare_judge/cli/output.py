@@ -214,7 +214,8 @@ def _mean_text(summary: Summary | PanelSummary, done: str, whole: bool) -> str:
     if summary.mean_score is not None and whole:
         return f"Mean score {summary.mean_score:.3f}."
     if summary.mean_partial_score is None:
-        return f"Nothing was {done}; the mean score lies {range_text}."
+        what = "Nothing but blanks" if summary.empty else "Nothing"
+        return f"{what} was {done}; the mean score lies {range_text}."
     mean = f"Mean over what was {done} {summary.mean_partial_score:.3f}"
     return f"{mean}; the mean score lies {range_text}."
 

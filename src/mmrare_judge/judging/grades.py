@@ -16,7 +16,8 @@ class MeanScore(Record):
     """The mean score of some grades.
 
     Attributes:
-        value: Mean over the grades that have a score; ``None`` if none has.
+        value: Mean over the grades that have a score, blank predictions as 0; ``None`` if the
+            judge gave none of them: blanks alone make no mean.
         scored: Grades with a score.
         n: All grades.
         coverage: Mean share of the rubric's weight that was judged, over all grades.
@@ -38,8 +39,9 @@ class Grades(list[Grade]):
         if not self:
             return None
         scores = [grade.score for grade in self if grade.score is not None]
+        blanks = sum(grade.empty for grade in self)
         return MeanScore(
-            value=_mean(scores) if scores else None,
+            value=_mean(scores) if len(scores) > blanks else None,
             scored=len(scores),
             n=len(self),
             coverage=_mean(grade.coverage for grade in self),

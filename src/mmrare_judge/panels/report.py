@@ -294,8 +294,9 @@ class PanelSummary(Record):
         panels: Predictions.
         scored: Those on which every criterion was decided.
         empty: Blank predictions, which score 0 by rule.
-        mean_score: Mean of the scores; it speaks for the ``scored`` ones only.
-        mean_partial_score: Mean over the predictions on which something was decided.
+        mean_score: Mean of the scores, blank predictions as 0; it speaks for the ``scored`` ones
+            only. ``None`` where the judges gave none of them: blanks alone make no mean.
+        mean_partial_score: Mean over the predictions on which something was decided, likewise.
         coverage: Mean share of the weight that was decided, times the share of the panel that
             voted.
         worst: Mean of the worst cases: missing votes and undecided criteria at their worst.
@@ -361,6 +362,7 @@ def panel_figures(panels: Iterable[Panel], *, rule: Rule, size: int) -> PanelFig
 def _summary(panels: Sequence[Panel]) -> PanelSummary:
     scores = [panel.score for panel in panels if panel.score is not None]
     partial = [panel.partial_score for panel in panels if panel.partial_score is not None]
+    empty = sum(panel.empty for panel in panels)
     members = [member for panel in panels for member in panel.members]
     criteria = {verdict.criterion: None for panel in panels for verdict in panel.criteria}
     return PanelSummary(
@@ -368,9 +370,9 @@ def _summary(panels: Sequence[Panel]) -> PanelSummary:
         track=panels[0].track,
         panels=len(panels),
         scored=len(scores),
-        empty=sum(panel.empty for panel in panels),
-        mean_score=_mean(scores),
-        mean_partial_score=_mean(partial),
+        empty=empty,
+        mean_score=_mean(scores) if len(scores) > empty else None,
+        mean_partial_score=_mean(partial) if len(partial) > empty else None,
         coverage=fmean(panel.coverage for panel in panels),
         worst=fmean(panel.bounds.worst for panel in panels),
         best=fmean(panel.bounds.best for panel in panels),

@@ -25,6 +25,7 @@ from mmrare_judge.data.items import TRACKS
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import make_folder, owner_only, whole_file, write_whole
 from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grades import Grades
 from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import Record, canonical_json, shortened
 from mmrare_judge.rubric.model import load_rubric
@@ -334,13 +335,13 @@ def _parse(line: bytes) -> Grade | None:
         return None
 
 
-def read_grades(path: str | Path) -> list[Grade]:
+def read_grades(path: str | Path) -> Grades:
     """Read the grades of a ``grades.jsonl``, or of the folder it lies in.
 
     Raises:
         InputError: There is no such file, or a line is not a grade.
     """
-    return list(iter_grades(path))
+    return Grades(iter_grades(path))
 
 
 def iter_grades(path: str | Path) -> Iterator[Grade]:

@@ -59,8 +59,9 @@ class Summary(Record):
         scored: Grades with a score: everything was judged.
         unscored: Grades in which the judge could not be asked, or not all, by kind.
         empty: Blank predictions, which score 0 by rule.
-        mean_score: Mean of the scores; ``None`` without any. It speaks for ``scored`` grades only.
-        mean_partial_score: Mean over grades in which something was judged.
+        mean_score: Mean of the scores, blank predictions as 0; it speaks for the ``scored`` grades
+            only. ``None`` where the judge gave none of them: blanks alone make no mean.
+        mean_partial_score: Mean over grades in which something was judged, in the same way.
         coverage: Mean share of the rubric's weight that was judged, unscored grades included.
         worst: Mean of the worst cases: the mean score if everything not judged were worst.
         best: Mean of the best cases.
@@ -97,13 +98,13 @@ def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
 
 
 @dataclass
-class Mean:
+class RunningMean:
     """A running mean that leaves out what is not known.
 
     What rounding takes from the sum is kept beside it (Neumaier, 1974), so that the order in which
     grades come does not show in the mean.
 
-    >>> mean = Mean()
+    >>> mean = RunningMean()
     >>> for sixth in (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6):
     ...     mean.add(sixth)
     >>> mean.value
@@ -161,9 +162,9 @@ class _Group:
         self._graded = self._empty = self._disagreements = 0
         self._usage = Usage()
         self._unscored = Counter[str]()
-        self._means = defaultdict[str, Mean](Mean)
-        self._lists = defaultdict[str, Mean](Mean)
-        self._points = defaultdict[str, Mean](Mean)
+        self._means = defaultdict[str, RunningMean](RunningMean)
+        self._lists = defaultdict[str, RunningMean](RunningMean)
+        self._points = defaultdict[str, RunningMean](RunningMean)
         self._statuses = defaultdict[str, Counter[str]](Counter)
         self._levels = defaultdict[str, Counter[str]](Counter)
 
@@ -190,6 +191,13 @@ class _Group:
         if grade.asked:
             self.signatures.add(grade.signature)
 
+    def _mean_of(self, name: Literal["score", "partial"]) -> float | None:
+        scores = self._means[name]
+        return scores.value if scores.count > self._empty else None
+
+    def _known(self, name: Literal["coverage", "worst", "best"]) -> float:
+        return self._means[name].value or 0.0
+
     def summary(self, system: str, track: str, judge: str) -> Summary:
         return Summary(
             system=system,
@@ -199,11 +207,11 @@ class _Group:
             scored=self._means["score"].count,
             unscored=self._unscored,
             empty=self._empty,
-            mean_score=self._means["score"].value,
-            mean_partial_score=self._means["partial"].value,
-            coverage=self._means["coverage"].value or 0.0,
-            worst=self._means["worst"].value or 0.0,
-            best=self._means["best"].value or 0.0,
+            mean_score=self._mean_of("score"),
+            mean_partial_score=self._mean_of("partial"),
+            coverage=self._known("coverage"),
+            worst=self._known("worst"),
+            best=self._known("best"),
             criteria={
                 name: CriterionSummary(
                     judged=points.count,
