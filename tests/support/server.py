@@ -360,6 +360,6 @@ def judging(level: str, *quotes: str) -> Callable[[Received], Step]:
     def answered(request: Received) -> Step:
         keys = dict((request.schema or {}).get("properties", {}))
         verdict = {"reasoning": "r", "quotes": list(quotes), "level": level}
-        return chat(json.dumps({key: verdict for key in keys}))
+        return chat(json.dumps(dict.fromkeys(keys, verdict)))
 
     return answered
