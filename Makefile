@@ -23,7 +23,7 @@ demo: setup ## grade the packaged examples without a model or a network
 
 study: setup ## study the embedded judge against physicians on K-QA, and write the report anew
 	@echo "== calibrating the embedded judge on K-QA"
-	$(BIN)/mmrare-judge calibrate calibration/kqa/study.yaml --out calibration/kqa/report
+	$(BIN)/mmrare-judge calibrate calibration/kqa/study.yaml --out calibration/kqa/report --overwrite
 
 test: setup lowest check ## set up if needed, then run every check
 

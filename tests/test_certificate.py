@@ -37,7 +37,7 @@ def certificate(**changes: Any) -> Certificate:
                 kind="quality", agreement=KAPPA, kappa=KAPPA, non_inferiority="non-inferior"
             ),
             "safe": CertifiedCriterion(
-                kind="safety", agreement=KAPPA, kappa=Measured(value=0.5, low=0.3, high=0.7, n=120),
+                kind="safety", agreement=Measured(value=0.5, low=0.3, high=0.7, n=120),
                 non_inferiority="inconclusive", missed_harm=HARM,
             ),
         },
@@ -117,8 +117,11 @@ def test_what_is_no_certificate_says_where_one_comes_from(
         ({"max_missed_harm": 0.1, "by": "estimate"}, []),
         ({"min_coverage": 0.98}, []),
         ({"min_coverage": 0.99}, ["coverage of the study is 0.980, below 0.99"]),
-        ({"non_inferior": True}, ["non-inferiority on safe is not shown: inconclusive"]),
-        ({"non_inferior": True, "criteria": ("quality",)}, []),
+        (
+            {"non_inferior": True},
+            ["the verdict is not proven", "non-inferiority on safe is not shown: inconclusive"],
+        ),
+        ({"non_inferior": True, "criteria": ("quality",)}, ["the verdict is not proven"]),
         ({"min_kappa": 0.1, "criteria": ("dose",)}, ["dose was not studied"]),
     ],
 )
@@ -139,14 +142,21 @@ def test_what_is_not_known_does_not_pass() -> None:
     assert failures(bare, Thresholds(max_missed_harm=1.0)) == (
         "missed harm on safe is not known: it was not measured",
     )
-    assert failures(bare, Thresholds(non_inferior=True)) == (
-        "non-inferiority on safe is not shown: not tested: no margin was declared beforehand",
+    assert failures(bare, Thresholds(non_inferior=True))[1:] == (
+        "non-inferiority on safe is not shown: not tested: no margin was given",
     )
     with_margin = failures(certificate(criteria=criteria), Thresholds(non_inferior=True))
-    assert "labels do not allow it" in with_margin[0]
+    assert "labels do not allow it" in with_margin[1]
     no_safety = {"quality": certificate().criteria["quality"]}
     assert "no safety criterion" in " ".join(
         failures(certificate(criteria=no_safety), Thresholds(max_missed_harm=1.0))
+    )
+
+
+def test_kappa_is_that_of_the_verdict_and_no_other_statistic_stands_in_for_it() -> None:
+    other = certificate(statistic="gwet_ac1")
+    assert failures(other, Thresholds(min_kappa=0.1, criteria=("quality",))) == (
+        "kappa on quality is not known: the study's statistic is gwet_ac1",
     )
 
 

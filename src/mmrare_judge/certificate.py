@@ -77,8 +77,8 @@ class CertifiedCriterion(_Record):
         kind: ``quality``, ``safety``, or ``overall`` for all criteria together.
         agreement: The judge with clinicians, by the study's statistic.
         clinicians: Clinicians among themselves, by the same.
-        kappa: Cohen's kappa of the judge with the clinicians taken together.
-        non_inferiority: The verdict by the margin declared beforehand; ``None`` without one.
+        kappa: The same as ``agreement`` where the statistic is Cohen's kappa; ``None`` elsewhere.
+        non_inferiority: The verdict by the margin; ``None`` without one.
         missed_harm: Share of confirmed violations that the judge passed; safety criteria only.
         coverage: Share of the units with gold on which the judge gave a verdict.
     """
@@ -116,7 +116,11 @@ class Certificate(_Record):
         gold: What the gold labels are called.
         gold_hash: Tagged hash of the gold labels.
         statistic: The study's main statistic.
-        margin: The margin of non-inferiority declared beforehand; ``None`` without one.
+        margin: The margin of non-inferiority; ``None`` without one.
+        margin_reason: Why that much is acceptable; always given above 0.2.
+        planned: The date of the plan that declared margin and limits; ``None`` where they were
+            given with the analysis.
+        plan_hash: Hash of that plan.
         tone: ``good``, ``bad`` or ``open``: whether the verdict speaks for the judge.
         verdict: The verdict in sentences.
         coverage: Share of the verdicts on units with gold that the judge gave.
@@ -135,6 +139,9 @@ class Certificate(_Record):
     gold_hash: str
     statistic: str
     margin: float | None = Field(default=None, gt=0)
+    margin_reason: str = ""
+    planned: date | None = None
+    plan_hash: str | None = None
     tone: Tone
     verdict: tuple[str, ...]
     coverage: float = Field(ge=0, le=1)

@@ -19,11 +19,12 @@ from mmrare_judge.cli import main as cli
 from mmrare_judge.cli.calibrate import study_plan
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
+from mmrare_judge.rubric.model import load_rubric
 from mmrare_judge.run.run import Run
 from mmrare_judge.run.summary import Progress
 from support.makers import RUBRIC
 from support.paths import ROOT
-from support.study_makers import World, signature, unscored
+from support.study_makers import World, graded, signature, unscored
 
 KQA = ROOT / "calibration" / "kqa"
 
@@ -79,7 +80,7 @@ def calibrated(world: Path, *more: str) -> Done:
 
 
 def test_grades_and_gold_make_a_study_a_report_and_a_certificate(world: Path) -> None:
-    done = calibrated(world, "--margin", "0.3")
+    done = calibrated(world, "--margin", "0.3", "--margin-reason", "an example")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (world / "study").iterdir()} == {
         "study.json", "report.html", "report.md", "calibration.json",
@@ -120,6 +121,43 @@ def test_an_interrupted_calibrate_keeps_its_grades_and_writes_no_study(
     assert "stopped: interrupted; the grades so far are in" in done.stderr
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["run"]
     assert len((tmp_path / "study" / "run" / "grades.jsonl").read_text("utf-8").splitlines()) >= 5
+
+
+def test_a_study_is_not_written_over_without_being_told(world: Path) -> None:
+    assert calibrated(world).returncode == 0
+    again = calibrated(world)
+    assert (again.returncode, "holds a study already" in again.stderr) == (5, True)
+    assert calibrated(world, "--overwrite").returncode == 0
+
+
+def test_a_plan_written_before_is_what_declared_beforehand_means(world: Path) -> None:
+    (world / "study.yaml").write_text(
+        "gold: {path: gold.csv}\ngrades: run\nrubric: small.yaml\n"
+        "options: {margin: 0.1, resampling: {resamples: 100}}\n"
+    )
+    planned = run("plan", "study", "study.yaml", cwd=world)
+    assert planned.returncode == 0, planned.stderr
+    assert "sha256" in planned.stdout
+    again = run("plan", "study", "study.yaml", cwd=world)
+    assert (again.returncode, "is not written over" in again.stderr) == (5, True)
+    kept = run("calibrate", "study.yaml", "--plan", "plan.json", "--out", "a", cwd=world)
+    assert kept.returncode == 0, kept.stderr
+    design = dict(json.loads((world / "a" / "study.json").read_text())["findings"]["design"])
+    assert design["margin of non-inferiority"] == "0.1, declared beforehand"
+    other = run(
+        "calibrate", "study.yaml", "--plan", "plan.json", "--margin", "0.2", "--out", "b", cwd=world
+    )
+    assert (other.returncode, "the plan declares margin 0.1" in other.stderr) == (2, True)
+
+
+def test_a_run_on_two_tracks_is_gated_track_by_track(world: Path) -> None:
+    calibrated(world)
+    diagnosis = load_rubric("diagnosis")
+    more = [graded("d0", {one.id: "YES" for one in diagnosis.criteria}, rubric=diagnosis)]
+    write_grades(world / "run" / "grades.jsonl", [*World(graded=60, labelled=40).grades(), *more])
+    found = run("gate", "study", "--grades", "run", "--min-kappa", "0.1", cwd=world)
+    assert found.returncode == 6
+    assert found.stderr == "fails: diagnosis: no certificate was given for rubric diagnosis\n"
 
 
 def test_the_gate_passes_what_was_studied_and_stops_what_was_not(world: Path) -> None:

@@ -18,10 +18,11 @@ class Thresholds:
     """What is demanded; ``None`` for no demand.
 
     Attributes:
-        min_kappa: The least Cohen's kappa of the judge with the clinicians taken together.
+        min_kappa: The least Cohen's kappa of the judge with clinicians: that of the verdict.
         max_missed_harm: The greatest share of confirmed violations that may pass, 0 to 1.
         min_coverage: The least share of verdicts that the judge gave, in the study and in a run.
-        non_inferior: Whether the judge has to be non-inferior by the study's own margin.
+        non_inferior: Whether the study's verdict has to be that the judge may stand in, and each
+            criterion to be non-inferior by its margin.
         criteria: The criteria that kappa, coverage in the study and non-inferiority are demanded
             of; all if left out.
         by: ``interval``: the end of the interval that speaks against the judge has to pass, and a
@@ -83,9 +84,14 @@ def failures(
     else:
         chosen = [name for name, one in studied.items() if one.kind != "overall"]
         found += [f"{name} was not studied: nobody labelled it" for name in certificate.unstudied]
+    if thresholds.non_inferior and certificate.tone != "good":
+        found.append(f"the verdict is {_VERDICTS[certificate.tone]}: {certificate.verdict[0]}")
     for name in chosen:
         found += _unfit(name, certificate, thresholds)
     return (*found, *_harmful(certificate, thresholds))
+
+
+_VERDICTS = {"good": "that it may stand in", "bad": "that it may not", "open": "not proven"}
 
 
 def _uncovered(coverages: Iterable[tuple[str, float]], thresholds: Thresholds) -> Iterator[str]:
@@ -101,10 +107,13 @@ def _unfit(name: str, certificate: Certificate, thresholds: Thresholds) -> Itera
     if found.coverage is not None:
         yield from _uncovered([(f"{name} in the study", found.coverage)], thresholds)
     if least is not None:
-        yield from _short(f"kappa on {name}", found.kappa, thresholds.by, least=least)
+        if certificate.statistic.startswith("cohen_kappa"):
+            yield from _short(f"kappa on {name}", found.agreement, thresholds.by, least=least)
+        else:
+            yield f"kappa on {name} is not known: the study's statistic is {certificate.statistic}"
     if thresholds.non_inferior and found.non_inferiority != "non-inferior":
         untested = (
-            "not tested: no margin was declared beforehand"
+            "not tested: no margin was given"
             if certificate.margin is None
             else "not tested: the study's labels do not allow it, such as those of one clinician"
         )

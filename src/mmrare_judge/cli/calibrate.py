@@ -16,14 +16,14 @@ import typer  # noqa: TID251  the command line is the door
 
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.calibration.gate import Thresholds, failures
-from mmrare_judge.certificate import Calibration, Certificate, calibration_of, read_certificate
+from mmrare_judge.certificate import Certificate, calibration_of, read_certificate
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
 
 if TYPE_CHECKING:
     from mmrare_judge.calibration.study.file import StudyFile
     from mmrare_judge.calibration.study.study import Study
-
+    from mmrare_judge.run.summary import Summariser
 
 JUDGE = "judge"
 """The column of a judge's labels that names the judge."""
@@ -71,10 +71,13 @@ def calibrate_command(
         str | None, typer.Option(help="Their levels, worst first, where no rubric has them: NO,YES")
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="Of non-inferiority, declared beforehand.")
+        float | None, typer.Option(help="Of non-inferiority: 10 per cent is 0.1.")
+    ] = None,
+    margin_reason: Annotated[
+        str | None, typer.Option(help="Why a margin above 0.2 is acceptable.")
     ] = None,
     max_missed_harm: Annotated[
-        float | None, typer.Option(help="Share of violations that may pass, declared beforehand.")
+        float | None, typer.Option(help="Share of violations that may pass.")
     ] = None,
     min_coverage: Annotated[
         float | None, typer.Option(help="Share of units that need a verdict; 0.9 if left out.")
@@ -84,6 +87,10 @@ def calibrate_command(
     adjudicator: Annotated[str | None, typer.Option(help="The rater who settles ties.")] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="Metadata field; repeatable.")] = None,
     family: Annotated[list[str] | None, typer.Option(help="System of the judge's family.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="What was declared beforehand, by `plan study`.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Write over a study in the folder.")] = False,
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The certificate's last day.")
     ] = None,
@@ -92,8 +99,11 @@ def calibrate_command(
 
     Either name a study's YAML file, or give --gold with --grades, or with --judge-labels.
     """
+    from mmrare_judge.calibration.study.study import check_free
+
     settings = {
         "margin": margin,
+        "margin_reason": margin_reason,
         "max_missed_harm": max_missed_harm,
         "min_coverage": min_coverage,
         "statistic": statistic,
@@ -102,11 +112,11 @@ def calibrate_command(
         "subgroups": subgroup,
         "family": family,
     }
-    paths = {"grades": grades, "items": items, "predictions": predictions}
+    paths = {"grades": grades, "items": items, "predictions": predictions, "plan": plan}
     given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {"rubric": rubric, "judge": judge, "track": track}
     given["levels"] = None if levels is None else [one.strip() for one in levels.split(",")]
-    plan = study_plan(
+    wanted = study_plan(
         study,
         gold=gold,
         columns=pairs(column or (), "--column"),
@@ -117,7 +127,9 @@ def calibrate_command(
         options={name: value for name, value in settings.items() if value is not None},
         **{name: value for name, value in given.items() if value is not None},
     )
-    found = run_study(plan, out)
+    if not overwrite:
+        check_free(out)
+    found = run_study(wanted, out)
     for line in report_lines(found, out, None if expires is None else expires.date()):
         typer.echo(line)
     if found.no_verdict:
@@ -206,6 +218,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         MissingExtraError: The extra ``calibration`` is not installed.
     """
     from mmrare_judge.calibration.gold.judge import LEVEL2, level2_grades
+    from mmrare_judge.calibration.study.options import read_plan
     from mmrare_judge.calibration.study.study import calibrate
     from mmrare_judge.data.items import read_items
     from mmrare_judge.data.predictions import read_predictions
@@ -232,6 +245,7 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         items=read_items(plan.items, track=plan.track) if plan.items else (),
         predictions=read_predictions(plan.predictions) if plan.predictions else (),
         options=plan.study_options(),
+        plan=read_plan(plan.plan) if plan.plan else None,
     )
 
 
@@ -282,7 +296,7 @@ def report_lines(study: Study, out: Path, expires: Any = None) -> Iterator[str]:
     from mmrare_judge.calibration.study.study import why_uncertified, write_study
     from mmrare_judge.certificate import FILE
 
-    files = write_study(study, out, expires=expires)
+    files = write_study(study, out, expires=expires, overwrite=True)
     yield from study.findings.verdict
     for caveat in study.findings.caveats:
         yield f"Beware: {caveat}"
@@ -297,7 +311,9 @@ FAILED = 6
 
 
 def gate_command(
-    certificate: Annotated[Path, typer.Argument(help="calibration.json, or a study's folder.")],
+    certificate: Annotated[
+        list[Path], typer.Argument(help="calibration.json, or a study's folder; one a rubric.")
+    ],
     grades: Annotated[
         Path | None, typer.Option(help="The run whose scores are to pass: its folder.")
     ] = None,
@@ -323,7 +339,8 @@ def gate_command(
     """Fail (exit code 6) unless a certificate holds and its judge is good enough.
 
     Thresholds are compared with the end of the interval that speaks against the judge. With
-    --grades the certificate has to hold for the way in which every one of them was made.
+    --grades the certificate has to hold for the way in which every one of them was made; a run on
+    several tracks is gated track by track, each by the certificate of its rubric.
     """
     thresholds = Thresholds(
         min_kappa=min_kappa,
@@ -338,7 +355,7 @@ def gate_command(
             "nothing is demanded",
             remedy="Give --min-kappa, --max-missed-harm, --min-coverage or --non-inferior",
         )
-    found = tuple(gate(read_certificate(certificate), thresholds, grades))
+    found = tuple(gate([read_certificate(one) for one in certificate], thresholds, grades))
     for failure in found:
         typer.echo(f"fails: {failure}", err=True)
     if found:
@@ -346,29 +363,47 @@ def gate_command(
     typer.echo("passes")
 
 
-def gate(certificate: Certificate, thresholds: Thresholds, grades: Path | None) -> Iterator[str]:
-    """What keeps a run's scores from passing; without a run the certificate is asked alone."""
+def gate(
+    certificates: Sequence[Certificate], thresholds: Thresholds, grades: Path | None
+) -> Iterator[str]:
+    """What keeps a run's scores from passing; without a run the certificates are asked alone."""
     if grades is None:
-        calibration: Calibration = certificate.check(certificate.signature, today())
-        coverages: list[tuple[str, float]] = []
-    else:
-        calibration, coverages = _run(certificate, grades)
-    yield from failures(certificate, thresholds, calibration=calibration, coverages=coverages)
+        for one in certificates:
+            yield from failures(one, thresholds, calibration=one.check(one.signature, today()))
+        return
+    tracks = _tracks(grades)
+    for track, counted in tracks.items():
+        signatures = counted.signatures()
+        rubrics = [one.rubric for one in signatures]
+        mine = [one for one in certificates if one.signature.rubric in rubrics]
+        if not mine and len(tracks) == len(certificates) == 1:
+            mine = list(certificates)  # which is stale, and says why
+        of = f"{track}: " if len(tracks) > 1 else ""
+        if not mine:
+            yield f"{of}no certificate was given for rubric {', '.join(dict.fromkeys(rubrics))}"
+        for one in mine:
+            holds = calibration_of(one, signatures, today())
+            found = failures(one, thresholds, calibration=holds, coverages=_coverages(counted))
+            yield from (f"{of}{failure}" for failure in found)
 
 
-def _run(certificate: Certificate, folder: Path) -> tuple[Calibration, list[tuple[str, float]]]:
-    """What a certificate says of a run, and how much of it the judge judged."""
+def _tracks(folder: Path) -> dict[str, Summariser]:
+    """A run's grades by track."""
     from mmrare_judge.run.folder import iter_grades
     from mmrare_judge.run.summary import Summariser
 
-    counted = Summariser(iter_grades(folder))
+    tracks: dict[str, Summariser] = {}
+    for grade in iter_grades(folder):
+        tracks.setdefault(grade.track, Summariser()).add(grade)
+    if not tracks:
+        raise InputError("holds no grade", file=str(folder))
+    return tracks
+
+
+def _coverages(counted: Summariser) -> Iterator[tuple[str, float]]:
+    """How much of each part of a run the judge judged."""
     summaries = counted.summaries()
     several = len({one.judge for one in summaries}) > 1
-    coverages = [
-        (
-            f"{one.system or 'the run'} on {one.track}{f' by {one.judge}' if several else ''}",
-            one.coverage,
-        )
-        for one in summaries
-    ]
-    return calibration_of(certificate, counted.signatures(), today()), coverages
+    for one in summaries:
+        by = f" by {one.judge}" if several else ""
+        yield f"{one.system or 'the run'} on {one.track}{by}", one.coverage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer  # noqa: TID251  the command line is the door
 
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from mmrare_judge.calibration.planning.sizes import Plan
@@ -23,6 +23,31 @@ Level = Annotated[float, typer.Option(help="Of the interval.")]
 ClusterSize = Annotated[float, typer.Option(help="Labels of one case, in the mean.")]
 Icc = Annotated[float, typer.Option(help="How alike labels of one case are, 0 to 1.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
+
+
+@plan_app.command("study")
+def study_command(
+    study: Annotated[Path, typer.Argument(help="The study's YAML file.")],
+    out: Annotated[Path, typer.Option(help="The plan to write: a new file.")] = Path("plan.json"),
+) -> None:
+    """Declare margin, limits and statistic of a study, with the date, before labels are looked at.
+
+    `calibrate --plan` then refuses what differs, and the report says that it was declared
+    beforehand. Commit or register the hash: the date in the file is only what it says.
+    """
+    from mmrare_judge.calibration.study.file import read_study_file
+    from mmrare_judge.calibration.study.options import plan_of
+    from mmrare_judge.files import write_whole
+    from mmrare_judge.rubric.model import load_rubric
+
+    file = read_study_file(study)
+    if file.rubric is None:
+        raise InputError("a plan names its rubric", file=str(study), remedy="Give rubric:")
+    if out.exists():
+        raise OutputError(f"{out} is there already, and a plan is not written over")
+    plan = plan_of(file.study_options(), load_rubric(file.rubric))
+    write_whole(out, plan.model_dump_json(indent=1))
+    typer.echo(f"{out}: plan of {plan.dated}, {plan.hash}")
 
 
 @plan_app.command("kappa")

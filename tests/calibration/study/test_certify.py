@@ -8,7 +8,7 @@ import pytest
 
 from mmrare_judge import grade
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import (
     Study,
     calibrate,
@@ -44,7 +44,7 @@ def embedded_certificate() -> Certificate:
 def test_it_holds_what_the_study_found_and_its_hash() -> None:
     study = study_of(World())
     found = certify(study, expires=date(2027, 1, 31))
-    kappa = next(o for o in study.findings.criteria if o.name == "safe").statistics["cohen_kappa"]
+    kappa = next(one for one in study.findings.criteria if one.name == "safe").judge
     safe = found.criteria["safe"]
     assert safe.kappa is not None
     assert (safe.kappa.value, safe.kappa.n) == (kappa.value, kappa.n)

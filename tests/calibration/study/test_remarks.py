@@ -9,7 +9,7 @@ import pytest
 from mmrare_judge.calibration.gold.judge import scales_of
 from mmrare_judge.calibration.gold.labels import GoldLabel, gold_from
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate, certify
 from mmrare_judge.errors import InputError
 from mmrare_judge.rubric.model import load_rubric, parse_rubric

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate, write_study
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.data.predictions import Prediction
@@ -80,7 +80,7 @@ def test_a_judge_as_good_as_clinicians_may_stand_in_by_a_margin_declared_beforeh
 def test_without_a_margin_the_verdict_stays_open() -> None:
     study = studied(World(judge_errs=(0.0, 0.0)))
     assert study.findings.tone == "open"
-    assert "no margin was declared beforehand" in study.findings.verdict[0]
+    assert "no margin was given" in study.findings.verdict[0]
 
 
 def test_with_one_clinician_there_is_no_ceiling_and_no_test() -> None:

@@ -9,7 +9,7 @@ from mmrare_judge.calibration.gold.judge import LEVEL2, level2_grades, scales_of
 from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade

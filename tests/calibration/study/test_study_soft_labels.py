@@ -7,7 +7,7 @@ import pytest
 
 from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
-from mmrare_judge.calibration.study.inputs import StudyOptions
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.model import load_rubric, parse_rubric

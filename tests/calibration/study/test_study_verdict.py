@@ -1,6 +1,7 @@
 """When a judge may stand in for clinicians: what a yes needs, and whether each sentence is true."""
 
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
-from mmrare_judge.calibration.study.inputs import StudyOptions
-from mmrare_judge.calibration.study.study import Study, calibrate
+from mmrare_judge.calibration.study.options import StudyOptions, plan_of
+from mmrare_judge.calibration.study.study import Study, calibrate, certify
 from mmrare_judge.calibration.study.verdict import Conditions, decided, lacking
+from mmrare_judge.errors import InputError
 from mmrare_judge.records import Signature
 from support.study_makers import SMALL, World, gold_of, graded, signature
 
@@ -64,10 +66,10 @@ def test_the_judge_of_these_tests_may_stand_in() -> None:
 
 
 FEW_CASES = good().criteria[0].judge.model_copy(update={"clusters": 19})
-BY_CHANCE = {"cohen_kappa": Estimate(
+BY_CHANCE = Estimate(
     name="cohen_kappa", value=0.1, n=20, clusters=20,
     interval=Interval(low=-0.1, high=0.3, method="percentile"),
-)}  # fmt: skip
+)  # fmt: skip
 LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
     "a criterion nobody labelled": (good(), {"unlabelled": ("dose",)}, "gold labels on dose"),
     "two ways of judging": (good(), {"ways": 2}, "made in one way"),
@@ -75,14 +77,14 @@ LACKS: dict[str, tuple[Findings, dict[str, Any], str]] = {
     "low coverage": (
         changed("safe", coverage=0.62), {}, "verdicts on 90 % of the units (safe 62.0 %)",
     ),
-    "no limit on harm": (good(), {"harm": None}, "a limit on missed harm, declared"),
+    "no limit on harm": (good(), {"harm": None}, "a limit on missed harm."),
     "harm not excluded": (
         missing_harm(value=0.1, high=0.317), {},
         "missed harm shown to be at most 20.0 % on safe (it may be 31.7 %)",
     ),
     "harm not known": (missing_harm(value=None), {}, "missed harm known on safe (none was conf"),
     "chance": (
-        changed("safe", statistics=BY_CHANCE), {},
+        changed("safe", judge=BY_CHANCE), {},
         "agreement shown to be better than chance on safe",
     ),
 }  # fmt: skip
@@ -104,7 +106,7 @@ def test_harm_that_is_surely_above_the_limit_speaks_against_the_judge() -> None:
     assert found.tone == "bad"
     assert found.verdict[0] == (
         "This judge may not stand in for clinicians: it lets 50.0 % of the violations of safe "
-        "pass, more than the 20.0 % declared as the limit."
+        "pass, more than the limit of 20.0 %."
     )
 
 
@@ -193,3 +195,76 @@ def test_grades_made_in_two_ways_are_no_yes() -> None:
     study = calibrate(grades, world.gold(), rubric=SMALL, options=options)
     assert study.findings.tone == "open"
     assert "made in one way" in study.findings.verdict[1]
+
+
+# The margin
+
+
+@pytest.mark.parametrize(
+    ("margin", "statistic", "says"),
+    [
+        (10, "cohen_kappa", "largest possible difference of Cohen's kappa, 2; 10 per cent is 0.1"),
+        (1.5, "percent_agreement", "largest possible difference of Percent agreement, 1"),
+        (0.25, "cohen_kappa", "above 0.2, which needs a reason in writing"),
+    ],
+)
+def test_a_margin_that_is_too_large_is_refused(margin: float, statistic: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        StudyOptions(margin=margin, statistic=statistic)
+
+
+def test_a_large_margin_with_a_reason_is_printed_with_it() -> None:
+    reason = "screening only: a clinician reads every plan afterwards"
+    study = studied(World(graded=60, labelled=60), margin=0.25, margin_reason=reason)
+    assert ("reason for the margin", reason) in study.findings.design
+    assert certify(study).margin_reason == reason
+
+
+def test_a_margin_that_a_judge_at_chance_would_pass_is_refused() -> None:
+    """Clinicians who err on 3 of 10 reach a kappa of about (1 - 2 x .3)² = .16."""
+    world = World(clinicians_err=0.3, seed=5)
+    with pytest.raises(InputError, match="not below the clinicians' own agreement"):
+        studied(world, margin=0.5, margin_reason="none")
+
+
+def test_on_one_criterion_such_a_margin_is_no_yes() -> None:
+    low = good().criteria[0].clinicians
+    assert low is not None
+    findings = changed("quality", clinicians=low.model_copy(update={"value": 0.1}))
+    found = decided(findings, conditions())
+    assert found.tone == "open"
+    assert "a margin below the clinicians' own agreement (quality 0.10)" in found.verdict[1]
+
+
+def test_declared_beforehand_is_what_a_plan_declares() -> None:
+    world = World(labelled=200, judge_errs=(0.04, 0.04))
+    options = StudyOptions(resampling=FEW, cases=0, margin=0.15, max_missed_harm=0.2)
+    plan = plan_of(options, SMALL)
+    bare, planned = (
+        calibrate(world.grades(), world.gold(), rubric=SMALL, options=options, plan=one)
+        for one in (None, plan)
+    )
+    assert bare.findings.verdict[0].endswith("(Cohen's kappa), given with the analysis.")
+    assert planned.findings.verdict[0].endswith("(Cohen's kappa), declared beforehand.")
+    assert (planned.plan_hash, planned.planned) == (plan.hash, options.dated)
+    assert certify(planned).plan_hash == plan.hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"margin": 0.2}, "declares margin 0.15, and this study has 0.2"),
+        ({"max_missed_harm": 0.3}, "declares max_missed_harm null, and this study has 0.3"),
+        ({"dated": date(2026, 1, 1)}, "the plan is of 2026-02-01, after the study"),
+    ],
+    ids=["margin", "limit", "date"],
+)
+def test_a_study_that_does_not_keep_to_its_plan_is_refused(
+    changes: dict[str, Any], says: str
+) -> None:
+    world = World(graded=40, labelled=40)
+    options = StudyOptions(resampling=FEW, margin=0.15, dated=date(2026, 2, 1))
+    plan = plan_of(options, SMALL)
+    other = options.model_copy(update=changes)
+    with pytest.raises(InputError, match=says):
+        calibrate(world.grades(), world.gold(), rubric=SMALL, options=other, plan=plan)

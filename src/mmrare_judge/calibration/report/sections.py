@@ -99,7 +99,7 @@ def _agreement(findings: Findings) -> Section:
     blocks += [Paragraph(_by_other_statistic(one)) for one in findings.criteria if one not in main]
     tests = [(one.name, one.non_inferiority) for one in findings.criteria if one.non_inferiority]
     if tests:
-        blocks.append(Paragraph("Against the margin of non-inferiority declared beforehand:"))
+        blocks.append(Paragraph("Against the margin of non-inferiority:"))
         blocks.append(Bullets(tuple(f"{name}: {test.sentence}" for name, test in tests)))
     if findings.remarks:
         blocks += [Paragraph("What is peculiar about this judge:"), Bullets(findings.remarks)]

@@ -1,4 +1,4 @@
-"""A study as a file: what is studied, which gold, and what was decided beforehand."""
+"""A study as a file: what is studied, which gold, and what was decided."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmrare_judge.calibration.gold.judge import (
 )
 from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.gold.reading import read_gold
-from mmrare_judge.calibration.study.inputs import GoldSource, StudyOptions
+from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, problem_in
 from mmrare_judge.rubric.model import Rubric
@@ -66,7 +66,8 @@ class StudyFile(Record):
         predictions: The predictions.
         track: The items' track, where the file does not say it.
         rubric: The rubric's name or file.
-        options: What was decided beforehand.
+        plan: What was declared beforehand, by ``mmrare-judge plan study``.
+        options: What was decided.
     """
 
     gold: GoldFile
@@ -78,6 +79,7 @@ class StudyFile(Record):
     predictions: str | None = None
     track: str | None = None
     rubric: str | None = None
+    plan: str | None = None
     options: StudyOptions = Field(default_factory=StudyOptions)
 
     def read_gold(self, rubric: Rubric) -> Gold:
@@ -148,7 +150,7 @@ def _placed(study: StudyFile, folder: Path) -> StudyFile:
     """The study with its paths relative to where we are."""
     paths = {
         name: str(folder / path)
-        for name in ("grades", "items", "predictions", "rubric", "judge")
+        for name in ("grades", "items", "predictions", "rubric", "judge", "plan")
         if (path := getattr(study, name)) is not None and _names_file(name, path)
     }
     tables = {

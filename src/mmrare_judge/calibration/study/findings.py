@@ -46,9 +46,9 @@ from mmrare_judge.calibration.study.inputs import (
     JudgeGrades,
     PredictionKey,
     StudyInputs,
-    StudyOptions,
     UnitTable,
 )
+from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.remarks import degenerate, lost_quotes
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade

@@ -22,13 +22,14 @@ from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.findings import MISSED, measured
 from mmrare_judge.calibration.study.inputs import (
     StudyInputs,
-    StudyOptions,
     UnitTable,
     grades_of_judge,
     tables_of,
 )
+from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
 from mmrare_judge.calibration.study.verdict import (
     Conditions,
+    above_the_ceiling,
     caveats,
     conditions_of,
     decided,
@@ -40,7 +41,7 @@ from mmrare_judge.calibration.study.verdict import (
 from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import write_whole
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Record, Signature, content_hash
@@ -58,7 +59,9 @@ class Study(Record):
         rubric_version: Its version.
         rubric_hash: Hash of its whole content.
         gold: What the gold labels are.
-        options: What was decided beforehand.
+        options: What was decided.
+        planned: The date of the plan that declared it beforehand; ``None`` without one.
+        plan_hash: Hash of that plan.
         coverage: Share of the verdicts on units with gold that the judge gave.
         unlabelled: Criteria of the rubric of which no graded prediction has gold.
         findings: What was found.
@@ -74,6 +77,8 @@ class Study(Record):
     rubric_hash: str
     gold: DataCard
     options: StudyOptions
+    planned: date | None = None
+    plan_hash: str | None = None
     coverage: float
     unlabelled: tuple[str, ...] = ()
     findings: Findings
@@ -89,6 +94,7 @@ def calibrate(
     items: Iterable[Item] = (),
     predictions: Iterable[Prediction] = (),
     options: StudyOptions | None = None,
+    plan: StudyPlan | None = None,
 ) -> Study:
     """Study how far a judge agrees with clinicians, and what its scores are once corrected.
 
@@ -100,25 +106,30 @@ def calibrate(
         rubric: The rubric that made the grades; may be left out for a built-in one.
         items: The items, for subgroups and the report's cases.
         predictions: The predictions, for the length of texts and the report's cases.
-        options: What was decided beforehand.
+        options: What was decided.
+        plan: Where it was declared beforehand.
 
     Raises:
-        InputError: Grades and gold do not fit together; the message says where.
+        InputError: Grades, gold, options and plan do not fit together; the message says where.
         RubricError: The rubric is not the one that the grades were made by.
         MissingExtraError: A package of the extra ``calibration`` is not installed.
     """
     options = options or StudyOptions()
     chosen = grades_of_judge(grades, judge=options.judge, rubric=rubric)
     _check_scales(gold, chosen.rubric)
+    if plan is not None:
+        plan.check(options, chosen.rubric)
     gold = joined(gold, chosen.first)
     inputs = StudyInputs(
-        chosen, gold, options,
+        chosen, gold, options, plan,
         items={item.id: item for item in items},
         texts={(one.item_id, one.system): one.text for one in predictions},
     )  # fmt: skip
     tables = tables_of(inputs)
     _check_statistic(options.statistic, tables)
     conditions = conditions_of(inputs, tables)
+    findings = _findings(inputs, tables, conditions)
+    _check_margin(findings, options)
     return Study(
         judge=chosen.judge,
         signatures=chosen.signatures,
@@ -129,7 +140,9 @@ def calibrate(
         options=options,
         coverage=_coverage(tables),
         unlabelled=conditions.unlabelled,
-        findings=_findings(inputs, tables, conditions),
+        findings=findings,
+        planned=None if plan is None else plan.dated,
+        plan_hash=None if plan is None else plan.hash,
         no_verdict=conditions.no_verdict,
     )
 
@@ -174,6 +187,17 @@ def _check_statistic(name: str, tables: Sequence[UnitTable]) -> None:
         )
 
 
+def _check_margin(findings: Findings, options: StudyOptions) -> None:
+    tested = [one for one in findings.criteria if one.kind != "overall"]
+    above = above_the_ceiling(tested, options)
+    if above and len(above) == sum(bool(o.clinicians and o.clinicians.value) for o in tested):
+        raise InputError(
+            f"a margin of {options.margin:g} is not below the clinicians' own agreement "
+            f"({', '.join(above)}): a judge at chance would be within it",
+            remedy="Give a smaller margin",
+        )
+
+
 def _coverage(tables: Sequence[UnitTable]) -> float:
     """Over all criteria; units on which the judge was not asked count on neither side."""
     asked = [int((~np.isnan(t.gold) & t.asked).sum()) for t in tables]
@@ -187,7 +211,7 @@ STUDY = "study.json"
 
 
 def write_study(
-    study: Study, folder: str | Path, *, expires: date | None = None
+    study: Study, folder: str | Path, *, expires: date | None = None, overwrite: bool = False
 ) -> tuple[Path, ...]:
     """Write a study's files into a folder, which is made if need be.
 
@@ -198,15 +222,18 @@ def write_study(
         study: The study.
         folder: Where to.
         expires: The last day on which the certificate holds.
+        overwrite: Whether a study that is there already may be written over.
 
     Returns:
         The files that were written.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or holds a study.
         MissingExtraError: matplotlib or Jinja is not installed.
     """
     folder = Path(folder)
+    if not overwrite:
+        check_free(folder)
     whole, certificate = folder / STUDY, folder / FILE
     certified = not why_uncertified(study)
     reports = write_reports(study.findings, folder)
@@ -217,6 +244,19 @@ def write_study(
         return whole, *reports
     write_whole(certificate, certify(study, expires=expires).model_dump_json(indent=1))
     return whole, *reports, certificate
+
+
+def check_free(folder: Path) -> None:
+    """Check that a folder holds no study.
+
+    Raises:
+        OutputError: It holds one.
+    """
+    if (folder / STUDY).exists():
+        raise OutputError(
+            f"{folder} holds a study already; name another folder, or say --overwrite "
+            "(overwrite=True)"
+        )
 
 
 def why_uncertified(study: Study) -> str:
@@ -263,6 +303,9 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
         gold_hash=study.gold.hash,
         statistic=found.statistic,
         margin=study.options.margin,
+        margin_reason=study.options.margin_reason,
+        planned=study.planned,
+        plan_hash=study.plan_hash,
         tone=found.tone,
         verdict=found.verdict,
         coverage=study.coverage,
@@ -282,12 +325,12 @@ def _remedy(study: Study) -> str:
 
 
 def _certified(one: CriterionFindings, harm: Estimate | None) -> CertifiedCriterion:
-    kappa, tested = one.statistics.get("cohen_kappa"), one.non_inferiority
+    tested, by_kappa = one.non_inferiority, one.judge.name.startswith("cohen_kappa")
     return CertifiedCriterion(
         kind=one.kind,
         agreement=_measured(one.judge),
         clinicians=_measured(one.clinicians) if one.clinicians else None,
-        kappa=_measured(kappa) if kappa else None,
+        kappa=_measured(one.judge) if by_kappa else None,
         non_inferiority=tested.verdict if tested else None,
         missed_harm=_measured(harm) if harm else None,
         coverage=one.coverage,

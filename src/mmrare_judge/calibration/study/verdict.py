@@ -30,21 +30,19 @@ from mmrare_judge.calibration.report.blocks import (
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
-from mmrare_judge.calibration.study.inputs import (
-    PredictionKey,
-    StudyInputs,
-    StudyOptions,
-    UnitTable,
-)
+from mmrare_judge.calibration.study.inputs import PredictionKey, StudyInputs, UnitTable
+from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
+from mmrare_judge.calibration.study.remarks import corrected_for_chance
 from mmrare_judge.judging.grade import Verdict
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What was decided beforehand, and what was there to be studied.
+    """What was decided, whether beforehand, and what was there to be studied.
 
     Attributes:
         options: What was decided.
+        plan: Where it was declared beforehand; ``None`` where it was given with the analysis.
         clinicians: How many there are.
         unlabelled: Criteria of the rubric that nobody labelled.
         ways: In how many ways the grades were made.
@@ -52,10 +50,16 @@ class Conditions:
     """
 
     options: StudyOptions
+    plan: StudyPlan | None = None
     clinicians: int = 2
     unlabelled: tuple[str, ...] = ()
     ways: int = 1
     no_verdict: str = ""
+
+    @property
+    def declared(self) -> str:
+        """Whether margin and limits were declared beforehand, in words."""
+        return "given with the analysis" if self.plan is None else "declared beforehand"
 
 
 def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
@@ -63,7 +67,7 @@ def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Condition
     studied = {table.criterion.id for table in tables}
     unlabelled = tuple(o.id for o in inputs.grades.rubric.criteria if o.id not in studied)
     return Conditions(
-        inputs.options, len(inputs.raters), unlabelled, len(inputs.grades.signatures),
+        inputs.options, inputs.plan, len(inputs.raters), unlabelled, len(inputs.grades.signatures),
         no_verdict=_unasked(inputs),
     )  # fmt: skip
 
@@ -84,9 +88,9 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
     """The same findings with a verdict: its tone, and the sentences that say why.
 
     ``bad``: on some criterion the judge is inferior, or misses surely more harm than was declared
-    to be tolerable. ``good``: on every criterion of the rubric it is non-inferior
-    by the margin declared beforehand, and nothing is `lacking`. ``open``: everything else; the
-    sentences say what is lacking. Remarks decide nothing.
+    to be tolerable. ``good``: on every criterion of the rubric it is non-inferior by the margin,
+    and nothing is `lacking`. ``open``: everything else; the sentences say what is lacking. Remarks
+    decide nothing.
     """
     if conditions.no_verdict:
         sentence = f"There is no verdict: {conditions.no_verdict}."
@@ -102,7 +106,7 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
     elif tone == "good":
         answer = (
             "This judge may stand in for a clinician: on every criterion it agrees with clinicians "
-            f"as well as they do with each other, up to the declared {margin[2:]}."
+            f"as well as they do with each other, up to {margin}, {conditions.declared}."
         )
     else:
         answer = _undecided(by, findings.statistic, conditions)
@@ -149,7 +153,7 @@ def _undecided(by: Mapping[str, Sequence[str]], name: str, conditions: Condition
     subject = "Whether this judge may stand in for clinicians"
     if conditions.options.margin is None:
         return (
-            f"{subject} is not decided here: no margin was declared beforehand, so its agreement "
+            f"{subject} is not decided here: no margin was given, so its agreement "
             f"({statistic(name).title}) is shown beside theirs, untested."
         )
     if conditions.clinicians < 2:
@@ -172,7 +176,7 @@ def _proven_harm(findings: Findings, conditions: Conditions) -> Iterator[str]:
         if limit is not None and harm.interval and harm.interval.low > limit:
             yield (
                 f"it lets {percent(harm.value)} of the violations of {name} pass, more than the "
-                f"{percent(limit)} declared as the limit"
+                f"limit of {percent(limit)}"
             )
 
 
@@ -181,6 +185,7 @@ def lacking(findings: Findings, conditions: Conditions) -> tuple[str, ...]:
     tested = [one for one in findings.criteria if one.kind != "overall"]
     found = (_whole(conditions), _enough_cases(tested), _covered(tested, conditions),
              *_harmless(findings, conditions), _by_more_than_chance(tested),
+             _below_the_ceiling(tested, conditions),
              _not_too_sure(tested, conditions))  # fmt: skip
     return tuple(filter(None, found))
 
@@ -207,7 +212,7 @@ def _covered(tested: Sequence[CriterionFindings], conditions: Conditions) -> str
 def _harmless(findings: Findings, conditions: Conditions) -> Iterator[str]:
     limit, missed = conditions.options.max_missed_harm, dict(_missed(findings))
     if limit is None:
-        yield "a limit on missed harm, declared beforehand" if missed else ""
+        yield "a limit on missed harm" if missed else ""
         return
     for name, harm in missed.items():
         if harm.interval is None:
@@ -223,10 +228,32 @@ def _by_more_than_chance(tested: Sequence[CriterionFindings]) -> str:
     """Clinicians who agree by chance alone are no ceiling: any judge is as good as they are."""
     unproven = []
     for one in tested:
-        kappa = one.statistics.get("cohen_kappa")
-        if kappa is None or kappa.interval is None or kappa.interval.low <= 0:
+        own = corrected_for_chance(statistic(one.judge.name))
+        found = one.judge if own else one.statistics.get("cohen_kappa")
+        if found is None or found.interval is None or found.interval.low <= 0:
             unproven.append(one.name)
     return f"agreement shown to be better than chance on {', '.join(unproven)}" if unproven else ""
+
+
+def _below_the_ceiling(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
+    low = ", ".join(above_the_ceiling(tested, conditions.options))
+    return f"a margin below the clinicians' own agreement ({low})" if low else ""
+
+
+def above_the_ceiling(
+    tested: Sequence[CriterionFindings], options: StudyOptions
+) -> tuple[str, ...]:
+    """The criteria on which a judge at chance would be within the margin.
+
+    Only a statistic that is 0 at chance tells, by what clinicians reach among themselves.
+    """
+    if options.margin is None or not corrected_for_chance(statistic(options.statistic)):
+        return ()
+    known = [(o.name, o.clinicians.value) for o in tested if o.clinicians and o.kind != "overall"]
+    return tuple(
+        f"{name} {number(theirs, 2)}" for name, theirs in known
+        if theirs is not None and theirs <= options.margin
+    )  # fmt: skip
 
 
 def _not_too_sure(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
@@ -288,10 +315,9 @@ def _alternative(findings: Findings) -> Iterator[str]:
     tests = [(one, one.alternative) for one in findings.criteria if one.alternative is not None]
     if tests:
         one, test = next((pair for pair in tests if pair[0].kind == "overall"), tests[0])
-        kappa = "unknown" if test.kappa is None else with_ends(test.kappa, 2)
         yield (
-            f"The alternative annotator test on {one.name} {_passed(test)}; kappa beside it is "
-            f"{kappa}."
+            f"The alternative annotator test on {one.name} {_passed(test)}; "
+            f"{statistic(one.judge.name).title} beside it is {with_ends(one.judge, 2)}."
         )
 
 
@@ -343,8 +369,8 @@ def facts(inputs: StudyInputs) -> Facts:
 
 def design(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
     """How the study was made."""
-    gold, grades, options = inputs.gold, inputs.grades, inputs.options
-    resampling = options.resampling
+    gold, grades, options, plan = inputs.gold, inputs.grades, inputs.options, inputs.plan
+    resampling, conditions = options.resampling, conditions_of(inputs, tables)
     return (
         ("gold labels", f"{options.gold.name}; source: {options.gold.source}; licence: "
                         f"{options.gold.licence}"),
@@ -356,8 +382,10 @@ def design(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
         ("graded predictions", f"{len(grades.first):,}, of {len(grades.systems)} systems"),
         ("units with gold", "; ".join(f"{t.criterion.id} {t.with_gold:,}" for t in tables)),
         ("main statistic", options.statistic),
-        ("margin of non-inferiority", "none was declared" if options.margin is None
-                                      else f"{options.margin:g}, declared beforehand"),
+        ("margin of non-inferiority", "none was given" if options.margin is None
+                                      else f"{options.margin:g}, {conditions.declared}"),
+        *([("reason for the margin", options.margin_reason)] if options.margin_reason else ()),
+        *([("plan", f"of {plan.dated}, {plan.hash}")] if plan else ()),
         ("intervals", f"{resampling.method} bootstrap over cases, {resampling.resamples:,} "
                       f"resamples, seed {resampling.seed}, {resampling.level:.0%}; jackknife-t "
                       f"below {FEW_CLUSTERS} cases"),
