@@ -170,7 +170,8 @@ def print_report(report: RunReport) -> None:
         what = "prediction" if count == 1 else "predictions"
         print(f"{count} {what} could not be judged: {kind}", file=sys.stderr)
     if progress.stopped is not None:
-        print(f"stopped: {progress.stopped}; start again to go on", file=sys.stderr)
+        why = progress.unreachable or progress.stopped
+        print(f"stopped: {why}; start again to go on", file=sys.stderr)
 
 
 def exit_code(report: RunReport) -> int:

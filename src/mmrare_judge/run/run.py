@@ -10,7 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from mmrare_judge.backends.base import Backend, JudgeSettings
+from mmrare_judge.backends.base import Backend, JudgeSettings, JudgeSpec
+from mmrare_judge.backends.faults import public_endpoint
 from mmrare_judge.backends.limits import Limits
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.certificate import Calibration, CertificateLike, calibration_of
@@ -306,19 +307,38 @@ class Run:
     async def _grade_all(
         self, work: Iterator[tuple[Judge, Grading]], ledger: Ledger, counted: Summariser
     ) -> None:
-        async def grade_until_done() -> None:
+        in_flight: dict[asyncio.Task[None], Judge] = {}
+        reach = {judge: _Reach(judge.spec) for judge in self.judges}
+
+        async def grade_until_done(me: asyncio.Task[None]) -> None:
             # A generator is shared by all workers: each takes the next grading when it is free.
             while not self.stopping and (wanted := next(work, None)) is not None:
                 judge, grading = wanted
+                in_flight[me] = judge
                 grade = await judge.complete(grading)
                 ledger.write(grade)
                 counted.add(grade)
                 self.progress.add(grade)
                 self.watch(self.progress)
+                if reach[judge].lost_with(grade) and not self.stopping:
+                    give_up(judge)
+
+        def give_up(judge: Judge) -> None:
+            self.stopping = True
+            self.progress.stopped = "unreachable"
+            self.progress.unreachable = reach[judge].sentence
+            asyncio.get_running_loop().call_later(_GRACE, cancel, judge)
+
+        def cancel(judge: Judge) -> None:
+            for task, whose in in_flight.items():
+                if whose is judge:  # it would only go on knocking
+                    task.cancel()
 
         async def worker() -> None:
+            me = asyncio.current_task()
+            assert me is not None
             try:
-                await grade_until_done()
+                await grade_until_done(me)
             except BudgetError:
                 self.stopping = True
                 self.progress.stopped = self.progress.stopped or "budget"
@@ -336,7 +356,45 @@ class Run:
             for judge in self.judges:
                 judge.write_kept()
         for fault in filter(None, ended):
-            raise fault
+            if not (self.progress.unreachable and isinstance(fault, asyncio.CancelledError)):
+                raise fault
+
+
+_GRACE = 2.0  # seconds in which what knocks at a dead address may end by itself
+
+
+class _Reach:
+    """Whether a judge's address answers, by how its gradings end one after another.
+
+    Args:
+        spec: The judge.
+
+    Attributes:
+        sentence: Which address does not answer, and how that showed.
+    """
+
+    # An address that has answered before is given a little more time.
+    LOST_AT_FIRST, LOST_LATER = 3, 5
+
+    def __init__(self, spec: JudgeSpec) -> None:
+        self.sentence = ""
+        self._address = public_endpoint(spec.api_base) or f"the endpoint of {spec.model}"
+        self._in_a_row = 0
+        self._most = self.LOST_AT_FIRST
+
+    def lost_with(self, grade: Grade) -> bool:
+        """Whether the address is to be given up after this grade."""
+        fault = grade.unscored
+        if fault is None or fault.kind not in ("connection", "timeout") or grade.coverage:
+            if grade.usage.calls:
+                self._in_a_row, self._most = 0, self.LOST_LATER
+        elif fault.kind == "connection":
+            self._in_a_row += 1
+            self.sentence = (
+                f"{self._address} does not answer ({self._in_a_row} predictions in a row: "
+                f"{fault.message})"
+            )
+        return self._in_a_row >= self._most
 
 
 def _unmatched(pairing: Pairing) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class _Group:
 
 # --- how far a run is, and how a start of it ended
 
-Stopped = Literal["budget", "interrupted"]
+Stopped = Literal["budget", "interrupted", "unreachable"]
 
 
 @dataclass
@@ -245,6 +245,7 @@ class Progress:
         lost: What it spent on predictions that it was stopped before it could grade.
         saved: What the cache spared it.
         stopped: Why it ended before the end.
+        unreachable: Which address does not answer, and how that showed, if that is why.
     """
 
     graded: int = 0
@@ -254,6 +255,7 @@ class Progress:
     lost: Usage = field(default_factory=Usage)
     saved: Usage = field(default_factory=Usage)
     stopped: Stopped | None = None
+    unreachable: str = ""
 
     def add(self, grade: Grade) -> None:
         """Count a grade that was just made."""
@@ -273,6 +275,7 @@ class Progress:
             "without_grade": self.lost.model_dump(),
             "saved_by_cache": self.saved.model_dump(),
             "stopped": self.stopped,
+            **({"unreachable": self.unreachable} if self.unreachable else {}),
         }
 
 
