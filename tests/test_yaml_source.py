@@ -23,7 +23,14 @@ def test_a_path_that_is_not_there_has_the_line_of_its_parent() -> None:
         pytest.param("? [a, b]\n: 1\n", 1, "single word", id="a list as key"),
         pytest.param("a: 1\nb: 2\x00\n", 2, r"U\+0000", id="NUL"),
         pytest.param("a: 1\nb: \ud800\n", 2, r"U\+D800", id="lone surrogate"),
-        pytest.param("a: " + "[" * 3000 + "]" * 3000, None, "too deeply", id="nesting"),
+        pytest.param("a: " + "[" * 3000 + "]" * 3000, 1, "too deeply", id="nesting"),
+        pytest.param("- " * 3000, None, "too deeply", id="nesting without brackets"),
+        pytest.param("a: " + "1:" * 1000 + "1", 1, "a number of 2001 char", id="base of 60"),
+        pytest.param("a: '" + "x" * 500_000, None, "more than 500000", id="half a megabyte"),
+        pytest.param(
+            f"a: &a {'x' * 1000}\nb: [{'*a,' * 1000}]", 1, "aliases repeat", id="a long text often"
+        ),
+        pytest.param("a: !!bool x", None, "cannot be read", id="a tag that does not fit"),
         pytest.param("a: &a [*a]\n", None, "contains itself", id="an alias of itself"),
         pytest.param("a: 2026-13-01\n", None, "month", id="a date that is none"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,16 @@ import yaml  # noqa: TID251  this is the door
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: the keys and list positions that lead to it."""
+
+# Far above what people write, and low enough that a hostile file is refused within seconds.
+MOST_TEXT = 500_000
+"""Characters a file may have, those that its aliases repeat included."""
+MOST_VALUES = 20_000
+"""Values a file may have, those that its aliases repeat included."""
+DEEPEST = 50
+"""Brackets that may be open at once."""
+LONGEST_NUMBER = 100
+"""Characters a number may have."""
 
 
 class YamlError(ValueError):
@@ -39,12 +50,14 @@ def parse_yaml(text: str) -> YamlSource:
     r"""Read one YAML document of plain values.
 
     Raises:
-        YamlError: The text is not YAML, has a doubled key, or a key that is not text.
+        YamlError: The text is not YAML, has a doubled key, a key that is not text, or is larger
+            than a file that was written by people.
 
     >>> source = parse_yaml("id: a\nlevels:\n  'NO': {points: 0}")
     >>> source.data, source.line(("levels", "NO", "points"))
     ({'id': 'a', 'levels': {'NO': {'points': 0}}}, 3)
     """
+    _check_size(text)
     try:
         data, lines = _parsed(text)
     except yaml.MarkedYAMLError as error:
@@ -57,7 +70,8 @@ def parse_yaml(text: str) -> YamlSource:
         raise YamlError("it is nested too deeply, or an alias contains itself", None) from error
     except YamlError:
         raise
-    except ValueError as error:  # what looks like a date, and is none
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # What looks like a date and is none; what PyYAML does not expect of a tag.
         raise YamlError(f"a value cannot be read: {error}", None) from error
     return YamlSource(data, lines)
 
@@ -72,7 +86,7 @@ def read_settings(source: str | Path) -> YamlSource:
     {'model': 'embedded'}
     """
     try:
-        text = source if isinstance(source, str) else source.read_text(encoding="utf-8-sig")
+        text = source if isinstance(source, str) else _read(source)
     except (OSError, UnicodeDecodeError) as error:
         raise YamlError(f"cannot be read: {error}", None) from error
     parsed = parse_yaml(text)
@@ -81,30 +95,73 @@ def read_settings(source: str | Path) -> YamlSource:
     return parsed
 
 
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8-sig") as stream:
+        return stream.read(MOST_TEXT + 1)
+
+
+def _check_size(text: str) -> None:
+    if len(text) > MOST_TEXT:
+        raise YamlError(f"more than {MOST_TEXT} characters are not read as settings", None)
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > DEEPEST:
+            line = text.count("\n", 0, bracket.start()) + 1
+            raise YamlError(f"it is nested too deeply: more than {DEEPEST} brackets are open", line)
+
+
+_BRACKET = re.compile(r"[\[\]{}]")
+
+
 def _parsed(text: str) -> tuple[Any, dict[KeyPath, int]]:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        lines: dict[KeyPath, int] = {}
-        if node is not None:
-            _walk(node, (), lines)
-        return (None if node is None else loader.construct_document(node)), lines
+        if node is None:
+            return None, {}
+        lines = _Lines().of(node)  # first: nothing is made of a document that is too large
+        return loader.construct_document(node), lines
     finally:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
-    lines[path] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _walk(child, (*path, index), lines)
-    elif isinstance(node, yaml.MappingNode):
-        for key, child in node.value:
-            name = _key(key)
-            if (*path, name) in lines:
-                raise YamlError(f"key {name!r} is given twice", key.start_mark.line + 1)
-            _walk(child, (*path, name), lines)
-            lines[(*path, name)] = key.start_mark.line + 1
+class _Lines:
+    """The line of each value; refuses a document that its aliases make too large."""
+
+    def __init__(self) -> None:
+        self._lines: dict[KeyPath, int] = {}
+        self._characters = 0
+
+    def of(self, node: yaml.Node) -> dict[KeyPath, int]:
+        """The lines of all values of a document."""
+        self._walk(node, ())
+        return self._lines
+
+    def _walk(self, node: yaml.Node, path: KeyPath) -> None:
+        line = self._lines[path] = node.start_mark.line + 1
+        if len(self._lines) > MOST_VALUES or self._characters > MOST_TEXT:
+            raise YamlError("it is too large with all that its aliases repeat", line)
+        if isinstance(node, yaml.ScalarNode):
+            self._characters += len(node.value)
+            _check_number(node)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, child in enumerate(node.value):
+                self._walk(child, (*path, index))
+        elif isinstance(node, yaml.MappingNode):
+            for key, child in node.value:
+                name = _key(key)
+                if (*path, name) in self._lines:
+                    raise YamlError(f"key {name!r} is given twice", key.start_mark.line + 1)
+                self._walk(child, (*path, name))
+                self._lines[(*path, name)] = key.start_mark.line + 1
+
+
+def _check_number(node: yaml.ScalarNode) -> None:
+    # PyYAML reads 1:1:1 as a number to the base of 60, which takes long for a long one.
+    if node.tag.rpartition(":")[2] in ("int", "float") and len(node.value) > LONGEST_NUMBER:
+        problem = f"a number of {len(node.value)} characters; write it in quotes if it is text"
+        raise YamlError(problem, node.start_mark.line + 1)
 
 
 def _key(node: yaml.Node) -> str:

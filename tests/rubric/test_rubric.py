@@ -1,4 +1,7 @@
+import time
+import tracemalloc
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,47 @@ def test_a_wrong_rubric_is_refused_with_file_and_line(text: str, line: int, word
         parse_rubric(text, file="mine.yaml")
     assert caught.value.file == "mine.yaml"
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "weight",
+    ["1/0", "0/0", "1e999999999", "1.0e+999999999", ".inf", ".nan", "true", "9" * 5000, "1/3/3",
+     '"1/00"', "[1]", "abc", "1e-999999999", "1" * 16, "1/" + "3" * 16],
+)  # fmt: skip
+def test_an_absurd_weight_is_refused_at_once_with_its_line(weight: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(RubricError, match="number") as caught:
+        parse_rubric(_edit("weight: 3", f"weight: {weight}"), file="mine.yaml")
+    assert caught.value.line == 13
+    assert len(str(caught.value)) < 400
+    assert time.perf_counter() - began < 1
+
+
+def test_an_alias_bomb_is_refused_in_under_50_megabytes() -> None:
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    lines += [
+        f"{one}: &{one} [{','.join(['*' + before] * 9)}]" for before, one in pairwise("abcdefg")
+    ]
+    bomb = "\n".join(lines)
+    assert len(bomb) < 254  # of nine to the power of seven values
+    began = time.perf_counter()
+    tracemalloc.start()
+    try:
+        with pytest.raises(RubricError, match="too large with all that its aliases repeat"):
+            parse_rubric(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    assert time.perf_counter() - began < 5
+
+
+def test_a_rubric_may_repeat_its_levels_by_an_alias() -> None:
+    text = RUBRIC.replace("levels:", "levels: &levels", 1)
+    cut = text.rindex("    levels:")
+    assert [*small_rubric(text[:cut] + "    levels: *levels\n").criterion("safe").levels] == [
+        "NO",
+        "YES",
+    ]
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

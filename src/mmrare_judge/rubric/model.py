@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache, cached_property
@@ -46,10 +47,20 @@ EmbeddedRule = Literal[
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
-def _fraction(value: object) -> object:
-    if isinstance(value, float):
-        return Fraction(str(value))
-    return Fraction(value) if isinstance(value, (int, str)) else value
+_DIGITS = r"\d{1,15}"
+_EXACT = re.compile(
+    rf"[+-]?(?:{_DIGITS}(?:\.\d{{0,15}})?|\.{_DIGITS})(?:e[+-]?\d\d?)?|{_DIGITS}/{_DIGITS}"
+)
+
+
+def _fraction(value: object) -> Fraction:
+    if isinstance(value, Fraction):
+        return value
+    written = "" if isinstance(value, bool) else str(value).strip().lower()
+    # Checked before it is worked out: 1e999999999 would take all memory.
+    if not _EXACT.fullmatch(written) or re.search(r"/0+$", written):
+        raise ValueError("a number has to be written like 3, 0.5 or 1/6, in at most 15 digits")
+    return Fraction(written)
 
 
 Exact = Annotated[Fraction, BeforeValidator(_fraction)]
