@@ -147,7 +147,7 @@ def read_pairs(
         InputError: A file cannot be read, or no prediction belongs to an item.
     """
     read = read_items(items, track=track)
-    pairing = pair_up(predictions_in(predictions, columns), read)
+    pairing = pair_up(predictions_in([predictions], columns), read)
     if not pairing.pairs:
         raise InputError(
             f"no prediction of {predictions} belongs to an item of {items}",

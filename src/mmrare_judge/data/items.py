@@ -311,11 +311,14 @@ def iter_items(
     return (item for _, item in _numbered_items(Path(path), wanted, images))
 
 
-def read_items(path: str | Path, *, track: str | None = None, images: bool = False) -> list[Item]:
-    r"""The items of a file.
+def read_items(
+    path: str | Path, *more: str | Path, track: str | None = None, images: bool = False
+) -> list[Item]:
+    r"""The items of a file or several.
 
     Args:
         path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
+        *more: Further ones.
         track: The track of its items, where no column ``track`` says it.
         images: Keep the images, megabytes an item; they are left out otherwise.
 
@@ -331,15 +334,19 @@ def read_items(path: str | Path, *, track: str | None = None, images: bool = Fal
     """
     wanted = None if track is None else track_name(track)
     items: dict[str, Item] = {}
-    rows: dict[str, int] = {}
-    for number, item in _numbered_items(Path(path), wanted, images):
-        if item.id in items:
-            problem = f"id {item.id!r} stands here and in row {rows[item.id]}"
-            remedy = "Give every item an id of its own"
-            raise InputError(problem, remedy=remedy, file=str(path), row=number)
-        items[item.id], rows[item.id] = item, number
-    if not items:
-        raise InputError("no items: the file has no rows", file=str(path))
+    places: dict[str, tuple[Path, int]] = {}
+    for file in (Path(path), *map(Path, more)):
+        before = len(items)
+        for number, item in _numbered_items(file, wanted, images):
+            if item.id in items:
+                first, row = places[item.id]
+                where = f"row {row}" if first == file else f"{first}, row {row}"
+                problem = f"id {item.id!r} stands here and in {where}"
+                remedy = "Give every item an id of its own"
+                raise InputError(problem, remedy=remedy, file=str(file), row=number)
+            items[item.id], places[item.id] = item, (file, number)
+        if len(items) == before:
+            raise InputError("no items: the file has no rows", file=str(file))
     return list(items.values())
 
 

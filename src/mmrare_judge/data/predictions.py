@@ -146,13 +146,13 @@ class Prediction(Record):
 
 def read_predictions(
     path: str | Path,
-    *,
+    *more: str | Path,
     system: str | None = None,
     text_column: str | None = None,
     system_column: str | None = None,
     id_column: str | None = None,
 ) -> list[Prediction]:
-    r"""The predictions of a file, VLMEvalKit's result tables among them.
+    r"""The predictions of a file or several, VLMEvalKit's result tables among them.
 
     Columns not named by an argument are looked for: the id in ``index``, ``item_id`` or ``id``;
     the text in ``prediction``, ``response`` or ``text``; the system in ``system`` or ``model``.
@@ -161,6 +161,7 @@ def read_predictions(
 
     Args:
         path: A ``.jsonl``, ``.json``, ``.csv``, ``.tsv`` or ``.xlsx`` file.
+        *more: Further ones. Of several files, the name of one that names no system is its system.
         system: The system that made them all, whatever a column says.
         text_column: The column of the answers.
         system_column: The column that tells systems apart; not together with ``system``.
@@ -177,13 +178,37 @@ def read_predictions(
     ['Rest.']
     """
     columns = PredictionColumns(system, text_column, system_column, id_column)
-    return predictions_in(Path(path), columns)
+    return predictions_in([Path(path), *map(Path, more)], columns)
 
 
-def predictions_in(path: Path, columns: PredictionColumns) -> list[Prediction]:
+def predictions_in(paths: Sequence[Path], columns: PredictionColumns) -> list[Prediction]:
     """`read_predictions`, with what is known of the columns in one value."""
     if columns.system is not None and columns.system_column is not None:
         raise InputError("system and system_column exclude each other", remedy="Give one of them")
+    if len(paths) == 1:
+        return _predictions_of(paths[0], columns)
+    found: dict[tuple[str, str], tuple[Path, Prediction]] = {}
+    for path in paths:
+        for prediction in _predictions_of(path, columns):
+            named = prediction if prediction.system else _named(prediction, path.stem)
+            key = (named.system, named.item_id)
+            if key in found:
+                raise InputError(
+                    f"system {named.system!r} answers item {named.item_id!r} here and in "
+                    f"{found[key][0]}",
+                    remedy="Give every file once. If they hold two systems, give them other names, "
+                    "or say which column tells the systems apart: --system-column",
+                    file=str(path),
+                )
+            found[key] = path, named
+    return [prediction for _, prediction in found.values()]
+
+
+def _named(prediction: Prediction, system: str) -> Prediction:
+    return prediction.model_copy(update={"system": system})
+
+
+def _predictions_of(path: Path, columns: PredictionColumns) -> list[Prediction]:
     notices = Notices(str(path))
     rows: dict[tuple[str, str], int] = {}
     predictions: list[Prediction] = []
