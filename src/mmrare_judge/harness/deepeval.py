@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrare_judge.errors import InputError, from_extra
-from mmrare_judge.harness.grader import Graded, Grader
+from mmrare_judge.errors import from_extra
+from mmrare_judge.harness.grader import Graded, Grader, item_in
 
 with from_extra("deepeval"):
     from deepeval.metrics import BaseMetric
@@ -32,12 +32,14 @@ class MMRareMetric(BaseMetric):  # type: ignore[misc]  # deepeval is not always 
 
     def measure(self, test_case: LLMTestCase, *_: Any, **__: Any) -> float | None:
         """Grade a test case; the score, or ``None`` where `error` says what failed."""
-        return self._keep(self.grader(test_case.actual_output or "", _item(test_case)))
+        return self._keep(
+            self.grader(test_case.actual_output or "", item_in(test_case.metadata, "metadata"))
+        )
 
     async def a_measure(self, test_case: LLMTestCase, *_: Any, **__: Any) -> float | None:
         """`measure`, inside asynchronous code."""
         text = test_case.actual_output or ""
-        return self._keep(await self.grader.agrade(text, _item(test_case)))
+        return self._keep(await self.grader.agrade(text, item_in(test_case.metadata, "metadata")))
 
     @property
     def __name__(self) -> str:
@@ -55,13 +57,3 @@ class MMRareMetric(BaseMetric):  # type: ignore[misc]  # deepeval is not always 
         self.error = graded.reason or None
         self.is_successful()
         return self.score
-
-
-def _item(test_case: LLMTestCase) -> Any:
-    item = (test_case.metadata or {}).get("item")
-    if item is None:
-        raise InputError(
-            "the test case names no item",
-            remedy='Give it metadata={"item": ...}: an item, its fields, or its id',
-        )
-    return item

@@ -10,11 +10,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from mmrare_judge._version import __version__
 from mmrare_judge.data.items import Item, as_item, read_items
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.judging.judge import Judge, JudgeLike
+from mmrare_judge.judging.prompt import PROMPT_HASH
 from mmrare_judge.records import content_hash
 from mmrare_judge.rubric.model import Rubric
 
@@ -88,6 +90,25 @@ def verdict_line(verdict: Verdict) -> str:
     return f"{verdict.criterion}: {said}" + (f" - {quotes}" if quotes else "")
 
 
+def item_in(holder: Any, place: str) -> Any:
+    """What a sample says of its item, under the key ``item``.
+
+    Args:
+        holder: Where the harness keeps such things: metadata, expectations, reference outputs.
+        place: What the harness calls it.
+
+    Raises:
+        InputError: There is no such key.
+    """
+    item = holder.get("item") if isinstance(holder, Mapping) else None
+    if item is None:
+        raise InputError(
+            f"the sample names no item under {place}['item']",
+            remedy="Give it there: an item, its fields, or its id among the grader's items",
+        )
+    return item
+
+
 class Grader:
     """A judge inside a harness.
 
@@ -132,6 +153,19 @@ class Grader:
         if isinstance(self._items, str | Path):
             return {item.id: item for item in read_items(self._items, track=self._track)}
         return {item.id: item for item in self._items or ()}
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of all that decides how this grader grades, but the item."""
+        rubric = self.judge.rubric.hash if self.judge.rubric else "the track's own"
+        fixed = [
+            self.judge.spec.decisive(),
+            rubric,
+            self.judge.terms.hash,
+            PROMPT_HASH,
+            __version__,
+        ]
+        return content_hash(fixed)
 
     def item(self, given: Any) -> Item:
         """The item that a sample carries: an `Item`, its fields, or its id among the items.
