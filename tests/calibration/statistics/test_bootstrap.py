@@ -104,7 +104,7 @@ def test_leaving_a_cluster_out_takes_its_units_and_no_others() -> None:
 def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ratings = random_labels(GRADED, raters=3, seed=1, units=200)
     whole = estimate(ratings, "gwet_ac1", resampling=Resampling(method="bca"))
-    monkeypatch.setattr("mmrare_judge.calibration.statistics.bootstrap._CELLS_AT_ONCE", 1000)
+    monkeypatch.setattr("mmrare_judge.calibration.statistics.bootstrap.CELLS_AT_ONCE", 1000)
     pieces = estimate(ratings, "gwet_ac1", resampling=Resampling(method="bca"))
     assert measured(pieces.interval) == pytest.approx(measured(whole.interval))
 

@@ -116,7 +116,7 @@ def test_many_units_in_blocks_give_what_they_give_at_once(monkeypatch: pytest.Mo
     )
     outcome = random.normal(size=200)
     whole = first_coefficient(design, outcome, codes)
-    monkeypatch.setattr("mmrare_judge.calibration.statistics.regression._CELLS_AT_ONCE", 300)
+    monkeypatch.setattr("mmrare_judge.calibration.statistics.regression.CELLS_AT_ONCE", 300)
     assert first_coefficient(design, outcome, codes) == pytest.approx(whole)
 
 

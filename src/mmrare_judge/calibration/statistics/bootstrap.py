@@ -19,7 +19,7 @@ from mmrare_judge.calibration.statistics.ratings import TINY, Ints, Ratings
 from mmrare_judge.records import Record
 
 _FEW = f"fewer than {FEW_CLUSTERS} clusters"
-_CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 4_000_000
 
 Functional = Callable[[Floats], Floats]
 """From weights over patterns (B by P) to B values; NaN where undefined."""
@@ -109,7 +109,7 @@ def left_out(table: ClusterTable) -> Iterator[Floats]:
 
 
 def _rows_at_once(table: ClusterTable) -> int:
-    return max(1, _CELLS_AT_ONCE // int(max(table.kinds.shape)))
+    return max(1, CELLS_AT_ONCE // int(max(table.kinds.shape)))
 
 
 def replicates(

@@ -22,7 +22,7 @@ from mmrare_judge.errors import InputError
 _ONE = 1 - 1e-9
 """An eigenvalue of a cluster's leverage above this is 1: the cluster alone decides a direction."""
 
-_CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 4_000_000
 
 
 class Fit(NamedTuple):
@@ -91,7 +91,7 @@ def _stretched(basis: Floats, first: Floats, cluster: Codes) -> tuple[Floats, Fl
     Some clusters at a time: a product of two terms for each unit would fill the memory.
     """
     order = np.argsort(cluster, kind="stable")
-    parts = 1 + basis.size * basis.shape[1] // _CELLS_AT_ONCE
+    parts = 1 + basis.size * basis.shape[1] // CELLS_AT_ONCE
     blocks = np.array_split(np.arange(int(cluster.max()) + 1), parts)
     sorted_codes, rows = cluster[order], basis[order]
     found = []
