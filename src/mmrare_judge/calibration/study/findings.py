@@ -5,15 +5,14 @@ Agreement, whole scores, missed harm, repeats and other judges, confidence, bias
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from itertools import compress, zip_longest
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from mmrare_judge.calibration.analyses import bias, confidence, correction
+from mmrare_judge.calibration.analyses import bias, confidence
 from mmrare_judge.calibration.analyses.alt_test import alt_test
 from mmrare_judge.calibration.analyses.bias import GroupBias
 from mmrare_judge.calibration.analyses.ceiling import (
@@ -22,7 +21,6 @@ from mmrare_judge.calibration.analyses.ceiling import (
     human_ceiling,
     non_inferiority,
 )
-from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.analyses.recalibration import recalibrate
 from mmrare_judge.calibration.report.blocks import (
     AgreementLimits,
@@ -39,21 +37,19 @@ from mmrare_judge.calibration.statistics.proportions import (
     marginal_homogeneity,
     missed_harm,
 )
-from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale, indexed
+from mmrare_judge.calibration.statistics.ratings import Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
 from mmrare_judge.calibration.study.inputs import (
     JudgeGrades,
-    PredictionKey,
     StudyInputs,
     UnitTable,
 )
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.remarks import degenerate, lost_quotes
+from mmrare_judge.calibration.study.scores import corrected, score_ratings
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.judging.verdicts import score_shares
-from mmrare_judge.rubric.model import Rubric
 
 POOLED = "all criteria"
 """The name of what is put together from all criteria with the same levels."""
@@ -74,7 +70,7 @@ def measured(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Findings:
         remarks=tuple(_remarks(inputs, tables, criteria)),
         bias=_bias(inputs, tables),
         confidence=_confidence(tables, options),
-        corrected=_corrected(inputs, tables, level),
+        corrected=corrected(inputs, tables, level),
         harm=tuple(_harm(tables, level)),
         others=tuple(_others(inputs.grades, tables, level)),
     )  # fmt: skip
@@ -106,7 +102,7 @@ def _criteria(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[Crit
         whole = _stacked([table.ratings.only(*raters) for table in tables], cases)
         pair = _stacked([table.pair for table in tables], cases)
         yield _agreement(POOLED, "overall", whole, pair, options.statistic, options)
-    scores = _score_ratings(inputs)
+    scores = score_ratings(inputs)
     if scores is not None:
         yield _agreement("score", "overall", *scores, options.score_statistic, options)
 
@@ -192,188 +188,6 @@ def _stacked(parts: Sequence[Ratings], cases: Sequence[str]) -> Ratings:
         clusters=indexed(cases),
         weights=np.concatenate([part.weights for part in parts]),
     )
-
-
-# --- whole scores
-
-NUMBERS = Scale(level="continuous")
-EVERYONE, UNNAMED = "all systems", "not stated"
-
-
-def _score_ratings(inputs: StudyInputs) -> tuple[Ratings, Ratings] | None:
-    """The scores that judge and clinicians give whole predictions, from 0 to 1.
-
-    A rater's score exists where they labelled every criterion of the rubric. Predictions weigh by
-    the inverse of their inclusion probability where there are such; one whose criteria were chosen
-    with different ones is left out, since that of having them all is not recorded.
-
-    Returns:
-        The judge with every clinician, and the judge with the clinicians' mean; ``None`` where no
-        clinician labelled all criteria of any prediction, or the rubric has one criterion only.
-    """
-    name, first = inputs.grades.judge, inputs.grades.first
-    scores = _clinicians_scores(inputs)
-    chances = {key: _chance(inputs, key) for key in scores if key in first}
-    weights = {key: 1 / chance for key, chance in chances.items() if chance is not None}
-    if not weights or len(inputs.grades.rubric.criteria) < 2:
-        return None
-    whole, pair = [], []
-    for key in weights:
-        judge = None if first[key].empty else first[key].score
-        theirs = [scores[key].get(rater) for rater in inputs.raters]
-        known = [score for score in theirs if score is not None]
-        whole.append([judge, *theirs])
-        pair.append([judge, sum(known) / len(known) if known else None])
-    cases = [inputs.clusters[item] for item, _ in weights]
-    more: dict[str, Any] = {"clusters": cases, "weights": list(weights.values())}
-    return (
-        Ratings.from_labels(whole, NUMBERS, raters=[name, *inputs.raters], **more),
-        Ratings.from_labels(pair, NUMBERS, raters=[name, "clinicians"], **more),
-    )
-
-
-def _clinicians_scores(inputs: StudyInputs) -> dict[PredictionKey, dict[str, float | None]]:
-    """By prediction and clinician the rubric score; ``None`` where a criterion has no label."""
-    rubric = inputs.grades.rubric
-    shares: dict[PredictionKey, dict[str, dict[str, Fraction]]] = {}
-    for label in inputs.gold.labels:
-        if label.label is None or label.rater not in inputs.raters:
-            continue
-        criterion = rubric.criterion(label.criterion)
-        scale = inputs.gold.scales[label.criterion]
-        level = criterion.levels[scale.categories[int(scale.read(label.label))]]
-        by_rater = shares.setdefault((label.item, label.system), {})
-        by_rater.setdefault(label.rater, {})[criterion.id] = level.points / criterion.max_points
-    scored = {
-        key: {rater: _full_score(rubric, one) for rater, one in by_rater.items()}
-        for key, by_rater in shares.items()
-    }
-    return {key: one for key, one in scored.items() if any(s is not None for s in one.values())}
-
-
-def _chance(inputs: StudyInputs, key: PredictionKey) -> float | None:
-    """With which probability a prediction was chosen as a whole; ``None`` where it was not."""
-    inclusion = inputs.gold.inclusion
-    if not inclusion:
-        return 1.0
-    found = {inclusion.get((*key, one.id)) for one in inputs.grades.rubric.criteria}
-    return found.pop() if len(found) == 1 else None
-
-
-def _corrected(
-    inputs: StudyInputs, tables: Sequence[UnitTable], level: float
-) -> dict[str, CorrectedScore]:
-    """Whole scores first; with one criterion that is the criterion's own."""
-    criteria = {table.criterion.id: _corrected_criterion(table, level) for table in tables}
-    systems = _corrected_systems(inputs, tables, level)
-    return {**criteria, **systems} if len(criteria) == 1 else {**systems, **criteria}
-
-
-def _corrected_criterion(table: UnitTable, level: float) -> CorrectedScore:
-    score = correction.corrected_score(
-        table.scored, table.gold, clusters=list(table.clusters), inclusion=table.inclusion,
-        level=level,
-    )  # fmt: skip
-    if len(table.criterion.levels) > 2:
-        return score
-    # Rogan and Gladen need levels, so that a unit that is split is left out. It must not stay as
-    # one without gold either: the judge's rate is taken from those.
-    kept = ~np.isnan(table.decided) | np.isnan(table.gold)
-    by_rates = correction.rogan_gladen(
-        table.scored[kept], table.decided[kept], clusters=np.array(table.clusters)[kept],
-        inclusion=None if table.inclusion is None else table.inclusion[kept], level=level,
-    )  # fmt: skip
-    return score.model_copy(update={"rogan_gladen": by_rates})
-
-
-def _corrected_systems(
-    inputs: StudyInputs, tables: Sequence[UnitTable], level: float
-) -> dict[str, CorrectedScore]:
-    """The rubric score of each system over all its graded predictions, corrected.
-
-    By criterion, where the rubric is a weighted mean and every criterion has gold; a cascade is
-    corrected as a whole, from predictions of which every criterion has gold.
-    """
-    rubric, systems = inputs.grades.rubric, inputs.grades.systems
-    if len(tables) < len(rubric.criteria):
-        return {}
-    whole = None if rubric.scoring.rule == "weighted_mean" else _cascade(inputs, tables)
-    of_row = tables[0].systems
-    # With one criterion its own row says what a row for everyone would.
-    parts = {EVERYONE: np.ones(len(of_row), dtype=bool)} if len(tables) > 1 else {}
-    if len(systems) > 1:
-        parts |= {one or UNNAMED: np.array([one == row for row in of_row]) for one in systems}
-    return {name: _corrected_part(tables, whole, chosen, level) for name, chosen in parts.items()}
-
-
-def _corrected_part(
-    tables: Sequence[UnitTable], cascade: _Cascade | None, chosen: Bools, level: float
-) -> CorrectedScore:
-    clusters = list(compress(tables[0].clusters, chosen))
-    if cascade is not None:
-        judge, gold, inclusion = cascade
-        return correction.corrected_score(
-            judge[chosen], gold[chosen], clusters=clusters, level=level,
-            inclusion=None if inclusion is None else inclusion[chosen],
-        )  # fmt: skip
-    inclusions = {t.criterion.id: t.inclusion[chosen] for t in tables if t.inclusion is not None}
-    return correction.corrected_rubric_score(
-        {table.criterion.id: table.scored[chosen] for table in tables},
-        {table.criterion.id: table.gold[chosen] for table in tables},
-        weights={table.criterion.id: float(table.criterion.weight) for table in tables},
-        clusters=clusters, inclusion=inclusions or None, level=level,
-    )  # fmt: skip
-
-
-_Cascade = tuple[Floats, Floats, Floats | None]
-"""A prediction's score by the judge, by the clinicians, and its inclusion probability."""
-
-
-def _cascade(inputs: StudyInputs, tables: Sequence[UnitTable]) -> _Cascade:
-    """What every prediction scores by the judge, and by the clinicians taken together.
-
-    A prediction whose criteria were chosen for gold one by one has no known probability of having
-    all of them, and counts as one without gold.
-    """
-    first, keys = inputs.grades.first, tables[0].predictions
-    judge = _floats(first[key].score for key in keys)
-    gold = _floats(_cascade_gold(inputs.grades.rubric, tables, row) for row in range(len(keys)))
-    chances = [table.inclusion for table in tables if table.inclusion is not None]
-    if not chances:
-        return judge, gold, None
-    alike = np.all([chance == chances[0] for chance in chances], axis=0)
-    return judge, np.where(alike, gold, np.nan), np.where(alike, chances[0], np.nan)
-
-
-def _cascade_gold(rubric: Rubric, tables: Sequence[UnitTable], row: int) -> float | None:
-    """What a prediction scores by the clinicians taken together.
-
-    Where they are split on a deciding criterion of two levels, its share of points s is the chance
-    that it is met: ``s`` times the score with it met, and ``1 - s`` times that without. One of more
-    levels has to be decided.
-    """
-    values = {table.criterion.id: float(table.gold[row]) for table in tables}
-    deciding = next(table for table in tables if table.criterion.id == rubric.scoring.gate)
-    name, several = deciding.criterion.id, len(deciding.criterion.levels) > 2
-    if several:
-        values[name] = float(deciding.decided[row])
-    if np.isnan(list(values.values())).any():
-        return None
-    shares = {one: Fraction(value) for one, value in values.items()}
-    if several:
-        return _full_score(rubric, shares)
-    met, unmet = (_full_score(rubric, {**shares, name: Fraction(end)}) for end in (1, 0))
-    return values[name] * (met or 0.0) + (1 - values[name]) * (unmet or 0.0)
-
-
-def _full_score(rubric: Rubric, shares: Mapping[str, Fraction]) -> float | None:
-    """The rubric's score; ``None`` unless every criterion has a share of its points."""
-    found = score_shares(rubric, shares) if len(shares) == len(rubric.criteria) else None
-    return None if found is None else float(found)
-
-
-def _floats(values: Iterable[float | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 # --- missed harm and false alarms

@@ -329,17 +329,24 @@ def _passed(test: AltTest) -> str:
 
 
 def _scored(findings: Findings) -> Iterator[str]:
-    for name, score in _first_scored(findings):
-        yield (
-            f"The score to print for {name} is {with_ends(score.ppi)}, {_mended(score)}; as "
-            f"the judge gave it, it is {number(score.raw.value)}."
-        )
-
-
-def _first_scored(findings: Findings) -> Iterator[tuple[str, CorrectedScore]]:
-    for name, score in list(findings.corrected.items())[:1]:
+    scores = list(findings.corrected.items())
+    for name, score in scores[:1]:
         if score.ppi.value is not None:
-            yield name, score
+            yield (
+                f"The score to print for {name} is {with_ends(score.ppi)}, {_mended(score)}; as "
+                f"the judge gave it, it is {number(score.raw.value)}."
+            )
+        elif score.with_gold:
+            yield f"There is no score to print for {name}: {score.ppi.reason}."
+            given = [f"{one} {with_ends(other.ppi)}" for one, other in scores[1:]
+                     if other.ppi.value is not None]  # fmt: skip
+            more = f", and {len(given) - MOST} more below" if len(given) > MOST else ""
+            if given:
+                yield f"There is one for {', '.join(given[:MOST])}{more}."
+
+
+MOST = 5
+"""Scores that a sentence lists."""
 
 
 def _mended(score: CorrectedScore) -> str:
@@ -479,7 +486,7 @@ def key_numbers(findings: Findings) -> tuple[Key, ...]:
     found += [
         Key(f"Corrected score, {name}", number(score.ppi.value), f"{ends(score.ppi)}; raw "
             f"{number(score.raw.value)}")
-        for name, score in _first_scored(findings)
+        for name, score in list(findings.corrected.items())[:1] if score.ppi.value is not None
     ]  # fmt: skip
     return tuple(found[:6])
 
