@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from mmrare_judge import NoScoreError
@@ -35,7 +37,30 @@ def test_openevals_takes_what_it_returns() -> None:
     assert all(set(result) <= known for result in results)
 
 
-def test_langsmith_shows_a_failure_as_the_evaluators_error() -> None:
-    langsmith = pytest.importorskip("langsmith.evaluation", reason="langsmith is not installed")
-    run_evaluator = langsmith.run_evaluator(mmrare_evaluator(model_grader()))
-    assert callable(run_evaluator.evaluate_run)
+def test_langsmith_shows_a_failure_as_the_evaluators_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    langsmith = pytest.importorskip("langsmith", reason="langsmith is not installed")
+    from langsmith.schemas import Example
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    answers = {str(n): answer.text for n, (answer, _) in enumerate(ten_pairs())}
+    dataset = uuid4()
+    examples = [
+        Example(id=uuid4(), dataset_id=dataset, inputs={"n": str(n)}, outputs={"item": item.id})
+        for n, (_, item) in enumerate(ten_pairs())
+    ]
+    done = langsmith.evaluate(
+        lambda inputs: {"output": answers[inputs["n"]]},
+        data=examples,
+        evaluators=[mmrare_evaluator(model_grader(failing=True))],
+        client=langsmith.Client(api_url="http://127.0.0.1:9", api_key="none"),
+        upload_results=False,
+    )
+    found = {}
+    for row in done:
+        first = row["evaluation_results"]["results"][0]
+        found[int(row["example"].inputs["n"])] = first
+    alone = grades_alone(model_grader(failing=True))
+    assert [found[n].score for n in range(10)] == [grade.score for grade in alone]
+    assert (found[2].key, found[2].extra) == ("mmrare", {"error": True})

@@ -31,7 +31,7 @@ def reply_to(request: Request) -> dict[str, Any]:
         shape = definitions[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
         levels = shape["properties"]["level"]["enum"]
         levels = [level for level in levels if level != "cannot_determine"]
-        level = levels[(len(text) + place) % len(levels)]
+        level = levels[(len(text) // (place + 1)) % len(levels)]
         reply[key] = {"reasoning": "r", "quotes": [" ".join(text.split()[:5])], "level": level}
     return reply
 

@@ -42,7 +42,8 @@ def mmrare_evaluator(
     """
     judge = grader or Grader()
 
-    def evaluate(
+    # LangSmith calls a failure by the name of the function.
+    def mmrare(
         *, inputs: Any = None, outputs: Any, reference_outputs: Any = None, **_: Any
     ) -> list[Result]:
         known = {**_mapping(inputs), **_mapping(reference_outputs)}
@@ -56,7 +57,7 @@ def mmrare_evaluator(
             *({"key": f"{key}/{name}", "score": share} for name, share in parts.items()),
         ]
 
-    return evaluate
+    return mmrare
 
 
 def _mapping(given: Any) -> dict[str, Any]:
