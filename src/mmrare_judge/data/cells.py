@@ -168,6 +168,8 @@ def _parsed_list(cell: str, column: str, notices: Notices | None) -> object:
     try:
         # Numbers keep the digits they are written with.
         value = json.loads(cell, parse_int=str, parse_float=str)
+        if nested_deeper(value, MAX_DEPTH):
+            raise ValueError(f"nested more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:
         if cell.startswith('"'):  # a phrase that begins with a quotation
             return split_entries(cell)
@@ -189,6 +191,9 @@ def _entry(element: object, column: str, claims: bool) -> str:
 
 
 # --- Metadata: what a row holds beyond an item or a prediction, as JSON values
+
+MAX_DEPTH = 100
+"""How deep JSON may be nested."""
 
 MAX_METADATA = 64 * 1024
 """Characters a cell may have to go into metadata."""
@@ -221,27 +226,53 @@ def json_or_text(value: object) -> object:
     """
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
-            return json.loads(value)
+            parsed = json.loads(value)
         except (ValueError, RecursionError):
             return value
+        return value if nested_deeper(parsed, MAX_DEPTH) else parsed
     return value
 
 
-def plain_value(value: object) -> JsonValue:
+def nested_deeper(value: object, deepest: int) -> bool:
+    """Whether lists and mappings are nested deeper than that, however deep they are.
+
+    >>> nested_deeper([[1]], 2), nested_deeper([[1]], 1)
+    (False, True)
+    """
+    level = [value]
+    for _ in range(deepest + 1):
+        level = [
+            part
+            for one in level
+            if isinstance(one, (list, tuple, Mapping))
+            for part in (one.values() if isinstance(one, Mapping) else one)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def plain_value(value: object, *, depth: int = 0) -> JsonValue:
     """The nearest JSON value; NaN and infinities, which JSON does not have, become null.
+
+    Raises:
+        InputError: It is nested too deeply.
 
     >>> plain_value({"n": (1, float("nan"))})
     {'n': [1, None]}
     """
+    if depth > MAX_DEPTH:
+        problem = f"a value is nested more than {MAX_DEPTH} deep"
+        raise InputError(problem, remedy="Leave the column out")
     value = unboxed(value)
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {clean(str(key)): plain_value(part) for key, part in value.items()}
+        return {clean(str(key)): plain_value(part, depth=depth + 1) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain_value(part) for part in value]
+        return [plain_value(part, depth=depth + 1) for part in value]
     if isinstance(value, (bool, int)):
         return value
     return None if absent(value) else str(value)

@@ -9,12 +9,14 @@ from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from zipfile import ZipFile
 
-from mmrare_judge.data.cells import Notices
+from mmrare_judge.data.cells import MAX_DEPTH, Notices, nested_deeper
 from mmrare_judge.errors import InputError, from_extra
 from mmrare_judge.records import shortened
 
@@ -119,14 +121,31 @@ def _columns(path: Path, header: Sequence[Any]) -> list[str]:
 
 # --- Lines
 
+# What is above these limits is refused before it is parsed, so that a hostile or broken file costs
+# neither the machine's memory nor minutes.
+MAX_LINE = 2**26
+"""Bytes a line, or a row of a delimited file, may have: images come to some megabytes."""
+MAX_SEPARATORS = 1_000_000
+"""Commas or tabs a line may have."""
+MAX_JSON = 2**28
+"""Bytes a JSON array may have, which is held in memory as a whole."""
+
 
 def _lines(path: Path, *, numbered: bool = False) -> Iterator[str]:
     """The lines of a file, with their ends; errors name the line as the row if ``numbered``."""
     offset = 0
     with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(iter(partial(stream.readline, MAX_LINE + 1), b""), start=1):
+            if len(line) > MAX_LINE or max(line.count(b","), line.count(b"\t")) > MAX_SEPARATORS:
+                raise _too_large(f"line {number}", path)
             yield _decoded(line, path, offset, number if numbered else None)
             offset += len(line)
+
+
+def _too_large(what: str, path: Path) -> InputError:
+    problem = f"{what} has more than {MAX_LINE >> 20} MiB or {MAX_SEPARATORS} separators"
+    remedy = "Look for line ends or a closing quote that are missing; leave image columns out"
+    return InputError(problem, remedy=remedy, file=str(path))
 
 
 def _decoded(data: bytes, path: Path, offset: int, row: int | None) -> str:
@@ -141,7 +160,7 @@ def _decoded(data: bytes, path: Path, offset: int, row: int | None) -> str:
 
 # --- TSV and CSV
 
-MAX_CELL = 2**27
+MAX_CELL = 2**25
 """Characters one cell may have."""
 
 _LIMIT = Lock()
@@ -150,7 +169,8 @@ _OLD_LINE_END = re.compile(r"(?<=\r)(?!\n)")
 
 def delimited(path: Path, delimiter: str) -> Iterator[list[str]]:
     """The records of a delimited file as pandas writes them: quoted cells hold line breaks."""
-    reader = csv.reader(_table_lines(path), delimiter=delimiter, strict=True)
+    lines = _TableLines(path)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     for number in count(1):
         try:
             with _wide_cells():
@@ -161,12 +181,31 @@ def delimited(path: Path, delimiter: str) -> Iterator[list[str]]:
             problem = f"not a well-formed table: {error}"
             remedy = f"Look for a stray quote between here and line {reader.line_num}"
             raise InputError(problem, remedy=remedy, file=str(path), row=number) from error
+        lines.row, lines.size = number + 1, 0
         yield cells
 
 
-def _table_lines(path: Path) -> Iterator[str]:
-    for line in _lines(path):
-        yield from _OLD_LINE_END.split(line) if "\r" in line else (line,)
+class _TableLines:
+    """The lines of a table, also of one with old line ends; a row of several has its limit too."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = self._split()
+        self.row, self.size = 1, 0
+
+    def _split(self) -> Iterator[str]:
+        for line in _lines(self._path):
+            yield from _OLD_LINE_END.split(line) if "\r" in line else (line,)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.size += len(line)
+        if self.size > MAX_LINE:
+            raise _too_large(f"row {self.row}", self._path)
+        return line
 
 
 @contextmanager
@@ -194,6 +233,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def json_array(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a JSON array with their position, from 1."""
+    if path.stat().st_size > MAX_JSON:
+        problem = f"a JSON array of more than {MAX_JSON >> 20} MiB"
+        raise InputError(problem, remedy="Write one object a line in .jsonl", file=str(path))
     array = _parsed(_decoded(path.read_bytes(), path, 0, None), path, None)
     if not isinstance(array, list):
         problem = f"not a JSON array, but {shortened(array)}"
@@ -204,7 +246,10 @@ def json_array(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parsed(text: str, path: Path, row: int | None) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, object_pairs_hook=_unique)
+        if nested_deeper(value, MAX_DEPTH):
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+        return value
     except (ValueError, RecursionError) as error:
         problem = str(error)
         if isinstance(error, json.JSONDecodeError):
@@ -244,21 +289,58 @@ def sheet_records(path: Path, name: str = "") -> Iterator[list[Any]]:
     with from_extra("excel"):
         from openpyxl import load_workbook  # noqa: TID251  this is the door
     try:
+        _check_archive(path)
         # data_only would give nothing for a text that begins with "=", stored as a formula.
         with closing(load_workbook(path, read_only=True, data_only=False)) as book:
-            sheets = [one for one in book.worksheets if one.title == name or not name]
-            if len(sheets) != 1:
-                problem = (
-                    f"a workbook of {len(book.worksheets)} sheets: {', '.join(book.sheetnames)}"
-                )
+            if len(book.worksheets) != 1:
+                names = ", ".join(book.sheetnames)
+                problem = f"a workbook of {len(book.worksheets)} sheets: {names[:200]}"
                 remedy = "Keep one sheet, or export it as CSV"
-                raise InputError(problem, remedy=remedy, file=str(path), field=name or None)
-            sheets[0].reset_dimensions()  # some writers store wrong ones
-            yield from _even(sheets[0].iter_rows(values_only=True))
+                raise InputError(problem, remedy=remedy, file=str(path))
+            book.worksheets[0].reset_dimensions()  # some writers store wrong ones
+            yield from _even(_counted(book.worksheets[0].iter_rows(values_only=True), path))
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever openpyxl raises for a broken archive or broken XML
-        raise InputError(f"not an Excel workbook: {error}", file=str(path)) from error
+        problem = f"not an Excel workbook: {str(error)[:200]}"
+        raise InputError(problem, file=str(path)) from error
+
+
+MAX_UNPACKED = 2**28
+"""Bytes all parts of a workbook may have when they are unpacked."""
+MAX_RATIO = 100
+"""How many times its packed size a large part of a workbook may have; texts come to about 10."""
+_LARGE = 2**24
+MAX_ROWS = 2**20
+"""Rows of a sheet; Excel has no more."""
+MAX_CELLS = 2**24
+"""Cells of a sheet, those left empty between others included."""
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse what unpacks to far more than it seems; zipfile reads no more than is declared."""
+    with ZipFile(path) as archive:
+        parts = archive.infolist()
+    unpacked = sum(part.file_size for part in parts)
+    packed_hard = any(
+        part.file_size > max(_LARGE, MAX_RATIO * part.compress_size) for part in parts
+    )
+    if unpacked > MAX_UNPACKED or packed_hard:
+        problem = f"a workbook that unpacks to {unpacked >> 20} MiB, which is not read"
+        raise InputError(problem, remedy="Export the sheet as CSV", file=str(path))
+
+
+def _counted(records: Iterator[tuple[Any, ...]], path: Path) -> Iterator[tuple[Any, ...]]:
+    cells = 0
+    for number, record in enumerate(records, start=1):
+        cells += len(record)
+        if number > MAX_ROWS or cells > MAX_CELLS:
+            problem = (
+                f"a sheet of more than {MAX_ROWS} rows or {MAX_CELLS} cells, empty ones included"
+            )
+            remedy = "Delete what stands far outside the table, or export it as CSV"
+            raise InputError(problem, remedy=remedy, file=str(path), row=number)
+        yield record
 
 
 def _even(records: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
