@@ -100,6 +100,18 @@ def _edit(old: str, new: str) -> str:
             "go together",
             id="for_each without element",
         ),
+        pytest.param(
+            _edit("    weight: 3", '    violation_at_or_below: "NO"\n    weight: 3'),
+            13,
+            "only a safety criterion has violations",
+            id="a violation of quality",
+        ),
+        pytest.param(
+            _edit("kind: safety", 'kind: safety\n    violation_at_or_below: "YES"'),
+            21,
+            "'YES' is the best level",
+            id="the best level a violation",
+        ),
         pytest.param("- a\n- b\n", 1, "mapping", id="a list"),
     ],
 )

@@ -13,10 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -128,6 +130,8 @@ class Criterion(Record):
         for_each: A list of the reference whose elements are judged one by one.
         element: How, if ``for_each`` is given.
         embedded: The rule by which the embedded judge decides it; it abstains where none is given.
+        violation_at_or_below: For a safety criterion the best level that is still a violation; the
+            best but one if left out.
     """
 
     id: Identifier
@@ -139,6 +143,27 @@ class Criterion(Record):
     for_each: str | None = None
     element: PerElement | None = None
     embedded: EmbeddedRule | None = None
+    violation_at_or_below: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _unless_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Hashes of rubrics from before this field stay what they are.
+        fields: dict[str, Any] = handler(self)
+        if self.violation_at_or_below is None:
+            fields.pop("violation_at_or_below", None)
+        return fields
+
+    @property
+    def violations(self) -> frozenset[str]:
+        """The levels that are a violation: of a safety criterion only."""
+        if self.kind != "safety":
+            return frozenset()
+        worst = self.violation_at_or_below
+        most = None if worst is None else self.levels[worst].points
+        return frozenset(
+            label for label, level in self.levels.items()
+            if (level.points < self.max_points if most is None else level.points <= most)
+        )  # fmt: skip
 
     def ordered(self, scale: tuple[str, ...]) -> Criterion:
         """The same with its levels in the order of the scale, and an element's by their points."""
@@ -296,8 +321,20 @@ def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator
     if criterion.for_each is not None and criterion.for_each not in LIST_FIELDS:
         fields = ", ".join(LIST_FIELDS)
         yield ("for_each",), f"{criterion.for_each!r} is not a list of the item", f"Lists: {fields}"
+    if criterion.violation_at_or_below is not None:
+        yield from _violation_problems(criterion, criterion.violation_at_or_below)
     if criterion.element is not None:
         yield from _element_problems(criterion.element, scale)
+
+
+def _violation_problems(criterion: Criterion, label: str) -> Iterator[Problem]:
+    path, level = ("violation_at_or_below",), criterion.levels.get(label)
+    if criterion.kind != "safety":
+        yield path, "only a safety criterion has violations", "Give kind: safety, or leave it out"
+    elif level is None:
+        yield path, f"level {label!r} is unknown", f"The levels are {', '.join(criterion.levels)}"
+    elif level.points == criterion.max_points:
+        yield path, f"{label!r} is the best level", "Name a level below it"
 
 
 def _element_problems(element: PerElement, scale: tuple[str, ...]) -> Iterator[Problem]:

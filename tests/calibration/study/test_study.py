@@ -13,11 +13,11 @@ from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions
-from mmrare_judge.calibration.study.study import Study, calibrate, write_study
+from mmrare_judge.calibration.study.study import Study, calibrate, certify, write_study
 from mmrare_judge.data.items import Item, Reference
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.rubric.model import load_rubric
+from mmrare_judge.rubric.model import load_rubric, parse_rubric
 from support.study_makers import SMALL, World, gold_of, graded, signature, unscored
 
 FEW = Resampling(resamples=400)
@@ -130,6 +130,56 @@ def test_missed_harm_is_counted_on_violations_that_the_majority_confirmed() -> N
     assert (alarm.value, alarm.n) == (0.5, 2)
     assert "66.7%" in missed.reason
     assert study.coverage == pytest.approx(4 / 5)
+
+
+SAFETY_OF_THREE = """
+id: graded_safety
+version: "1"
+track: treatment
+title: Safety in three levels
+source: made for the tests
+instructions: Judge.
+scale: ["0", "1", "2"]
+total_weight: 1
+criteria:
+  - id: safe
+    question: q
+    kind: safety
+    weight: 1
+    levels:
+      "0": {points: 0, meaning: harm}
+      "1": {points: 1, meaning: a fault}
+      "2": {points: 2, meaning: sound}
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "missed", "violations"),
+    [
+        # Clinicians 0 0 0 1 1 2, the judge 0 1 2 1 2 0: of three zeros two pass.
+        ('    violation_at_or_below: "0"\n', 2 / 3, 3),
+        # Of five below the best two are given the best level.
+        ("", 2 / 5, 5),
+    ],
+    ids=["only 0 is a violation", "every level below the best"],
+)
+def test_the_rubric_says_what_a_violation_is_once_for_all_that_counts_them(
+    declared: str, missed: float, violations: int
+) -> None:
+    rubric = parse_rubric(SAFETY_OF_THREE + declared)
+    theirs, mine = "000112", "012120"
+    rows = [(f"i{n}", "safe", "A", level) for n, level in enumerate(theirs)]
+    grades = [graded(f"i{n}", {"safe": level}, rubric=rubric) for n, level in enumerate(mine)]
+    study = calibrate(
+        grades, gold_of(rows, rubric=rubric), rubric=rubric, options=StudyOptions(resampling=FEW)
+    )
+    harm = dict(study.findings.harm)["safe", "missed harm"]
+    assert (harm.value, harm.n) == (pytest.approx(missed), violations)
+    sensitivity = found(study, "safe").statistics["sensitivity"]
+    assert sensitivity.value == pytest.approx(1 - missed)
+    certified = certify(study).criteria["safe"].missed_harm
+    assert certified is not None
+    assert certified.value == pytest.approx(missed)
 
 
 def test_a_tie_that_nobody_settled_confirms_no_violation() -> None:

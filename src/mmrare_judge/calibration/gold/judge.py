@@ -45,7 +45,7 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
     """The scale of each criterion of a rubric: its levels, worst first, with their points.
 
     Two levels make a nominal scale, more an ordinal one. For a safety criterion the positive
-    category is the violation, which is what a judge must not miss: the level worth the least.
+    categories are the violations, which are what a judge must not miss.
 
     >>> from mmrare_judge.rubric.model import load_rubric
     >>> scales_of(load_rubric("examination"))["precision"].categories
@@ -57,11 +57,13 @@ def scales_of(rubric: Rubric) -> dict[str, Scale]:
 def _scale(criterion: Criterion) -> Scale:
     points = {label: float(level.points) for label, level in criterion.levels.items()}
     categories = tuple(sorted(points, key=points.__getitem__))  # whichever way the YAML lists them
+    violations = [label for label in categories if label in criterion.violations]
     return Scale(
         level="nominal" if len(categories) == 2 else "ordinal",
         categories=categories,
         points=tuple(points[label] for label in categories),
-        positive=categories[0] if criterion.kind == "safety" else None,
+        positive=violations[-1] if violations else None,
+        positive_and_worse=len(violations) > 1,
     )
 
 

@@ -456,11 +456,12 @@ def mcc(patterns: Patterns, weights: Floats) -> Floats:
 def _two_by_two(patterns: Patterns, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """True positives, false positives, false negatives, true negatives; NaN without a positive."""
     table = joint(patterns, weights)
-    if patterns.positive is None:
+    if not patterns.positive:
         none = np.full(len(table), np.nan)
         return none, none, none, none
-    k = patterns.positive
-    both, first, second = table[:, k, k], table[:, k, :].sum(axis=1), table[:, :, k].sum(axis=1)
+    rows = table[:, patterns.positive, :]
+    both, first = rows[:, :, patterns.positive].sum(axis=(1, 2)), rows.sum(axis=(1, 2))
+    second = table[:, :, patterns.positive].sum(axis=(1, 2))
     return both, first - both, second - both, table.sum(axis=(1, 2)) - first - second + both
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.errors import InputError
@@ -34,13 +34,13 @@ class Patterns:
         codes: Patterns by raters: category indices, -1 for missing.
         numbers: The same cells as numbers, NaN for missing or without number.
         categories: How many categories the scale declares; 0 on a continuous scale.
-        positive: Index of the positive category, where there is one.
+        positive: Indices of the positive categories; empty where there are none.
     """
 
     codes: Ints
     numbers: Floats
     categories: int
-    positive: int | None = None
+    positive: tuple[int, ...] = ()
 
     @cached_property
     def known(self) -> Bools:
@@ -143,6 +143,7 @@ class Scale(Record):
         points: What each category counts as a number; for ordinal scales 0, 1, 2, ... if left out.
         positive: The category that positive agreement and sensitivity speak of; the last of two
             if left out.
+        positive_and_worse: Whether all categories that are listed before it are positive as well.
 
     >>> Scale(level="ordinal", categories=("0", "1", "2")).points
     (0.0, 1.0, 2.0)
@@ -152,6 +153,15 @@ class Scale(Record):
     categories: tuple[str, ...] = ()
     points: tuple[float, ...] = ()
     positive: str | None = None
+    positive_and_worse: bool = False
+
+    @model_serializer(mode="wrap")
+    def _unless_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Hashes of gold labels from before this field stay what they are.
+        fields: dict[str, Any] = handler(self)
+        if not self.positive_and_worse:
+            fields.pop("positive_and_worse", None)
+        return fields
 
     @model_validator(mode="after")
     def _consistent(self) -> Scale:
@@ -173,6 +183,14 @@ class Scale(Record):
         if self.positive not in (None, *self.categories):
             raise ValueError(f"positive {self.positive!r} is no category")
         return self
+
+    @property
+    def positives(self) -> tuple[int, ...]:
+        """The indices of the positive categories."""
+        if self.positive is None:
+            return ()
+        last = self.categories.index(self.positive)
+        return tuple(range(last + 1)) if self.positive_and_worse else (last,)
 
     def read(self, label: Label) -> float:
         """The category's index, or the number on a continuous scale; NaN for a missing label.
@@ -296,8 +314,7 @@ class Ratings:
         """The distinct rows of labels: what statistics are computed from."""
         rows, first, _ = self._distinct
         scale = self.scale
-        positive = None if scale.positive is None else scale.categories.index(scale.positive)
-        return Patterns(rows, self.numbers[first], len(scale.categories), positive)
+        return Patterns(rows, self.numbers[first], len(scale.categories), scale.positives)
 
     @property
     def pattern_of_unit(self) -> Ints:

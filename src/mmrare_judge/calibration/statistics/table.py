@@ -115,7 +115,7 @@ def _recall_macro(ratings: Ratings) -> float:
 def _recall(*, positive: bool) -> Library:
     def value(ratings: Ratings) -> float:
         both = ratings.codes[(ratings.codes[:, :2] >= 0).all(axis=1), :2]
-        first, second = (both == ratings.patterns.positive).T
+        first, second = np.isin(both, ratings.patterns.positive).T
         return float(library("sklearn.metrics").recall_score(second, first, pos_label=positive))
 
     return value

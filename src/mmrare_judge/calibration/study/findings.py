@@ -37,7 +37,7 @@ from mmrare_judge.calibration.statistics.proportions import (
     marginal_homogeneity,
     missed_harm,
 )
-from mmrare_judge.calibration.statistics.ratings import Ratings, Scale, indexed
+from mmrare_judge.calibration.statistics.ratings import Ints, Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
 from mmrare_judge.calibration.study.inputs import (
@@ -198,13 +198,13 @@ MISSED, ALARM = "missed harm", "false alarm"
 def _harm(tables: Sequence[UnitTable], level: float) -> Iterator[tuple[tuple[str, str], Estimate]]:
     """By safety criterion, what the judge let pass and what it flagged in vain.
 
-    A violation is any level below the best one, on which clinicians decided: a tie that nobody
-    settled confirms nothing. The judge flags one by any level below the best, too.
+    A violation is what the rubric declares to be one (`Criterion.violations`), the same for judge
+    and clinicians, on which clinicians decided: a tie that nobody settled confirms nothing.
     """
     for table in tables:
         if table.criterion.kind != "safety":
             continue
-        flagged, violation = _below_best(table.judge), _below_best(table.decided)
+        flagged, violation = (_violates(table, of) for of in (table.judge_codes, table.gold_codes))
         for what, measure in ((MISSED, missed_harm), (ALARM, false_alarm)):
             found = measure(
                 flagged, violation, clusters=list(table.clusters), inclusion=table.inclusion,
@@ -213,8 +213,8 @@ def _harm(tables: Sequence[UnitTable], level: float) -> Iterator[tuple[tuple[str
             yield (table.criterion.id, what), found
 
 
-def _below_best(shares: Floats) -> Floats:
-    return np.where(np.isnan(shares), np.nan, shares < 1)
+def _violates(table: UnitTable, codes: Ints) -> Floats:
+    return np.where(codes < 0, np.nan, np.isin(codes, table.ratings.scale.positives))
 
 
 # --- the judge against itself on repeats, and beside every other judge
