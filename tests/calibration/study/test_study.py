@@ -174,7 +174,8 @@ def test_the_rubric_says_what_a_violation_is_once_for_all_that_counts_them(
         grades, gold_of(rows, rubric=rubric), rubric=rubric, options=StudyOptions(resampling=FEW)
     )
     harm = dict(study.findings.harm)["safe", "missed harm"]
-    assert (harm.value, harm.n) == (pytest.approx(missed), violations)
+    assert harm.value == pytest.approx(missed)
+    assert harm.n == violations
     sensitivity = found(study, "safe").statistics["sensitivity"]
     assert sensitivity.value == pytest.approx(1 - missed)
     certified = certify(study).criteria["safe"].missed_harm
