@@ -205,3 +205,17 @@ class Grader:
         found = self.item(item)
         grade = await self.judge.agrade(prediction, found, system=system)
         return Graded(grade, self.judge.rubric_for(found))
+
+    def grade_many(self, pairs: Iterable[tuple[str, Any]], *, concurrency: int = 8) -> list[Graded]:
+        """Grade many predictions at once, in their order.
+
+        Args:
+            pairs: Prediction and item, as for `agrade`.
+            concurrency: How many are in flight at most.
+        """
+        found = [(text, self.item(item)) for text, item in pairs]
+        grades = self.judge.grade_many(found, concurrency=concurrency)
+        return [
+            Graded(grade, self.judge.rubric_for(item))
+            for grade, (_, item) in zip(grades, found, strict=True)
+        ]
