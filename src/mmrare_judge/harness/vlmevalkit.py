@@ -1,0 +1,111 @@
+"""VLMEvalKit: a finished result file graded, from a dataset class or by hand.
+
+In a dataset class::
+
+    def evaluate(self, eval_file, **judge_kwargs):
+        from mmrare_judge.harness.vlmevalkit import evaluate
+
+        return evaluate(eval_file, track="treatment", **judge_kwargs)
+
+VLMEvalKit itself is not imported: its result tables are files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmrare_judge.data.items import Item, read_items
+from mmrare_judge.data.predictions import pair_up, read_predictions
+from mmrare_judge.errors import InputError
+from mmrare_judge.files import write_whole
+from mmrare_judge.judging.grade import Grade
+from mmrare_judge.judging.grades import Grades
+from mmrare_judge.judging.judge import JudgeLike, grade_many
+from mmrare_judge.run.summary import summarise
+
+_OF_VLMEVALKIT = ("verbose", "use_azure", "fail_msg", "wait", "system_prompt", "img_detail")
+"""What a dataset class is handed besides, for judges of VLMEvalKit's own."""
+
+
+def evaluate(
+    eval_file: str | Path,
+    *,
+    model: JudgeLike = None,
+    nproc: int = 8,
+    retry: int | None = None,
+    track: str | None = None,
+    items: str | Path | Iterable[Item] | None = None,
+    **options: Any,
+) -> dict[str, float | int | None]:
+    """Grade a result file, and write two files beside it.
+
+    ``<name>_mmrare.csv`` has a row for each answer, ``<name>_mmrare_grades.jsonl`` the whole grades
+    with verdicts, quotes and signatures.
+
+    Args:
+        eval_file: The table that VLMEvalKit wrote: ``.xlsx``, ``.tsv``, ``.csv``, ``.json`` or
+            ``.jsonl``. A pickle is refused: reading one runs what is in it.
+        model: The judge; see `mmrare_judge.Judge`.
+        nproc: How many answers are graded at once.
+        retry: How often a failed request is repeated.
+        track: The track, where no column says it.
+        items: The items, where the table does not hold the dataset's columns.
+        **options: Everything `mmrare_judge.Judge` takes. What is meant for VLMEvalKit's own judges
+            is left out.
+
+    Returns:
+        The mean ``score`` of the answers that have one (``None`` if none has), beside it how many
+        those are, the coverage and the bounds over all; and the mean points of each
+        criterion.
+
+    Raises:
+        InputError: The table cannot be read, or an answer has no item.
+    """
+    path = Path(eval_file)
+    pairing = pair_up(read_predictions(path), _items(path if items is None else items, track))
+    if pairing.predictions_without_item:
+        raise InputError(
+            pairing.problems()[0], file=str(path), remedy="Give their items: items=..."
+        )
+    settings = {name: value for name, value in options.items() if name not in _OF_VLMEVALKIT}
+    if retry is not None:
+        settings["retries"] = retry
+    grades = grade_many(pairing.pairs, judge=model, concurrency=nproc, **settings)
+    write_whole(path.with_name(f"{path.stem}_mmrare.csv"), _table(grades))
+    lines = "".join(f"{grade.model_dump_json()}\n" for grade in grades)
+    write_whole(path.with_name(f"{path.stem}_mmrare_grades.jsonl"), lines)
+    return _metrics(grades)
+
+
+def _items(source: str | Path | Iterable[Item], track: str | None) -> list[Item]:
+    return read_items(source, track=track) if isinstance(source, str | Path) else list(source)
+
+
+def _table(grades: Iterable[Grade]) -> str:
+    rows = [grade.to_row() for grade in grades]
+    stream = io.StringIO(newline="")
+    table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return stream.getvalue()
+
+
+def _metrics(grades: Grades) -> dict[str, float | int | None]:
+    mean = grades.mean()
+    assert mean is not None  # a table without rows is refused
+    found: dict[str, float | int | None] = {
+        "score": mean.value,
+        "scored": mean.scored,
+        "n": mean.n,
+        "coverage": mean.coverage,
+        "worst": mean.bounds.worst,
+        "best": mean.bounds.best,
+    }
+    for summary in summarise(grades):
+        for name, criterion in summary.criteria.items():
+            found[f"{summary.track}/{name}"] = criterion.mean
+    return found

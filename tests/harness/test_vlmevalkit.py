@@ -1,0 +1,75 @@
+"""VLMEvalKit's result tables, graded where they lie."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmrare_judge import FakeBackend, InputError, read_grades
+from mmrare_judge.backends.base import Request
+from mmrare_judge.errors import TransportError
+from mmrare_judge.harness.vlmevalkit import evaluate
+from support.harnesses import reply_to
+
+ROWS = [
+    {
+        "index": n,
+        "question": "Plan?",
+        "answer": "Prednisone 40 mg daily.",
+        "rubric_must_include": "prednisone 40 mg daily",
+        "rubric_must_not": "",
+        "prediction": text,
+    }
+    for n, text in enumerate(
+        ("Start prednisone 40 mg daily.", "Rest and wait for a week.", "Slow.")
+    )
+]
+
+
+def write(path: Path) -> Path:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(ROWS))
+    elif path.suffix == ".xlsx":
+        pytest.importorskip("pandas").DataFrame(ROWS).to_excel(path, index=False)
+    else:
+        with path.open("w", newline="") as stream:
+            table = csv.DictWriter(stream, list(ROWS[0]), delimiter="\t")
+            table.writeheader()
+            table.writerows(ROWS)
+    return path
+
+
+def judge(request: Request) -> object:
+    if "Slow." in request.messages[1]["content"]:
+        return TransportError("slow", kind="timeout")
+    return reply_to(request)
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".json", ".xlsx"])
+def test_a_table_is_graded_and_its_failures_are_out_of_the_mean(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = write(tmp_path / f"model_MMRareBench{suffix}")
+    backend = FakeBackend(judge)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"backend": backend, "cache": "off", "verbose": True}
+    metrics = evaluate(path, model="gpt-x", nproc=4, track="treatment", **options)
+    grades = read_grades(tmp_path / "model_MMRareBench_mmrare_grades.jsonl")
+    first, second, failed = grades
+    assert (metrics["scored"], metrics["n"]) == (2, 3)
+    assert metrics["coverage"] == pytest.approx(2 / 3)
+    assert metrics["score"] == (first.require_score() + second.require_score()) / 2
+    assert failed.score is None
+    with (tmp_path / "model_MMRareBench_mmrare.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert (rows[2]["score"], rows[2]["no_score"]) == ("", "timeout: slow")
+    assert rows[0]["item_id"] == "0"
+
+
+def test_a_pickle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model_MMRareBench.pkl").write_bytes(b"")
+    with pytest.raises(InputError, match=r"\.pkl"):
+        evaluate(tmp_path / "model_MMRareBench.pkl", model="embedded", track="treatment")
