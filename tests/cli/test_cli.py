@@ -187,4 +187,5 @@ def test_the_field_names_of_a_grade_are_stable(tmp_path: Path) -> None:
         *("item_id", "system", "track", "score", "partial_score", "coverage", "bounds"),
         *("verdicts", "empty", "unscored", "level2", "disagreements", "usage", "saved", "cached"),
         *("notes", "key", "sample", "requests", "signature", "calibration"),
+        *("prediction", "question", "reference"),
     }

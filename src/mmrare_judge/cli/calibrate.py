@@ -261,7 +261,7 @@ def _rubric_of(grades: Path) -> str:
 def _graded(plan: StudyFile, folder: Path) -> Path:
     from mmrare_judge.cli.grade import grade_shown, read_pairs
     from mmrare_judge.data.predictions import PredictionColumns
-    from mmrare_judge.run.folder import input_file
+    from mmrare_judge.run.folder import input_files
     from mmrare_judge.run.run import Run
 
     if plan.items is None or plan.predictions is None:
@@ -269,9 +269,9 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
             "the study names no grades, and nothing to make them from",
             remedy="Give --grades, or items and predictions to be graded first",
         )
-    items, predictions = Path(plan.items), Path(plan.predictions)
+    items, predictions = [Path(plan.items)], [Path(plan.predictions)]
     pairing = read_pairs(items, predictions, PredictionColumns(), plan.track)
-    inputs = {"items": input_file(items), "predictions": input_file(predictions)}
+    inputs = input_files(items=items, predictions=predictions)
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
     stopped = grade_shown(run, pairing).progress.stopped
     if stopped is not None:

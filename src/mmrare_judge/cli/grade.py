@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -35,7 +36,7 @@ from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.panels.panel import Rule
 from mmrare_judge.run.estimate import total_line
-from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_file, iter_grades
+from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_files, iter_grades
 from mmrare_judge.run.regrade import regrade, write_regraded
 from mmrare_judge.run.run import Run
 from mmrare_judge.run.summary import RunReport, read_panel_figures, read_panels
@@ -47,8 +48,15 @@ IdColumn = Annotated[str | None, typer.Option(help="Column of the item id.")]
 
 
 def grade_command(
-    items: Annotated[Path, typer.Option(help="Items: .jsonl, .json, .tsv, .csv or .xlsx.")],
-    predictions: Annotated[Path, typer.Option(help="Predictions, joined by item id.")],
+    items: Annotated[
+        list[Path], typer.Option(help="Items: .jsonl, .json, .tsv, .csv or .xlsx; repeatable.")
+    ],
+    predictions: Annotated[
+        list[Path],
+        typer.Option(
+            help="Predictions, joined by item id; repeatable: a file that names no system is one."
+        ),
+    ],
     track: Annotated[str | None, typer.Option(help=f"One of {', '.join(TRACKS)}.")] = None,
     judge: Annotated[
         list[str] | None,
@@ -97,6 +105,13 @@ def grade_command(
     certificate: Annotated[
         Path | None, typer.Option(help="calibration.json of a study of this judge.")
     ] = None,
+    store: Annotated[
+        Literal["texts", "hashes"],
+        typer.Option(help="Keep prediction, question and reference with each grade, or hashes."),
+    ] = "texts",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Predictions are missing on purpose: exit code 0.")
+    ] = False,
     canonical: Annotated[bool, typer.Option(help="Sort grades.jsonl at the end.")] = False,
     quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
 ) -> None:
@@ -116,8 +131,9 @@ def grade_command(
         repeats=repeats,
         rule=rule,
         limits=Limits(concurrency, rpm, tpm, max_cost, max_calls),
-        inputs={"items": input_file(items), "predictions": input_file(predictions)},
+        inputs=input_files(items=items, predictions=predictions),
         fork=fork,
+        keep=store,
         api_base=api_base,
         temperature=temperature,
         mode=mode,
@@ -129,7 +145,7 @@ def grade_command(
         return
     report = grade_shown(run, pairing, canonical=canonical, quiet=quiet)
     print_results(fork or out, format, report)
-    raise typer.Exit(exit_code(report))
+    raise typer.Exit(exit_code(report, partial=partial))
 
 
 def _cache(folder: Path | None, *, replay: bool) -> CacheChoice:
@@ -139,18 +155,22 @@ def _cache(folder: Path | None, *, replay: bool) -> CacheChoice:
 
 
 def read_pairs(
-    items: Path, predictions: Path, columns: PredictionColumns, track: str | None
+    items: Sequence[Path],
+    predictions: Sequence[Path],
+    columns: PredictionColumns,
+    track: str | None,
 ) -> Pairing:
-    """The predictions of a file with their items.
+    """The predictions of files with their items.
 
     Raises:
         InputError: A file cannot be read, or no prediction belongs to an item.
     """
-    read = read_items(items, track=track)
-    pairing = pair_up(predictions_in([predictions], columns), read)
+    read = read_items(*items, track=track)
+    pairing = pair_up(predictions_in(predictions, columns), read)
     if not pairing.pairs:
+        answers, asked = (" and ".join(map(str, files)) for files in (predictions, items))
         raise InputError(
-            f"no prediction of {predictions} belongs to an item of {items}",
+            f"no prediction of {answers} belongs to an item of {asked}",
             remedy="\n".join(pairing.problems()),
         )
     return pairing
@@ -173,7 +193,7 @@ def _print_estimate(run: Run, pairing: Pairing, cache: CacheChoice) -> None:
             typer.echo(line)
     if len(estimates) > 1:
         typer.echo(f"all together: {total_line(estimates)}")
-    for line in pairing.problems() if pairing.predictions_without_item else ():
+    for line in pairing.problems():
         typer.echo(line)
     if isinstance(cache, Replay) and any(estimate.calls for estimate in estimates):
         typer.echo("A replay asks nobody: it would end with an error at the first of them.")
@@ -198,8 +218,10 @@ def demo_command(
 
 def regrade_command(
     grades: Annotated[Path, typer.Option(help="Grades of a run: its folder or grades.jsonl.")],
-    items: Annotated[Path, typer.Option(help="The items that were graded.")],
-    predictions: Annotated[Path, typer.Option(help="The predictions that were graded.")],
+    items: Annotated[list[Path], typer.Option(help="The items that were graded; repeatable.")],
+    predictions: Annotated[
+        list[Path], typer.Option(help="The predictions that were graded; repeatable.")
+    ],
     out: Annotated[Path, typer.Option(help="New folder for grades.jsonl and summary.json.")],
     rubric: Annotated[str | None, typer.Option(help="Rubric to score by: name or file.")] = None,
     track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,

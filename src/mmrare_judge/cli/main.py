@@ -1,8 +1,9 @@
 """The command line: `mmrare-judge`.
 
 Exit codes: 0 all graded; 1 a fault of this package; 2 a wrong option, input or rubric, or an extra
-that is not installed; 3 finished, but some predictions have no grading or no partner, or entries of
-a cache or bundle are bad; 4 the judge cannot work (key, model, setting, a reply the replayed cache
+that is not installed; 3 finished, but some predictions have no grading or no partner, or items no
+prediction (`--partial`: on purpose), or the address of the judge does not answer, or entries of a
+cache or bundle are bad; 4 the judge cannot work (key, model, setting, a reply the replayed cache
 does not hold), or its certificate cannot be read; 5 a result could not be written, or the folder
 holds another run or is in use; 6 a judge does not pass the gate; 130 interrupted.
 """

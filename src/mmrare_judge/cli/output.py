@@ -153,17 +153,26 @@ def print_results(folder: Path, format: Format, report: RunReport) -> None:
         print_panels(read_panels(folder, rule=report.panel.rule))
     else:
         print_grades(folder, format)
-    if format != "jsonl":
+    if format == "jsonl":
+        _print_problems(report)
+    else:
         print_report(report)
 
 
 def print_report(report: RunReport) -> None:
     """Print what the means are and how much of them was judged; problems go to stderr."""
-    panel, progress = report.panel, report.progress
+    panel = report.panel
     for line in summary_lines(report.summaries) if panel is None else figure_lines(panel):
         print(line)
-    print(cost_line(progress))
+    for line in report.superseded:
+        print(line)
+    print(cost_line(report.progress))
     print(calibration_line(report.calibration))
+    _print_problems(report)
+
+
+def _print_problems(report: RunReport) -> None:
+    progress = report.progress
     for line in report.problems:
         print(line, file=sys.stderr)
     for kind, count in progress.faults.items():
@@ -174,9 +183,14 @@ def print_report(report: RunReport) -> None:
         print(f"stopped: {why}; start again to go on", file=sys.stderr)
 
 
-def exit_code(report: RunReport) -> int:
-    """0 if all was graded, 130 if it was interrupted, else 3: see `mmrare_judge.cli.main`."""
-    if report.complete:
+def exit_code(report: RunReport, *, partial: bool = False) -> int:
+    """0 if all was graded, 130 if it was interrupted, else 3: see `mmrare_judge.cli.main`.
+
+    Args:
+        report: How the run ended.
+        partial: Predictions are missing on purpose.
+    """
+    if report.all_judged if partial else report.complete:
         return 0
     return 130 if report.progress.stopped == "interrupted" else 3
 
@@ -190,7 +204,7 @@ def summary_lines(summaries: Iterable[Summary]) -> Iterator[str]:
         whole = summary.scored == summary.graded
         yield (
             f"{summary.system or '(no system named)'}, {summary.track}{by}: "
-            f"{summary.graded} graded, {summary.scored} judged in full, "
+            f"{summary.graded} graded, {_missing_text(summary)}{summary.scored} judged in full, "
             f"{summary.coverage:.0%} of the weight judged. {_mean_text(summary, 'judged', whole)}"
         )
 
@@ -201,7 +215,8 @@ def figure_lines(figures: PanelFigures) -> Iterator[str]:
         whole = summary.worst == summary.best
         yield (
             f"{summary.system or '(no system named)'}, {summary.track}, {figures.rule} of "
-            f"{figures.size}: {summary.panels} predictions, {summary.scored} decided in full, "
+            f"{figures.size}: {summary.panels} predictions, {_missing_text(summary)}"
+            f"{summary.scored} decided in full, "
             f"{summary.coverage:.0%} of the weight. {_mean_text(summary, 'decided', whole)}"
         )
         for judge, failed in summary.failed.items():
@@ -210,15 +225,22 @@ def figure_lines(figures: PanelFigures) -> Iterator[str]:
         yield from _independence_lines(report)
 
 
+def _missing_text(summary: Summary | PanelSummary) -> str:
+    return f"{summary.missing} without a prediction, " if summary.missing else ""
+
+
 def _mean_text(summary: Summary | PanelSummary, done: str, whole: bool) -> str:
+    """The mean, and of how many of all items it is: those without a prediction count."""
+    graded = summary.graded if isinstance(summary, Summary) else summary.panels
+    of = graded + summary.missing
     range_text = f"between {summary.worst:.3f} and {summary.best:.3f}"
     if summary.mean_score is not None and whole:
-        return f"Mean score {summary.mean_score:.3f}."
+        return f"Mean score {summary.mean_score:.3f} ({summary.scored} of {of})."
     if summary.mean_partial_score is None:
         what = "Nothing but blanks" if summary.empty else "Nothing"
-        return f"{what} was {done}; the mean score lies {range_text}."
+        return f"{what} was {done}; the mean score lies {range_text} ({graded} of {of})."
     mean = f"Mean over what was {done} {summary.mean_partial_score:.3f}"
-    return f"{mean}; the mean score lies {range_text}."
+    return f"{mean}; the mean score lies {range_text} ({graded} of {of})."
 
 
 def _independence_lines(report: PanelReport) -> Iterator[str]:

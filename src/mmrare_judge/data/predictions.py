@@ -282,11 +282,13 @@ class Pairing:
         items_without_prediction: For each system the ids of the items it has not answered, in
             the items' order; a system that answered all of them is not in it. Without any
             prediction it holds all ids under the empty name.
+        items: All items.
     """
 
     pairs: tuple[tuple[Prediction, Item], ...]
     predictions_without_item: tuple[Prediction, ...]
     items_without_prediction: Mapping[str, tuple[str, ...]]
+    items: tuple[Item, ...] = ()
 
     def problems(self) -> tuple[str, ...]:
         """One line for every system and kind of missing partner; none when all are paired."""
@@ -348,7 +350,7 @@ def pair_up(predictions: Iterable[Prediction], items: Sequence[Item]) -> Pairing
         partners = set(found.values())
         if without := tuple(id for id in by_id if id not in partners):
             unanswered[system] = without
-    return Pairing(tuple(pairs), tuple(strangers), unanswered)
+    return Pairing(tuple(pairs), tuple(strangers), unanswered, tuple(items))
 
 
 def _renamed(prediction: Prediction, id: str) -> Prediction:
@@ -370,5 +372,14 @@ def _by_id(items: Sequence[Item]) -> dict[str, Item]:
 
 def _line(system: str, what: str, ids: Sequence[str]) -> str:
     who = f"system {system!r}" if system else "system not named"
+    return f"{who}: {what}: {some_of(ids)}"
+
+
+def some_of(ids: Sequence[str]) -> str:
+    """The first ten ids, and how many more there are.
+
+    >>> some_of(["7", "8"])
+    '7, 8'
+    """
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    return f"{who}: {what}: {', '.join(ids[:_SHOWN])}{more}"
+    return f"{', '.join(ids[:_SHOWN])}{more}"

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.certificate import UNCALIBRATED, Calibration
-from mmrare_judge.data.items import Track
+from mmrare_judge.data.items import Reference, Track
 from mmrare_judge.errors import NoScoreError
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Record, Signature, Text
@@ -152,6 +152,9 @@ class Grade(Record):
         signature: How the grade was made.
         calibration: Whether that way of grading was studied against clinicians, by the certificate
             that was given.
+        prediction: The prediction that was graded, where a run keeps texts; else ``None``.
+        question: The item's question, likewise.
+        reference: The item's reference, likewise.
     """
 
     item_id: Text
@@ -175,6 +178,9 @@ class Grade(Record):
     requests: tuple[str, ...] = ()
     signature: Signature
     calibration: Calibration = UNCALIBRATED
+    prediction: Text | None = None
+    question: Text | None = None
+    reference: Reference | None = None
 
     @property
     def asked(self) -> bool:

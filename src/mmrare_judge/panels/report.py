@@ -304,6 +304,7 @@ class PanelSummary(Record):
         criteria: Each criterion.
         gradings: How many gradings came, by judge.
         failed: How many of those are without any grading, by judge.
+        missing: Items of this track that the system has no prediction for; see `Summary`.
     """
 
     system: str
@@ -319,6 +320,7 @@ class PanelSummary(Record):
     criteria: Mapping[str, CriterionDecisions]
     gradings: Mapping[str, int]
     failed: Mapping[str, int]
+    missing: int = 0
 
 
 class PanelFigures(Record):

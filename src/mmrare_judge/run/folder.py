@@ -10,18 +10,20 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field, JsonValue, ValidationError
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import EMBEDDED, JudgeSpec, Usage
 from mmrare_judge.data.items import TRACKS
+from mmrare_judge.data.predictions import some_of
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import make_folder, owner_only, whole_file, write_whole
 from mmrare_judge.judging.grade import Grade
@@ -110,12 +112,20 @@ def _settings(spec: JudgeSpec) -> dict[str, JsonValue]:
     return {**spec.decisive(), **way}
 
 
-def input_file(path: Path) -> InputFile:
-    """Name, size and hash of a file.
+def input_files(**paths: Sequence[Path]) -> dict[str, InputFile]:
+    """Names, sizes and hashes of files: ``items``, ``items 2``, and so on.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: One cannot be read.
     """
+    return {
+        what if number == 1 else f"{what} {number}": _input_file(path)
+        for what, files in paths.items()
+        for number, path in enumerate(files, start=1)
+    }
+
+
+def _input_file(path: Path) -> InputFile:
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256")
@@ -388,6 +398,8 @@ class RunFolder:
     Attributes:
         took_over: Whether this start copied the grades of another specification.
         lost_before: What earlier starts spent without a grade to show for it.
+        same_file: Whether the predictions come from the same files as in the start before;
+            ``None`` where that is not known.
     """
 
     def __init__(self, path: Path, record: RunRecord, fork: str | Path | None = None) -> None:
@@ -395,6 +407,7 @@ class RunFolder:
         self.record = record
         self.took_over = False
         self.lost_before = Usage()
+        self.same_file: bool | None = None
         self._source = None if fork is None else path
 
     @contextmanager
@@ -414,6 +427,7 @@ class RunFolder:
         with _locked(self.path / LOCK):
             self._take_over()
             self._check_record()
+            self.same_file = self._same_file()
             write_whole(self.path / RUN, self.record.model_dump_json(indent=2), private=True)
             self.lost_before = _lost_before(self.path / SUMMARY)
             ledger = Ledger(self.path, keep)
@@ -448,6 +462,15 @@ class RunFolder:
                 shutil.copyfile(self._source / GRADES, self.path / GRADES)
             self.took_over = True
 
+    def _same_file(self) -> bool | None:
+        earlier = read_record(self.path)
+        if earlier is None and self._source is not None:
+            earlier = read_record(self._source)
+        if earlier is None:
+            return None
+        then, now = (_prediction_files(record) for record in (earlier, self.record))
+        return then == now if then and now else None
+
     def _check_record(self) -> None:
         earlier = read_record(self.path)
         changed = () if earlier is None else differences(earlier, self.record)
@@ -460,6 +483,11 @@ class RunFolder:
             )
 
 
+class _Earlier(NamedTuple):
+    key: str
+    text: int | None  # hash of the prediction; None where no text was kept
+
+
 class EarlierGrades:
     """Which grades of earlier starts still count, as the gradings that are wanted come up.
 
@@ -467,39 +495,105 @@ class EarlierGrades:
         judges: Those of this start.
 
     Attributes:
-        superseded: Keys of grades whose prediction, reference or judge has changed since.
+        superseded: For the key of every grade that does not count any more: which prediction it
+            is of, and why.
+        same_file: Whether the predictions come from the same file as then; ``None``: not known.
     """
 
     def __init__(self, judges: Iterable[Judge]) -> None:
-        self.superseded: set[str] = set()
+        self.superseded: dict[str, tuple[PredictionId, str]] = {}
+        self.same_file: bool | None = None
         self._ways = {(judge.spec.model, judge.spec.backend) for judge in judges}
         self._done: set[str] = set()
-        self._keys_by_prediction: dict[PredictionId, list[str]] = {}
+        self._by_prediction: dict[PredictionId, list[_Earlier]] = {}
+        self._again = Counter[str]()
 
     def keep(self, grade: Grade) -> bool:
         """Whether a grade counts: not a failure, not a double, not reached by another backend."""
+        if grade.key in self._done:
+            return False
         # The backend is no part of a grade's key, and it is part of its signature.
         backend = grade.signature.policy.get("backend")
         other_way = backend is not None and (grade.signature.judge, backend) not in self._ways
-        if other_way or grade.unscored is not None or grade.key in self._done:
+        if other_way or grade.unscored is not None:
+            self._again["were made over another client" if other_way else "had failed"] += 1
             return False
         self._done.add(grade.key)
-        prediction = (grade.system, grade.track, grade.item_id)
-        self._keys_by_prediction.setdefault(prediction, []).append(grade.key)
+        text = None if grade.prediction is None else hash(grade.prediction)
+        self._by_prediction.setdefault(prediction_id(grade), []).append(_Earlier(grade.key, text))
         return True
 
-    def missing(self, prediction: PredictionId, keys: Sequence[str]) -> list[bool]:
-        """For all gradings of one prediction, by their keys: whether each has to be made."""
-        self.superseded.update(self._keys_by_prediction.pop(prediction, ()))
-        self.superseded.difference_update(keys)
+    def missing(self, id: PredictionId, text: str, keys: Sequence[str]) -> list[bool]:
+        """For all gradings of one prediction, by their keys: whether each has to be made.
+
+        Raises:
+            InputError: It has no system, and would replace another prediction that has none.
+        """
+        for earlier in self._by_prediction.pop(id, ()):
+            if earlier.key not in keys:
+                self.superseded[earlier.key] = (id, self._why(id, text, earlier))
+        for key in keys:
+            self.superseded.pop(key, None)
         missing = [key not in self._done for key in keys]
         self._done.update(keys)
         return missing
 
+    def _why(self, id: PredictionId, text: str, earlier: _Earlier) -> str:
+        system, _, item = id
+        if earlier.text is None:
+            why, replaces = "prediction, item or settings have changed", self.same_file is False
+        elif earlier.text == hash(text):
+            why, replaces = "item or settings have changed", False
+        else:
+            why, replaces = "prediction has changed", not self.same_file
+        if replaces and not system:
+            raise InputError(
+                f"item {item!r} has a grade of another prediction, by a system without a name, and "
+                "this one has no name either: it would replace it",
+                remedy="Say which system it is (--system, or a column), or name another folder",
+            )
+        return why
+
+    def stands(self, id: PredictionId) -> bool:
+        """Whether a prediction that did not come up has a grade that counts."""
+        return id in self._by_prediction
+
     def drop_unasked(self) -> None:
         """Give up the grades of predictions that did not come up: nothing shows that they count."""
-        self.superseded.update(*self._keys_by_prediction.values())
-        self._keys_by_prediction.clear()
+        for id, grades in self._by_prediction.items():
+            for one in grades:
+                self.superseded[one.key] = (id, "prediction was not given to this fork")
+        self._by_prediction.clear()
+
+    def lines(self) -> tuple[str, ...]:
+        """What does not count any more, and why, in sentences."""
+        items: dict[tuple[str, str], dict[str, None]] = {}
+        for (system, _, item), why in self.superseded.values():
+            items.setdefault((system, why), {})[item] = None
+        return (
+            *(
+                f"{system or 'system not named'}: earlier grades do not count any more, since the "
+                f"{why}: {some_of(list(ids))} (kept in {SUPERSEDED})"
+                for (system, why), ids in items.items()
+            ),
+            *(
+                f"{count} earlier gradings {why}: graded again where their prediction is given"
+                for why, count in self._again.items()
+            ),
+        )
+
+
+def prediction_id(grade: Grade) -> PredictionId:
+    """Which prediction a grade is of."""
+    return grade.system, grade.track, grade.item_id
+
+
+def _prediction_files(record: RunRecord) -> set[str]:
+    return {
+        os.path.normpath(file.path)
+        for name, file in record.inputs.items()
+        if name.startswith("predictions")
+    }
 
 
 def _lost_before(summary: Path) -> Usage:

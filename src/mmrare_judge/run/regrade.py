@@ -115,8 +115,9 @@ class _Regrader:
             raise InputError("the embedded judge keeps no replies to regrade", remedy=remedy)
         grading = self._grading(grade)
         again = self._made_again(grade, grading)
+        kept = {name: getattr(grade, name) for name in ("prediction", "question", "reference")}
         signature = _signature(grade.signature, grading)
-        return again.model_copy(update={"signature": signature})
+        return again.model_copy(update={"signature": signature, **kept})
 
     def _grading(self, grade: Grade) -> Grading:
         prediction, item = self._pair(grade)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -34,6 +35,7 @@ from mmrare_judge.run.folder import (
     record_of,
 )
 from mmrare_judge.run.summary import (
+    Missing,
     Progress,
     RunReport,
     Summariser,
@@ -68,6 +70,8 @@ class Run:
         limits: Concurrency, rates and budget.
         inputs: The files the pairs come from, for the record.
         fork: A folder to start in with a changed specification, taking over what still counts.
+        keep: ``texts`` keeps prediction, question and reference in every line of
+            ``grades.jsonl``; ``hashes`` only the hash of them that a grade's key is.
         **settings: Settings of the judges, see `JudgeSpec`; they go before a judge's own.
 
     Attributes:
@@ -96,6 +100,7 @@ class Run:
         limits: Limits | None = None,
         inputs: Mapping[str, InputFile] | None = None,
         fork: str | Path | None = None,
+        keep: Literal["texts", "hashes"] = "texts",
         **settings: Unpack[JudgeSettings],
     ) -> None:
         several = judge if isinstance(judge, list | tuple) else (judge,)
@@ -104,6 +109,7 @@ class Run:
         self.limits = limits or Limits()
         self.repeats = repeats
         self.rule = rule
+        self.keep = keep
         self.progress = Progress()
         self.stopping = False
         self.watch: Callable[[Progress], None] = lambda progress: None
@@ -164,11 +170,10 @@ class Run:
             ConfigError: A judge can never answer. What was graded before stays written.
             RubricError: The rubric does not fit an item.
         """
-        problems: tuple[str, ...] = ()
+        pairing = pairs if isinstance(pairs, Pairing) else None
         if isinstance(pairs, Pairing):
             self.check(pairs.pairs)
             unmatched = _unmatched(pairs)
-            problems = pairs.problems() if pairs.predictions_without_item else ()
             pairs = pairs.pairs
         counted, earlier = Summariser(), EarlierGrades(self.judges)
 
@@ -179,8 +184,9 @@ class Run:
             return counts
 
         with self._folder.opened(keep) as ledger:
+            earlier.same_file = self._folder.same_file
             try:
-                await self._grade_all(self._to_do(pairs, earlier), ledger, counted)
+                await self._grade_all(self._to_do(_told_apart(pairs), earlier), ledger, counted)
             except BaseException:
                 with suppress(OutputError):  # what ended the run is what has to be told
                     self._sum_up(ledger, counted, unmatched or {})
@@ -190,12 +196,21 @@ class Run:
             if earlier.superseded:
                 ledger.retire(earlier.superseded)
                 counted = Summariser(iter_grades(ledger.path))
+            counted.missing = _missing(pairing, earlier)
             if canonical:
                 ledger.sort()
-            panel, entry = self._panel()
+            panel, entry = self._panel(counted.missing)
             self._sum_up(ledger, counted, {**(unmatched or {}), **entry})
-        calibration = self._calibration(counted)
-        return RunReport(self.progress, counted.summaries(), calibration, panel, problems)
+        return RunReport(
+            progress=self.progress,
+            summaries=counted.summaries(),
+            calibration=self._calibration(counted),
+            panel=panel,
+            missing=counted.missing,
+            strangers=0 if pairing is None else len(pairing.predictions_without_item),
+            problems=_problems(pairing, counted.missing),
+            superseded=earlier.lines(),
+        )
 
     def check(self, pairs: Iterable[Pair]) -> None:
         """Check every item against the rubric, before anything is asked.
@@ -270,12 +285,12 @@ class Run:
     def _is_panel(self) -> bool:
         return len(self.judges) * self.repeats > 1
 
-    def _panel(self) -> tuple[PanelFigures | None, dict[str, Any]]:
+    def _panel(self, missing: Missing) -> tuple[PanelFigures | None, dict[str, Any]]:
         """The panel's figures, and what the summary says of it: nothing of single gradings."""
         if not self._is_panel:
             return None, {}
         try:
-            figures = read_panel_figures(self._folder.path, rule=self.rule)
+            figures = read_panel_figures(self._folder.path, rule=self.rule, missing=missing)
         except InputError as error:  # such as two predictions of one system for one item
             return None, {"panel": {"problem": str(error)}}
         return figures, {"panel": figures.model_dump(mode="json")}
@@ -299,10 +314,17 @@ class Run:
                 for judge in self.judges
                 for sample in range(self.repeats)
             ]
-            id = (prediction.system, item.track, item.id)
-            missing = earlier.missing(id, [grading.key for _, grading in wanted])
+            id, keys = (prediction.system, item.track, item.id), [one.key for _, one in wanted]
+            missing = earlier.missing(id, wanted[0][1].questions.prediction, keys)
             for (judge, grading), to_do in zip(wanted, missing, strict=True):
                 yield judge, grading, not to_do
+
+    def _kept(self, grade: Grade, grading: Grading) -> Grade:
+        if self.keep == "hashes":
+            return grade
+        item = grading.questions.item
+        texts = {"question": item.question, "reference": item.reference}
+        return grade.model_copy(update={"prediction": grading.questions.prediction, **texts})
 
     async def _grade_all(
         self, work: Iterator[tuple[Judge, Grading]], ledger: Ledger, counted: Summariser
@@ -316,7 +338,7 @@ class Run:
                 judge, grading = wanted
                 in_flight[me] = judge
                 grade = await judge.complete(grading)
-                ledger.write(grade)
+                ledger.write(self._kept(grade, grading))
                 counted.add(grade)
                 self.progress.add(grade)
                 self.watch(self.progress)
@@ -395,6 +417,39 @@ class _Reach:
                 f"{fault.message})"
             )
         return self._in_a_row >= self._most
+
+
+def _told_apart(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """The pairs; two predictions for one item are an error where neither has a system."""
+    texts: dict[tuple[str, str], int] = {}
+    for prediction, item in pairs:
+        text = hash(prediction.text)
+        if not prediction.system and texts.setdefault((item.track, item.id), text) != text:
+            raise InputError(
+                f"two predictions for item {item.id!r} have no system: one would replace the other",
+                remedy="Say which system made which: a column, or one file a system",
+            )
+        yield prediction, item
+
+
+def _missing(pairing: Pairing | None, earlier: EarlierGrades) -> Missing:
+    """By system and track, the items without a prediction and without an earlier grade."""
+    missing: dict[tuple[str, str], list[str]] = {}
+    tracks = {} if pairing is None else {item.id: item.track for item in pairing.items}
+    for system, ids in () if pairing is None else pairing.items_without_prediction.items():
+        for id in ids:
+            if not earlier.stands((system, tracks[id], id)):
+                missing.setdefault((system, tracks[id]), []).append(id)
+    return {where: tuple(ids) for where, ids in missing.items()}
+
+
+def _problems(pairing: Pairing | None, missing: Missing) -> tuple[str, ...]:
+    if pairing is None:
+        return ()
+    left: dict[str, tuple[str, ...]] = {}
+    for (system, _), ids in missing.items():
+        left[system] = (*left.get(system, ()), *ids)
+    return replace(pairing, items_without_prediction=left).problems()
 
 
 def _unmatched(pairing: Pairing) -> dict[str, Any]:

@@ -26,8 +26,12 @@ from mmrare_judge.run.folder import (
     PredictionId,
     RunRecord,
     grade_of_line,
+    prediction_id,
     read_record,
 )
+
+Missing = Mapping[tuple[str, str], tuple[str, ...]]
+"""By system and track, the items without a prediction."""
 
 _NOTHING = Usage()
 
@@ -71,6 +75,8 @@ class Summary(Record):
         usage: What it cost.
         signatures: How many distinct signatures the judged grades have; a mean over more than one
             mixes ways of grading.
+        missing: Items of this track that the system has no prediction for, so that they are in none
+            of these figures; counted by a run that is given a `Pairing`.
     """
 
     system: str
@@ -90,6 +96,7 @@ class Summary(Record):
     disagreements: int
     usage: Usage
     signatures: int
+    missing: int = 0
 
 
 def summarise(grades: Iterable[Grade]) -> tuple[Summary, ...]:
@@ -131,9 +138,14 @@ class RunningMean:
 
 
 class Summariser:
-    """Sums grades up one after another, in memory that does not grow with their number."""
+    """Sums grades up one after another, in memory that does not grow with their number.
+
+    Attributes:
+        missing: Items without a prediction, which the summaries count.
+    """
 
     def __init__(self, grades: Iterable[Grade] = ()) -> None:
+        self.missing: Missing = {}
         self._groups: defaultdict[tuple[str, str, str], _Group] = defaultdict(_Group)
         for grade in grades:
             self.add(grade)
@@ -151,7 +163,10 @@ class Summariser:
 
     def summaries(self) -> tuple[Summary, ...]:
         """The summaries so far, in the order in which they first appeared."""
-        return tuple(group.summary(*named) for named, group in self._groups.items())
+        return tuple(
+            group.summary(*named, missing=len(self.missing.get(named[:2], ())))
+            for named, group in self._groups.items()
+        )
 
 
 class _Group:
@@ -198,7 +213,7 @@ class _Group:
     def _known(self, name: Literal["coverage", "worst", "best"]) -> float:
         return self._means[name].value or 0.0
 
-    def summary(self, system: str, track: str, judge: str) -> Summary:
+    def summary(self, system: str, track: str, judge: str, *, missing: int) -> Summary:
         return Summary(
             system=system,
             track=track,
@@ -225,6 +240,7 @@ class _Group:
             disagreements=self._disagreements,
             usage=self._usage,
             signatures=len(self.signatures),
+            missing=missing,
         )
 
 
@@ -288,19 +304,30 @@ class RunReport:
         summaries: All grades of the folder, earlier ones included.
         calibration: What the certificate says of all of them.
         panel: What several judges or repeats decided together; ``None`` for a single grading.
-        problems: Predictions and items without a partner, a line each, if some are missing.
+        missing: By system and track, the items without a prediction and without an earlier grade.
+        strangers: Predictions without an item.
+        problems: Predictions and items without a partner, in lines.
+        superseded: Earlier grades that do not count any more, and why, in lines.
     """
 
     progress: Progress
     summaries: tuple[Summary, ...]
     calibration: Calibration = UNCALIBRATED
     panel: PanelFigures | None = None
+    missing: Missing = field(default_factory=dict)
+    strangers: int = 0
     problems: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every prediction has an item and could be judged."""
-        return not (self.problems or self.progress.faults or self.progress.stopped)
+        """Whether every item has a prediction, and every prediction was judged."""
+        return self.all_judged and not self.missing
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether every prediction has an item and was judged; items may lack a prediction."""
+        return not (self.strangers or self.progress.faults or self.progress.stopped)
 
 
 def dollars(cost: float | None) -> str:
@@ -397,11 +424,20 @@ def read_panel_figures(
     rule: Rule = "majority",
     rubric: Rubric | str | Path | None = None,
     size: int | None = None,
+    missing: Missing | None = None,
 ) -> PanelFigures:
     """The panels of a run's folder in few numbers; see `read_panels`."""
     known = _panel_size(folder) if size is None else size
     panels = read_panels(folder, rule=rule, rubric=rubric, size=known)
-    return panel_figures(panels, rule=rule, size=known)
+    figures = panel_figures(panels, rule=rule, size=known)
+    if not missing:
+        return figures
+    counts = {where: len(ids) for where, ids in missing.items()}
+    summaries = tuple(
+        one.model_copy(update={"missing": counts.get((one.system, one.track), 0)})
+        for one in figures.summaries
+    )
+    return figures.model_copy(update={"summaries": summaries})
 
 
 def _panel_size(folder: str | Path) -> int:
@@ -434,8 +470,7 @@ def _by_prediction(folder: Path) -> Iterator[list[Grade]]:
         with path.open("rb") as lines:
             offset = 0
             for number, line in enumerate(lines, start=1):
-                grade = grade_of_line(line, number, path)
-                id = (grade.system, grade.track, grade.item_id)
+                id = prediction_id(grade_of_line(line, number, path))
                 places.setdefault(id, []).append((offset, number))
                 offset += len(line)
             for group in places.values():
