@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as Tree
 
 import pytest
 from markdown_it import MarkdownIt
@@ -12,9 +14,10 @@ from markdown_it.token import Token
 from mmrare_judge.calibration.report.blocks import (
     Block,
     Bullets,
+    Card,
     CaseBlock,
     Figure,
-    Gallery,
+    Fold,
     Key,
     Paragraph,
     Quote,
@@ -23,7 +26,14 @@ from mmrare_judge.calibration.report.blocks import (
     Table,
     shown_value,
 )
-from mmrare_judge.calibration.report.render import escaped, html_of, markdown_of, policy
+from mmrare_judge.calibration.report.render import (
+    escaped,
+    html_of,
+    markdown_of,
+    policy,
+    write_reports,
+)
+from support.report_studies import full_findings
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -52,7 +62,8 @@ HOSTILE = {
 }
 HTML_TAGS = set(
     "html head meta title style body header h1 dl div dt dd main section h2 p nav ol li a span "
-    "ul table caption thead tbody tr th td figure h3 strong figcaption article blockquote".split()
+    "ul table caption thead tbody tr th td figure h3 strong figcaption article blockquote "
+    "details summary".split()
 )
 
 
@@ -65,12 +76,13 @@ def report_of(text: str) -> Report:
         Bullets((text,)),
         table,
         figure,
-        Gallery((figure,)),
+        Fold(text, (figure,)),
+        Card(text, ((text, text),), (Fold(text, (figure,)),)),
         CaseBlock(text, ((text, text),), (Quote(text, text),)),
     )
     return Report(
-        text, ((text, text),), "open", (text,), (Key(text, text, text),),
-        (Section("part", text, blocks),),
+        text, ((text, text),), "open", (text, text), (Key(text, text, text),),
+        (Section("part", text, blocks),), (text,),
     )  # fmt: skip
 
 
@@ -130,8 +142,8 @@ def test_in_markdown_every_text_can_be_read_back(hostile: str) -> None:
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_in_markdown_every_table_keeps_its_columns(hostile: str) -> None:
     kinds = [token.type for token in tokens(markdown_of(report_of(hostile)))]
-    assert kinds.count("table_open") == 3
-    assert kinds.count("th_open") == kinds.count("td_open") == 6
+    assert kinds.count("table_open") == 4
+    assert kinds.count("th_open") == kinds.count("td_open") == 8
 
 
 def test_the_pages_policy_allows_its_own_style_and_nothing_else() -> None:
@@ -147,6 +159,25 @@ def test_the_pages_policy_allows_its_own_style_and_nothing_else() -> None:
 def test_a_page_has_no_address_and_no_script() -> None:
     page = html_of(report_of("a"))
     assert not re.search(r"(?i)http(?!-equiv)|src=|url\(|<script|<link|@import|javascript", page)
+
+
+def test_plots_of_the_markdown_are_files_beside_it(tmp_path: Path) -> None:
+    """A plot of an earlier report that is no longer made is removed; each stands by itself."""
+    write_reports(full_findings(), tmp_path)
+    (tmp_path / "plots" / "confusion-9.svg").write_text("<svg/>")
+    write_reports(full_findings(), tmp_path)
+    named = re.findall(r"!\[[^]]*\]\(plots/([^)]*)\)", (tmp_path / "report.md").read_text())
+    assert sorted(named) == sorted(path.name for path in (tmp_path / "plots").iterdir())
+    for name in named:
+        root = Tree.parse(tmp_path / "plots" / name).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_what_is_folded_away_is_closed_on_the_page_and_open_in_markdown() -> None:
+    fold = Fold("All statistics", (Paragraph("kappa 0.5"),))
+    report = Report("t", (), "open", ("v",), (), (Section("s", "S", (fold,)),))
+    assert "<details><summary>All statistics</summary>" in html_of(report)
+    assert "#### All statistics\n\nkappa 0.5" in markdown_of(report)
 
 
 def test_a_missing_plot_is_replaced_by_its_reason() -> None:

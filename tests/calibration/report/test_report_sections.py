@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
 from mmrare_judge.calibration.analyses.bias import GroupBias
+from mmrare_judge.calibration.analyses.ceiling import NonInferiority, Side, Verdict
 from mmrare_judge.calibration.analyses.confidence import (
     RiskCoverage,
     Threshold,
@@ -17,17 +19,23 @@ from mmrare_judge.calibration.analyses.confidence import (
 )
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.report.blocks import (
+    AgreementLimits,
     BiasFindings,
     Block,
+    Bullets,
+    Card,
     ConfidenceFindings,
     CriterionFindings,
     Figure,
     Findings,
-    Gallery,
+    Fold,
     Paragraph,
+    Report,
     Table,
 )
-from mmrare_judge.calibration.report.sections import cells, report_of, thinned
+from mmrare_judge.calibration.report.scores import thinned
+from mmrare_judge.calibration.report.sections import report_of
+from mmrare_judge.calibration.report.tables import cells
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval
 
@@ -45,15 +53,32 @@ def estimate(
 DOSE = CriterionFindings("dose", estimate(0.5), clinicians=estimate(0.625))
 
 
-def blocks(*criteria: CriterionFindings, **found: Any) -> list[Block]:
-    """All blocks of the report on these findings, figures of galleries one by one."""
+def told(*criteria: CriterionFindings, **found: Any) -> Report:
+    """The report on these findings."""
     plain = Findings(
         title="t", facts=(), tone="open", verdict=("v",), statistic="cohen_kappa",
         criteria=criteria,
     )  # fmt: skip
-    report = report_of(replace(plain, **found))
-    every = [block for section in report.sections for block in section.blocks]
-    return [one for b in every for one in (b.figures if isinstance(b, Gallery) else (b,))]
+    return report_of(replace(plain, **found))
+
+
+def unfolded(given: Iterable[Block]) -> Iterator[Block]:
+    for block in given:
+        yield block
+        if isinstance(block, Fold | Card):
+            yield from unfolded(block.blocks)
+
+
+def blocks(*criteria: CriterionFindings, **found: Any) -> list[Block]:
+    """All blocks of the report on these findings, those of cards and folds too."""
+    report = told(*criteria, **found)
+    return list(unfolded(block for section in report.sections for block in section.blocks))
+
+
+def left_out(*criteria: CriterionFindings, **found: Any) -> tuple[str, ...]:
+    """What the report says it leaves out, and why."""
+    bullets = [one for one in blocks(*criteria, **found) if isinstance(one, Bullets)]
+    return bullets[-1].items if bullets else ()
 
 
 def figure(name: str, *criteria: CriterionFindings, **found: Any) -> Figure:
@@ -90,16 +115,16 @@ def test_an_undefined_estimate_shows_its_reason_and_no_number() -> None:
 def test_the_forest_plot_has_judge_and_ceiling_of_every_criterion_in_its_table() -> None:
     forest = figure("forest", DOSE, CriterionFindings("safe", estimate(0.25)))
     assert [row[:3] for row in rows(forest)] == [
-        ("dose", "judge and clinicians", "0.500"),
-        ("dose", "clinicians", "0.625"),
-        ("safe", "judge and clinicians", "0.250"),
+        ("Dose", "judge and clinicians", "0.500"),
+        ("Dose", "clinicians", "0.625"),
+        ("Safe", "judge and clinicians", "0.250"),
     ]
     assert forest.svg
 
 
 def test_a_forest_plot_without_values_gives_the_reasons() -> None:
     forest = figure("forest", CriterionFindings("dose", estimate(None, reason="no labels")))
-    assert (forest.svg, forest.missing) == ("", "dose: no labels")
+    assert (forest.svg, forest.missing) == ("", "Dose: no labels")
 
 
 def test_a_missing_ceiling_is_explained_beside_the_plot() -> None:
@@ -138,11 +163,13 @@ def test_the_reliability_table_has_every_bin() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["reliability", "risk-coverage"])
-def test_without_confidence_both_plots_give_the_reason(name: str) -> None:
-    reason = "the judge stated no confidence"
-    shown = figure(name, DOSE, confidence=ConfidenceFindings(missing=reason))
-    assert (shown.svg, shown.missing, shown.table) == ("", reason, None)
+def test_without_confidence_its_section_is_left_out_and_the_reason_is_said() -> None:
+    found = ConfidenceFindings(missing="the judge stated no confidence")
+    assert "confidence" not in [one.name for one in told(DOSE, confidence=found).sections]
+    assert left_out(DOSE, confidence=found)[:2] == (
+        "Is a stated confidence to be believed?: the judge stated no confidence.",
+        "What abstaining would buy: the judge stated no confidence.",
+    )
 
 
 def curve_table(curve: RiskCoverage) -> Table:
@@ -242,7 +269,7 @@ def test_bias_shows_plain_and_adjusted_p_values() -> None:
     shown = rows(figure("bias-1", DOSE, bias=(full, empty)))[0]
     assert shown[:3] == ("GPT", "-0.250", "-0.500 to 0.000")
     assert shown[-4:-1] == ("0.031", "0.062", "0.050")
-    assert figure("bias-2", DOSE, bias=(full, empty)).missing == "no groups"
+    assert "Length: no groups." in left_out(DOSE, bias=(full, empty))
 
 
 def test_corrected_scores_stand_beside_raw_ones() -> None:
@@ -261,6 +288,83 @@ def test_corrected_scores_stand_beside_raw_ones() -> None:
     assert rows(shown)[-1][-1] == "sensitivity + specificity near 1"
     samples = table("What each correction rests on", DOSE, corrected={"model A": score})
     assert samples.rows == (("model A", "100", "40", "3", "0.50"),)
-    assert figure("corrected", DOSE, not_corrected="nothing was graded").missing == (
-        "nothing was graded"
+    why = left_out(DOSE, not_corrected="nothing was graded")
+    assert "Scores as the judge gave them, and corrected: nothing was graded." in why
+
+
+# --- the first screen
+
+
+def with_test(
+    name: str, difference: float, low: float, high: float, verdict: Verdict
+) -> CriterionFindings:
+    """A criterion tested against a margin of 0.1, on 248 units."""
+    side = Side(
+        versus="pairwise", judge=estimate(0.5), clinicians=estimate(0.6),
+        difference=estimate(difference, low, high), each={},
+    )  # fmt: skip
+    outcome = NonInferiority(
+        statistic="cohen_kappa", margin=0.1, verdict=verdict, side=side, sentence="tested"
     )
+    return CriterionFindings(name, estimate(0.5), estimate(0.6), non_inferiority=outcome)
+
+
+def test_three_numbers_stand_behind_the_verdict() -> None:
+    """The criterion nearest to failing, the worst missed harm, and the score to print."""
+    score = CorrectedScore(
+        raw=estimate(0.75), labelled=estimate(0.5), ppi=estimate(0.625), lam={}, graded=100,
+        with_gold=40, abstained=3,
+    )  # fmt: skip
+    report = told(
+        with_test("drug_dose", 0.0, -0.05, 0.05, "non-inferior"),
+        with_test("follow_up", -0.05, -0.12, 0.02, "inconclusive"),
+        harm=((("drug_dose", "missed harm"), estimate(0.125)), (("x", "missed harm"), estimate(0))),
+        corrected={"all systems": score},
+    )
+    assert [key.title for key in report.keys] == [
+        "Cohen's kappa, Follow up",
+        "Missed harm, Drug dose",
+        "Corrected score, all systems",
+    ]
+    assert [key.value for key in report.keys] == ["0.50", "12.5 %", "0.625"]
+
+
+def test_what_would_change_an_open_verdict_is_a_number_of_labels() -> None:
+    """By hand: the difference of -0.02 is .08 above the margin, its interval .1 to either side.
+
+    To exclude the margin it may be .08: (.1 / .08)² = 1.5625 times the 248 units, 140 more.
+    """
+    (line,) = told(with_test("safe", -0.02, -0.12, 0.08, "inconclusive")).would_change
+    assert line == (
+        "On Safe about 140 more labelled units, if the difference stays at -0.02 (then a yes)."
+    )
+
+
+def test_what_would_change_a_bad_verdict_is_another_judge() -> None:
+    one = with_test("safe", -0.4, -0.5, -0.3, "inferior")
+    assert told(one, tone="bad").would_change == (
+        "Another judge or a clearer rubric on Safe: more labels alone would not.",
+    )
+
+
+def test_without_a_test_the_first_screen_says_what_one_needs() -> None:
+    assert told(DOSE).would_change == (
+        "A margin of non-inferiority, declared before the labels are seen.",
+    )
+    alone = told(DOSE, no_ceiling="there is one clinician")
+    assert alone.would_change == ("Labels of a second clinician on the same units.",)
+
+
+def test_two_levels_have_no_bland_altman_plot_and_three_have() -> None:
+    two = Confusion(categories=("NO", "YES"), counts=((3.0, 1.0), (0.0, 2.0)), missing=0)
+    three = Confusion(categories=("0", "1", "2"), counts=((3.0, 1.0, 0.0),) * 3, missing=0)
+    points, limits = ((0.5, 1.0), (1.0, 0.0)), AgreementLimits(0.25, -1.0, 1.5)
+    for matrix_of, drawn in ((two, False), (three, True)):
+        one = replace(DOSE, confusion=matrix_of, points=points, limits=limits)
+        names = {block.name for block in blocks(one) if isinstance(block, Figure)}
+        assert ("differences-1" in names) == drawn
+
+
+def test_a_criterion_is_called_by_its_title() -> None:
+    found = blocks(DOSE, replace(DOSE, title="Is it safe?"))
+    assert [one.title for one in found if isinstance(one, Card)] == ["Dose", "Is it safe?"]

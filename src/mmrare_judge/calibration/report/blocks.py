@@ -8,7 +8,7 @@ Only `Figure.svg` is markup, and that is ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -214,7 +214,7 @@ class Figure:
         svg: The plot; empty where there is none.
         missing: Why there is none.
         table: Its numbers.
-        large: Whether it needs a row of its own in a gallery.
+        large: Whether it needs a row of its own.
     """
 
     kind: ClassVar[str] = "figure"
@@ -225,14 +225,6 @@ class Figure:
     missing: str = ""
     table: Table | None = None
     large: bool = False
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Small figures beside each other."""
-
-    kind: ClassVar[str] = "gallery"
-    figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
@@ -253,7 +245,35 @@ class CaseBlock:
     quotes: tuple[Quote, ...]
 
 
-Block = Paragraph | Bullets | Table | Figure | Gallery | CaseBlock
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that are folded away under a title, until a reader of the page opens them."""
+
+    kind: ClassVar[str] = "fold"
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is to be said of one thing: a few facts beside each other, and blocks below them."""
+
+    kind: ClassVar[str] = "card"
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    blocks: tuple[Block, ...]
+
+
+Block = Paragraph | Bullets | Table | Figure | CaseBlock | Fold | Card
+
+
+def figures_in(blocks: Iterable[Block]) -> Iterator[Figure]:
+    """All figures among these blocks, those in cards and folds too."""
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Fold | Card):
+            yield from figures_in(block.blocks)
 
 
 @dataclass(frozen=True)
@@ -286,8 +306,9 @@ class Report:
         facts: What it is about: judge, gold, date.
         tone: Whether the verdict speaks for the judge, against it, or leaves it open.
         verdict: The verdict in plain sentences, the most important one first.
-        keys: A few numbers at a glance.
+        keys: The three numbers behind it.
         sections: Everything else.
+        would_change: What would change the verdict.
     """
 
     title: str
@@ -296,6 +317,7 @@ class Report:
     verdict: tuple[str, ...]
     keys: tuple[Key, ...]
     sections: tuple[Section, ...]
+    would_change: tuple[str, ...] = ()
 
 
 # --- findings: what a study hands over
@@ -333,6 +355,7 @@ class CriterionFindings:
         human: The clinicians' agreement among themselves, by every statistic that suits them.
         kind: ``quality`` or ``safety``; ``overall`` for what was put together from criteria.
         coverage: Share of the units with gold on which the judge gave a verdict.
+        title: What the criterion is called, where its name is an id.
     """
 
     name: str
@@ -349,6 +372,18 @@ class CriterionFindings:
     human: Mapping[str, Estimate] = field(default_factory=dict)
     kind: Kind = "quality"
     coverage: float | None = None
+    title: str = ""
+
+
+def title_of(one: CriterionFindings) -> str:
+    """What a criterion is called: its title, or its id as words.
+
+    >>> found = Estimate(name="kappa", value=None, n=0, clusters=0)
+    >>> title_of(CriterionFindings("drug_dose_route", found))
+    'Drug dose route'
+    """
+    words = one.name.replace("_", " ")
+    return one.title or words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)
@@ -398,6 +433,8 @@ class Findings:
         no_cases: Why there are none.
         design: How the study was made.
         caveats: What to beware of.
+        would_change: What would change the verdict; worked out of the tests if left out.
+        checklist: What a reviewer asks of such a study, and what is stated.
     """
 
     title: str
@@ -419,3 +456,9 @@ class Findings:
     no_cases: str = "judge and clinicians never disagree"
     design: tuple[tuple[str, str], ...] = ()
     caveats: tuple[str, ...] = ()
+    would_change: tuple[str, ...] = ()
+    checklist: tuple[tuple[str, str], ...] = ()
+
+    def titled(self, name: str) -> str:
+        """What a criterion of that name is called; another name stays as it is."""
+        return next((title_of(one) for one in self.criteria if one.name == name), name)

@@ -95,6 +95,10 @@ Compared = tuple[str, Estimate, Estimate | None]
 """A criterion, the judge with clinicians, and clinicians among themselves where there are two."""
 
 
+MANY = 8
+"""Rows above which they stand closer."""
+
+
 def forest_plot(rows: Sequence[Compared], *, statistic: str, name: str = "forest") -> str:
     """The agreement of every criterion, with the human ceiling beside it."""
     judge = Series("judge and clinicians", JUDGE, tuple(row[1] for row in rows))
@@ -139,6 +143,8 @@ def corrected_plot(scores: Mapping[str, CorrectedScore], *, name: str = "correct
     series = [one for one in ways if not one.empty]
     if not series:
         return ""
+    if len(scores) > MANY:  # the ways that need no second look; the table has all
+        series = [one for one in series if one.name in (WAYS["raw"][0], WAYS["ppi"][0])]
     return interval_chart(
         list(scores),
         series,
@@ -185,7 +191,10 @@ def interval_chart(
         if any(one.name for one in series):
             legend(axes)
 
-    height = 1.0 + max(0.46, 0.24 * len(series) + 0.12) * len(rows)
+    step = max(0.46, 0.24 * len(series) + 0.12)
+    if len(rows) > MANY:  # a plot must fit on a printed page
+        step = 0.26 + 0.08 * max(len(series) - 2, 0)
+    height = 1.0 + step * len(rows)
     return drawing(paint, name=name, title=title, description=description, size=(WIDTH, height))
 
 

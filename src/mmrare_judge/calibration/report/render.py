@@ -12,24 +12,33 @@ import re
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrare_judge.calibration.report.blocks import Figure, Findings, Report, shown_value
+from mmrare_judge.calibration.report.blocks import (
+    Figure,
+    Findings,
+    Report,
+    figures_in,
+    shown_value,
+)
 from mmrare_judge.calibration.report.sections import report_of
+from mmrare_judge.calibration.report.svg import standalone
 from mmrare_judge.errors import from_extra
 from mmrare_judge.files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HTML, MARKDOWN = "report.html", "report.md"
+HTML, MARKDOWN, PLOTS = "report.html", "report.md", "plots"
 
 
 def write_reports(findings: Findings, folder: Path) -> tuple[Path, ...]:
     """Write ``report.html`` and ``report.md`` into a folder, which is made if need be.
 
-    The same findings give the same files, byte for byte.
+    The plots of ``report.md`` are files of their own, in the folder ``plots`` beside it. The same
+    findings give the same files, byte for byte.
 
     Returns:
         The two files.
@@ -42,7 +51,20 @@ def write_reports(findings: Findings, folder: Path) -> tuple[Path, ...]:
     texts = {folder / HTML: html_of(report), folder / MARKDOWN: markdown_of(report)}
     for path, text in texts.items():
         write_whole(path, text)
+    _write_plots(report, folder / PLOTS)
     return tuple(texts)
+
+
+def _write_plots(report: Report, folder: Path) -> None:
+    """Write the plots as files; those of an earlier report that are no longer made are removed."""
+    blocks = chain.from_iterable(section.blocks for section in report.sections)
+    plots = {f"{one.name}.svg": standalone(one.svg) for one in figures_in(blocks) if one.svg}
+    make_folder(folder)
+    for old in folder.glob("*.svg"):
+        if old.name not in plots:
+            old.unlink()
+    for name, svg in plots.items():
+        write_whole(folder / name, svg)
 
 
 def html_of(report: Report) -> str:

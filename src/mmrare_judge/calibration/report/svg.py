@@ -113,6 +113,17 @@ def inline(raw: str, *, name: str, title: str, description: str) -> str:
     return Tree.tostring(root, encoding="unicode")
 
 
+def standalone(svg: str) -> str:
+    """An inline ``<svg>`` as a file of its own, on white.
+
+    >>> standalone('<svg class="small"><title>t</title></svg>').split(">")[0]
+    '<svg xmlns="http://www.w3.org/2000/svg" font-family="DejaVu Sans, Arial, sans-serif" \
+style="background: white" class="small"'
+    """
+    head = '<svg xmlns="http://www.w3.org/2000/svg" font-family="DejaVu Sans, Arial, sans-serif" '
+    return f'{head}style="background: white" {svg.removeprefix("<svg ")}'
+
+
 def _strip(element: Tree.Element) -> None:
     for child in list(element):
         if child.tag.rpartition("}")[2] in _LEFT_OUT:
