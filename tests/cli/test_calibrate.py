@@ -83,7 +83,7 @@ def test_grades_and_gold_make_a_study_a_report_and_a_certificate(world: Path) ->
     done = calibrated(world, "--margin", "0.3", "--margin-reason", "an example")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (world / "study").iterdir()} == {
-        "study.json", "report.html", "report.md", "calibration.json",
+        "study.json", "report.html", "report.md", "calibration.json", "plots",
     }  # fmt: skip
     found = json.loads((world / "study" / "study.json").read_text())
     assert done.stdout.splitlines()[0] == found["findings"]["verdict"][0]
