@@ -160,7 +160,7 @@ class Run:
 
         Args:
             pairs: Prediction and item; read only as fast as they are graded. A `Pairing` also
-                tells what had no partner, and all its items are checked before the first is asked.
+                tells what had no partner, and all of it is checked before anything is asked.
             unmatched: What had no partner, for ``summary.json``; a `Pairing` says it by itself.
             canonical: Sort ``grades.jsonl`` by system, item, judge and sample at the end.
 
@@ -169,6 +169,7 @@ class Run:
                 run of another specification.
             ConfigError: A judge can never answer. What was graded before stays written.
             RubricError: The rubric does not fit an item.
+            InputError: A prediction without a system would replace another one.
         """
         pairing = pairs if isinstance(pairs, Pairing) else None
         if isinstance(pairs, Pairing):
@@ -213,12 +214,13 @@ class Run:
         )
 
     def check(self, pairs: Iterable[Pair]) -> None:
-        """Check every item against the rubric, before anything is asked.
+        """Check pairs before anything is asked.
 
         Raises:
-            RubricError: It is made for another track, or an item lacks a field it needs.
+            RubricError: The rubric is made for another track, or an item lacks a field it needs.
+            InputError: Two predictions for one item have no system.
         """
-        for (_, item), judge in product(pairs, self.judges):
+        for (_, item), judge in product(_told_apart(pairs), self.judges):
             judge.rubric_for(item)
 
     def stop(self) -> None:
