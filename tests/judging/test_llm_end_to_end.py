@@ -377,11 +377,11 @@ def test_an_answer_that_is_none_is_recorded_and_not_asked_again(
 def test_what_can_never_work_is_raised_at_once(
     server: ScriptedServer, step: Step, says: str, backend: Backend
 ) -> None:
-    server.script(step)
+    server.otherwise = step
     with pytest.raises(ConfigError, match=re.escape(says)) as caught:
         judge_at(server, backend).grade(PLAN, make_item())
     assert KEY not in str(caught.value)
-    assert len(server.requests) == 1
+    assert len(server.requests) <= 2  # a tiny probe is refused as well
 
 
 # What the signature says of the reply's limit
