@@ -306,7 +306,7 @@ def test_a_fault_of_the_wire_passes_or_becomes_a_reason(
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    limit = 0.2 if name == "timeout" else 5.0
+    limit = 1.0 if name == "timeout" else 5.0
     judge = judge_at(server, backend, retries=1, timeout=limit, backoff=Backoff(1.0, sleep=sleep))
     server.script(PASSING[name], GOOD)
     passed = judge.grade(PLAN, make_item())

@@ -42,6 +42,7 @@ from mmrare_judge.backends.faults import (
     detail_of,
     hidden_in,
     kind_of,
+    may_be_a_habit,
     named_parameter,
     presentable,
     public_endpoint,
@@ -204,6 +205,10 @@ class ChatBackend(ABC):
 
     def fault(self, error: Exception, request: Request) -> MMRareJudgeError:
         """What a vendor's exception means, with what to set where that is the matter."""
+        if named_parameter(error) in self.set_by_user(request):
+            kind: FaultKind | None = "request"  # whatever is said of it
+        else:
+            kind = None
         names = self.key_names(request.model)
         variable = f"{' or '.join(names)} in the environment, or " if names else ""
         return as_fault(
@@ -213,6 +218,7 @@ class ChatBackend(ABC):
             settings=self._named_setting(error, request),
             address=public_endpoint(request.endpoint),
             secrets=self.secrets,
+            kind=kind,
         )
 
     def names_a_setting(self, error: Exception, request: Request) -> str | None:
@@ -371,7 +377,7 @@ class _Exchange:
         booking.fault = fault
         if isinstance(fault, ConfigError) and not was_sent(error):
             booking.spent = Usage()  # turned down without having been sent
-        if isinstance(fault, ConfigError | TruncatedError):
+        if isinstance(fault, ConfigError | TruncatedError) or may_be_a_habit(error):
             return _Refusal(error, fault, payload, booking.sent_at)
         return fault
 
@@ -411,7 +417,10 @@ class _Exchange:
         if backend.payload(request, messages) != refusal.payload:
             return  # another request has found out meanwhile what is not taken
         given_up = backend.habits.without_named(
-            str(refusal.error), refusal.payload, backend.set_by_user(request), request.mode
+            f"{refusal.error} {named_parameter(refusal.error) or ''}",
+            refusal.payload,
+            backend.set_by_user(request),
+            request.mode,
         )
         if given_up is not None:
             backend.habits = given_up

@@ -115,6 +115,7 @@ _STATUSES: Mapping[FaultKind, tuple[int, ...]] = {
     "model": (404,),
     "context_window": (413,),
     "rate_limit": (429,),
+    "content_filter": (451,),
     "timeout": (408, 499, 504, 524),
     "server_error": (409, 423, 424, 425, 498),
 }
@@ -130,12 +131,14 @@ _BY_CODE: tuple[tuple[str, FaultKind], ...] = (
     (r"content_?(?:policy|filter|block|moderat|safety|risk)|responsible_?ai|data_inspection"
      r"|moderation|sensitive|safety|guardrail|invalid_prompt|prohibited|policy_violation"
      r"|inappropriate|unsafe", "content_filter"),
+    (r"^1301$|risk_?(?:detect|control)|block_?reason|blocked", "content_filter"),
     (r"rate_?limit|too_many_requests|throttl|resource_exhausted|concurren", "rate_limit"),
     (r"overload|capacity|unavailable|server_busy|try_again|internal_(?:server_)?error",
      "server_error"),
     (r"timeout|timed_out|deadline", "timeout"),
     (r"model_not_found|model_not_exist|unknown_model|invalid_model", "model"),
-    (r"invalid_api_?key|authentication|unauthori[sz]ed", "key"),
+    (r"api_?key_?(?:invalid|expired)|(?:invalid|expired|missing)_?api_?key|authenticat"
+     r"|unauthori[sz]ed", "key"),
 )  # fmt: skip
 
 # What the words of an error tell, where its code does not, in this order.
@@ -143,7 +146,8 @@ _CONTEXT = re.compile(
     r"context (?:length|window|size|limit)|maximum (?:context|prompt|input|sequence|number of)"
     r"|(?:prompt|input|request|message|content|text|payload|body)s?\b[^.]{0,60}\b"
     r"(?:too (?:long|large|big|many)|exceed|longer than|over the (?:limit|maximum))"
-    r"|too (?:long|many (?:input |prompt )?tokens)|token count|tokens? limit|token length"
+    r"|too (?:long|many (?:input |prompt )?tokens)|token count|tokens? limit|(?:token|input) length"
+    r"|(?:less|fewer|more) than (?:or equal to )?\d+ tokens|tokens?\b[^.]{0,40}must be|输入.{0,8}超"
     r"|longer than the model|(?:reduce|shorten) (?:the |your )?(?:length|size|prompt|input|message)"
     r"|exceed\w* (?:the |your |its )?(?:maximum|max|model)\b[^.]{0,40}"
     r"(?:length|size|token|context)",
@@ -155,16 +159,18 @@ _CONTEXT_LENGTH = re.compile(
 _MODERATION = re.compile(
     r"content (?:polic|filter|manag|moderat|violat|risk|safety|security)|moderat(?:ion|ed)"
     r"|usage (?:polic|guideline)|(?:safety|responsible ai) (?:check|polic|system|filter|guideline)"
-    r"|\bsafety\b|inappropriate|sensitive|harmful|unsafe|offensive|prohibited|disallowed"
+    r"|\bsafety\b|inappropriate|(?<!case.)sensitive|harmful|unsafe|offensive|disallowed"
+    r"|prohibited (?:content|use|input|text)|high risk|敏感|不安全|违规|违反"
     r"|guardrail|flagged|violat\w+ [^.]{0,40}(?:polic|guideline|terms|rules|standards)"
     r"|blocked (?:by|due|because|for)|(?:prompt|input|content|request|message) "
-    r"(?:was |is |has been |were )?(?:blocked|rejected|filtered|refused)|self-harm|sexual|violence|biosecurity",
+    r"(?:was |is |has been |were )?(?:blocked|rejected|filtered|refused)"
+    r"|self-harm|sexual|violence|biosecurity",
     re.IGNORECASE,
 )
 _PASSING = re.compile(
     r"try (?:it |this |again )?(?:again|later|shortly)|retry|overload|capacity|temporar|\bbusy\b"
     r"|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
-    r"|upstream|not ready|is loading|loading model|warming up|queue (?:is )?full|slow down",
+    r"|upstream|not ready|\bloading\b|warming up|queue (?:is )?full|slow down|concurren",
     re.IGNORECASE,
 )
 # "Try again" is no promise where something is to be mended first.
@@ -174,8 +180,17 @@ _MEND_FIRST = re.compile(
     re.IGNORECASE,
 )
 _ACCOUNT = re.compile(
-    r"\b(?:account|api.?key|credential|subscription|organi[sz]ation|project|billing|country"
-    r"|region|territory|ip address|permission|licen[cs]e|plan)\b",
+    r"\b(?:your|this) (?:account|api.?key|subscription|organi[sz]ation|project|plan|ip address)\b"
+    r"|\b(?:country|region|territory|billing|licen[cs]e)\b",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"(?:invalid|incorrect|expired|missing|no|valid)\b[^.]{0,20}\bapi.?key\b"
+    r"|\bapi.?key\b[^.]{0,30}\b(?:invalid|not valid|expired|incorrect|missing)",
+    re.IGNORECASE,
+)
+_QUOTA = re.compile(
+    r"credit balance|insufficient (?:balance|credit|fund|quota)|current quota|out of credit",
     re.IGNORECASE,
 )
 _BY_TEXT: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
@@ -236,6 +251,8 @@ def _kind_by_words(known: FaultKind, text: str, *, named: bool) -> FaultKind:
     """A kind that the words correct: a status says little, and 400 says nothing."""
     if known in ("key", "quota", "rate_limit", "timeout", "connection", "provider"):
         return known
+    if known in ("request", "permission") and (_KEY.search(text) or _QUOTA.search(text)):
+        return "key" if _KEY.search(text) else "quota"
     if _SLOW.search(text):
         return "timeout"
     if (_CONTEXT_LENGTH if known == "server_error" else _CONTEXT).search(text):
@@ -411,6 +428,7 @@ def as_fault(
     settings: str = _SETTINGS,
     address: str | None = None,
     secrets: Iterable[str] = (),
+    kind: FaultKind | None = None,
 ) -> MMRareJudgeError:
     """The exception of this package that says what a vendor's exception means.
 
@@ -421,6 +439,7 @@ def as_fault(
         settings: What to say about settings where the request is refused.
         address: The endpoint's address, for a lost connection.
         secrets: Texts that must not appear in the message.
+        kind: What kind of fault it is, if that is known.
 
     >>> as_fault(TimeoutError(), model="ollama/qwen3:8b")
     TransportError('ollama/qwen3:8b: no answer in time')
@@ -428,7 +447,7 @@ def as_fault(
     if isinstance(error, MMRareJudgeError):
         return error
     detail = detail_of(error, secrets)
-    kind = kind_of(error)
+    kind = kind or kind_of(error)
     if kind in _REMEDIES:
         remedy = _NO_KEY if kind == "key" and not was_sent(error) else _REMEDIES[kind]
         sentence = remedy.format(model=model, keys=keys, settings=settings).rstrip(".")
@@ -447,6 +466,12 @@ def as_fault(
     if lost:
         message = f"{model}: {lost} does not answer: {detail or _plain(kind)}"
     return TransportError(message, kind=kind, retry_after=wait, address=lost)
+
+
+def may_be_a_habit(error: BaseException) -> bool:
+    """Whether an endpoint may refuse something that was sent, whatever else its words say."""
+    status = getattr(error, "status_code", None)
+    return isinstance(error, EndpointError) and status in (400, 403, 404, 405, 415, 422, 501)
 
 
 def was_sent(error: BaseException) -> bool:

@@ -12,14 +12,14 @@ from pydantic import JsonValue
 from mmrare_judge.backends.base import Mode, Payload, WireMode
 
 _STREAM_ONLY = re.compile(
-    r"stream\w*[^.]{0,60}\b(?:only|required|must|true|mandatory|enabled?)\b"
+    r"\bstream\w*[^.]{0,60}\b(?:only|required|must|true|mandatory|enabled?)\b"
     r"|\b(?:only|must|requires?|please)\b[^.]{0,60}\bstream"
     r"|non-?stream\w*[^.]{0,40}(?:not|un)",
     re.IGNORECASE,
 )
 _MAX_TOKENS = re.compile(
     r"max_?(?:completion_?|output_?|new_?)?tokens|(?:completion|output|response|generat\w+|new)\b"
-    r"[^.]{0,20}\btokens?|in the completion",
+    r"[^.]{0,20}\btokens?|(?:in|for|of) the completion",
     re.IGNORECASE,
 )
 _OTHER_NAME = re.compile(
@@ -27,15 +27,16 @@ _OTHER_NAME = re.compile(
 )
 _STATED_LIMIT = re.compile(
     r"(?:at most|maximum|max|up to|limit|less than(?: or equal to)?|<=|≤|between \d+ and|\[\d+,|no "
-    r"more than|exceed\w*|supports?|lower than|under)\D{0,40}?(\d[\d,]*)",
+    r"more than|exceed\w*|supports?|lower than|under|>)\D{0,40}?(\d[\d,]*)",
     re.IGNORECASE,
 )
 _SCHEMA_LIMIT = re.compile(
     r"(?:min|max)(?:Length|Items)\b|exclusiveM\w+|multipleOf|uniqueItems|\bpattern\b",
 )
+_SCHEMA = re.compile(r"grammar|schema|guided|regex|repetition", re.IGNORECASE)
 _STRUCTURE = re.compile(
     r"response.?format|json.?(?:schema|object|mode)|structured|guided|grammar|schema\b|\bstrict\b"
-    r"|output.?format|xgrammar|outlines",
+    r"|output.?format|xgrammar|outlines|repetition",
     re.IGNORECASE,
 )
 
@@ -124,6 +125,8 @@ class Habits:
             return replace(self, limits=False)
         by_habit = asked == "auto" and payload.mode in ("json_schema", "json_object")
         if by_habit and _STRUCTURE.search(problem):
+            if payload.limits and _SCHEMA.search(problem):  # it may be what makes it too large
+                return replace(self, limits=False)
             return self._with_less_structure(payload.mode)
         return None
 

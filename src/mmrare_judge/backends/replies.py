@@ -442,7 +442,8 @@ _MARK = re.compile(
     r"|<\|channel\|>\s*final|assistantfinal|<channel\|>|<unused95>)"
     rf"|(?P<start><(?:\w+:)?(?:{_THOUGHTS})(?:\s[^<>]*)?>|\[think(?:ing)?\]|◁(?:{_THOUGHTS})▷"
     rf"|<\|?(?:begin_of_|start_of_|start_|begin_)?(?:{_THOUGHTS})\|?>"
-    r"|<\|channel\|?>\s*(?:analysis|commentary|thought)|<unused94>thought|\Aanalysis(?-i:(?=[A-Z])))",
+    r"|<\|channel\|?>\s*(?:analysis|commentary|thought)|<unused94>thought"
+    r"|\Aanalysis(?-i:(?=[A-Z])))",
     re.IGNORECASE,
 )
 # What may follow an answer: white space, a code fence, punctuation, a closing tag, a last token.
@@ -471,7 +472,8 @@ def read_completion(text: str, read: Callable[[str], object]) -> str:
 
     >>> class Verdict(BaseModel):
     ...     level: int
-    >>> read_completion('<think>{"level": 0}?</think> Here it is: {"level": 1}.', Verdict.model_validate_json)
+    >>> text = '<think>{"level": 0}?</think> Here it is: {"level": 1}.'
+    >>> read_completion(text, Verdict.model_validate_json)
     '{"level": 1}'
     """
     body = text.strip("\ufeff \t\r\n")
