@@ -12,7 +12,7 @@ from mmrare_judge import Grade, Judge, Limits, Prediction, Run
 from mmrare_judge.backends.faults import FaultKind, kind_of
 from mmrare_judge.backends.replies import EndpointError
 from mmrare_judge.backends.retry import Backoff
-from mmrare_judge.cache.store import ReplyCache
+from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import (
     ConfigError,
     ContentFilterError,
@@ -359,11 +359,11 @@ def test_a_stream_is_asked_for_when_the_endpoint_has_nothing_else(ask: Ask, way:
     def step(request: Received) -> Step:
         if not request.body.get("stream"):
             return error(400, "This model only supports streaming; set stream to true.")
-        chunks = [
+        chunks: list[dict[str, Any]] = [
             {"model": "scripted-1", "choices": [{"index": 0, "delta": {"content": part}}]}
             for part in (good_text[:30], good_text[30:])
         ]
-        chunks[-1]["choices"][0]["finish_reason"] = "stop"  # type: ignore[index]
+        chunks[-1]["choices"][0]["finish_reason"] = "stop"
         chunks.append({"choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 200}})
         lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
         return raw(f"{lines}data: [DONE]\n\n".encode(), content_type="text/event-stream")
@@ -385,8 +385,16 @@ def test_a_stream_is_asked_for_when_the_endpoint_has_nothing_else(ask: Ask, way:
 
 
 def graded_at(server: ScriptedServer, way: Way, **settings: Any) -> Grade:
-    options = {"api_key": KEY, "cache": "off", "retries": 1, "rubric": small_rubric()}
-    judge = Judge(way["model"], backend=way["backend"], api_base=server.url, **options, **settings)
+    judge = Judge(
+        way["model"],
+        backend=way["backend"],
+        api_base=server.url,
+        api_key=KEY,
+        cache="off",
+        retries=1,
+        rubric=small_rubric(),
+        **settings,
+    )
     return judge.grade("Start prednisone 40 mg daily.", make_item())
 
 
@@ -565,5 +573,7 @@ def test_a_key_that_an_endpoint_echoes_is_in_no_file(
     assert any(path.name == "grades.jsonl" for path in kept)
     for path in kept:
         assert key.encode() not in path.read_bytes()
-    cache = ReplyCache(tmp_path / "cache")
-    assert key not in "".join(str(entry) for entry in cache.entries())
+    cache = Replay(tmp_path / "cache")
+    entries = [str(cache.entry(request_hash)) for request_hash in cache.hashes()]
+    assert len(entries) > 5  # compressed, so they are looked into one by one
+    assert key not in "".join(entries)

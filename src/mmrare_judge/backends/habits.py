@@ -27,7 +27,8 @@ _OTHER_NAME = re.compile(
 )
 _STATED_LIMIT = re.compile(
     r"(?:at most|maximum|max|up to|limit|less than(?: or equal to)?|<=|≤|between \d+ and|\[\d+,|no "
-    r"more than|exceed\w*|supports?|lower than|under|>)\D{0,40}?(\d[\d,]*)",
+    r"more than|exceed\w*|supports?|lower than|under|>)\D{0,40}?"
+    r"(?:\d+(?:,\s+|\s+(?:and|to)\s+|\s*-\s*))?(\d[\d,]*)",
     re.IGNORECASE,
 )
 _SCHEMA_LIMIT = re.compile(

@@ -53,7 +53,7 @@ from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import TransportError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 
 
 class LLMBackend(ChatBackend):
@@ -108,6 +108,9 @@ class LLMBackend(ChatBackend):
 
     async def _ask_litellm(self, payload: Payload) -> Any:
         asked = payload.whole()
+        session = await sessions.get()
+        if asked.get("stream"):
+            _stream_over(session, payload)
         response = await litellm().acompletion(
             **asked,
             api_base=payload.endpoint,
@@ -115,7 +118,7 @@ class LLMBackend(ChatBackend):
             timeout=payload.seconds,
             max_retries=0,
             num_retries=0,
-            shared_session=await sessions.get(),
+            shared_session=session,
             # With tools, 1.106 imports an optional package unless told to leave that path out.
             **({"_skip_mcp_handler": True} if "tools" in asked else {}),
         )
@@ -209,6 +212,18 @@ def litellm() -> Any:
     return module
 
 
+def _stream_over(session: ClientSession, payload: Payload) -> None:
+    # litellm hands no session on where it streams, but takes a client that is in its cache.
+    model, address = payload.body["model"], payload.endpoint
+    _, provider, _, _ = litellm().get_llm_provider(model=model, api_base=address)
+    clients = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    clients.get_async_httpx_client(
+        llm_provider=litellm().LlmProviders(provider),
+        params={"ssl_verify": None},
+        shared_session=session,
+    )
+
+
 def _keep_logging_quiet() -> None:
     module = sys.modules.get("litellm.litellm_core_utils.logging_worker")
     task = getattr(getattr(module, "GLOBAL_LOGGING_WORKER", None), "_worker_task", None)
@@ -274,7 +289,8 @@ _received: ContextVar[list[HttpResponse] | None] = ContextVar("received", defaul
 
 async def _watched(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Note a response, and report a lost connection in a form that litellm does not repeat."""
-    from aiohttp import ClientOSError, ServerDisconnectedError
+    from aiohttp import ClientOSError, ServerDisconnectedError, StreamReader
+    from aiohttp.base_protocol import BaseProtocol
 
     _preparation.release()
     try:
@@ -284,20 +300,13 @@ async def _watched(request: ClientRequest, handler: ClientHandlerType) -> Client
     received = _received.get()
     if received is not None:
         body = await response.read()
-        response.content = _Again(body)  # type: ignore[assignment]  # litellm reads it from here
+        loop = asyncio.get_running_loop()
+        # litellm reads it once more, from here.
+        response.content = StreamReader(BaseProtocol(loop), len(body) + 1, loop=loop)
+        response.content.feed_data(body)
+        response.content.feed_eof()
         received.append((response.status, response.headers, _decoded(body, response.headers)))
     return response
-
-
-class _Again:
-    """A body that was read, to be read once more."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._body), size):
-            yield self._body[start : start + size]
 
 
 def _decoded(body: bytes, headers: Mapping[str, str]) -> bytes:

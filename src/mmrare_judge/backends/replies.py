@@ -287,7 +287,9 @@ def _assembled(body: bytes) -> dict[str, Any]:
         calls = [parts["tool_calls"][place] for place in sorted(parts["tool_calls"], key=str)]
         message = choice.get("message") or {**parts, "tool_calls": calls}
         whole["choices"] = [{**choice, "message": message, "logprobs": {"content": tokens}}]
-    if not (ended or choice.get("finish_reason") or whole.get("error")):
+    if whole.get("error") and not choice.get("finish_reason"):
+        whole["choices"] = []
+    elif not (ended or choice.get("finish_reason")):
         raise TransportError("the stream ended before the reply did", kind="connection")
     return whole
 
