@@ -327,7 +327,15 @@ def test_the_example_grades_and_studies_in_one_command(kqa: Path) -> None:
     stated = study["findings"]["criteria"][0]
     assert stated["clinicians"]["value"] == pytest.approx(sum(pairs) / 3)
     assert stated["clinicians"]["n"] == stated["judge"]["n"] == len(decided)
-    assert study["findings"]["tone"] == "bad"
+    assert stated["judge"]["value"] == pytest.approx(0.44, abs=0.005)
+
+
+def test_the_example_is_tuned_on_throughout_and_says_what_unseen_questions_gave(kqa: Path) -> None:
+    study = json.loads((kqa / "study.json").read_text())
+    assert study["part"] == "tuning"
+    assert study["findings"]["verdict"][0].startswith("There is no verdict: every case with gold")
+    assert any("0.22 (0.07 to 0.37)" in caveat for caveat in study["findings"]["caveats"])
+    assert not (kqa / "calibration.json").exists()
 
 
 def test_the_report_in_the_repository_is_the_one_that_the_command_makes(kqa: Path) -> None:

@@ -100,7 +100,7 @@ if _typing.TYPE_CHECKING:
     from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
     from mmrare_judge.calibration.statistics.table import STATISTICS, Statistic, estimate, estimates
     from mmrare_judge.calibration.study.file import StudyFile, read_study_file
-    from mmrare_judge.calibration.study.options import GoldSource, StudyOptions, StudyPlan
+    from mmrare_judge.calibration.study.options import GoldSource, Split, StudyOptions, StudyPlan
     from mmrare_judge.calibration.study.study import Study, calibrate, certify, write_study
 
 __all__ = [
@@ -132,6 +132,7 @@ __all__ = [
     "RiskCoverage",
     "Scale",
     "ScorePlan",
+    "Split",
     "Statistic",
     "Study",
     "StudyFile",
@@ -222,7 +223,7 @@ _NAMES_BY_MODULE = {
     "statistics.ratings": "Ratings Scale",
     "statistics.table": "STATISTICS Statistic estimate estimates",
     "study.file": "StudyFile read_study_file",
-    "study.options": "GoldSource StudyOptions StudyPlan",
+    "study.options": "GoldSource Split StudyOptions StudyPlan",
     "study.study": "Study calibrate certify write_study",
 }
 if not _typing.TYPE_CHECKING:  # a type checker would let every misspelt name pass

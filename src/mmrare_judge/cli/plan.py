@@ -50,6 +50,25 @@ def study_command(
     typer.echo(f"{out}: plan of {plan.dated}, {plan.hash}")
 
 
+@plan_app.command("split")
+def split_command(study: Annotated[Path, typer.Argument(help="The study's YAML file.")]) -> None:
+    """List the cases by the part that the study's split puts them in, before anything is tuned."""
+    from mmrare_judge.calibration.study.file import read_study_file
+    from mmrare_judge.calibration.study.split import tuning_cases
+    from mmrare_judge.data.items import read_items
+    from mmrare_judge.rubric.model import load_rubric
+
+    file = read_study_file(study)
+    split = file.study_options().split
+    if split is None or file.rubric is None:
+        raise InputError("the study has no split, or no rubric", file=str(study))
+    gold = file.read_gold(load_rubric(file.rubric))
+    items = read_items(file.items, track=file.track) if file.items else ()
+    tuning = tuning_cases(split, gold, {item.id: item for item in items})
+    for case in dict.fromkeys(label.cluster for label in gold.labels):
+        typer.echo(f"{case}\t{'tuning' if case in tuning else 'test'}")
+
+
 @plan_app.command("kappa")
 def kappa_command(
     kappa: Annotated[float, typer.Option(help="As expected.")],

@@ -18,7 +18,7 @@ from mmrare_judge.calibration.gold.judge import (
 )
 from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.gold.reading import read_gold
-from mmrare_judge.calibration.study.options import GoldSource, StudyOptions
+from mmrare_judge.calibration.study.options import GoldSource, Split, StudyOptions
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, problem_in
 from mmrare_judge.rubric.model import Rubric
@@ -67,6 +67,7 @@ class StudyFile(Record):
         track: The items' track, where the file does not say it.
         rubric: The rubric's name or file.
         plan: What was declared beforehand, by ``mmrare-judge plan study``.
+        split: Which cases were used to make or to choose the judge.
         options: What was decided.
     """
 
@@ -80,6 +81,7 @@ class StudyFile(Record):
     track: str | None = None
     rubric: str | None = None
     plan: str | None = None
+    split: Split | None = None
     options: StudyOptions = Field(default_factory=StudyOptions)
 
     def read_gold(self, rubric: Rubric) -> Gold:
@@ -114,7 +116,8 @@ class StudyFile(Record):
         judge = self.options.judge or self.judge
         name = None if judge is None else judge_spec(judge).model  # a file's grades bear its model
         source = GoldSource(**self.gold.model_dump(include=set(GoldSource.model_fields)))
-        return self.options.model_copy(update={"gold": source, "judge": name})
+        split = self.split or self.options.split
+        return self.options.model_copy(update={"gold": source, "judge": name, "split": split})
 
 
 def read_study_file(path: str | Path) -> StudyFile:

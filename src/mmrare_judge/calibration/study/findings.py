@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import compress, zip_longest
 from typing import TypeVar
 
@@ -83,6 +84,21 @@ def _remarks(
         levels = table.ratings.scale.categories
         yield from degenerate(one, table.judge_codes, table.gold_codes, levels)
     yield from lost_quotes(inputs.grades.first.values())
+
+
+def on_tuning(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[tuple[str, Estimate]]:
+    """Judge and clinicians by criterion, on the part that was used to make or choose the judge."""
+    name, resampling = inputs.options.statistic, inputs.options.resampling
+    for table in tables:
+        judge = table.ratings.raters[0]
+        ceiling = _tried(partial(
+            human_ceiling, table.ratings, judge=judge, name=name, resampling=resampling
+        ))  # fmt: skip
+        mine, theirs = _forest(name, table.pair, {}, ceiling)
+        if mine.value is not None:
+            yield f"{table.criterion.id}, on the part used for tuning: judge", mine
+        if theirs is not None and theirs.value is not None:
+            yield f"{table.criterion.id}, on the part used for tuning: clinicians", theirs
 
 
 # --- agreement: by criterion, over all criteria, of whole scores

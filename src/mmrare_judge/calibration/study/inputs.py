@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,19 @@ class JudgeGrades:
     first: Mapping[PredictionKey, Grade]
     repeats: Mapping[PredictionKey, tuple[Grade, ...]]
     others: Mapping[str, Mapping[PredictionKey, Grade]]
+
+    def only(self, keys: Iterable[PredictionKey]) -> JudgeGrades:
+        """The grades of some predictions."""
+        kept = set(keys)
+        return replace(
+            self,
+            first={key: one for key, one in self.first.items() if key in kept},
+            repeats={key: some for key, some in self.repeats.items() if key in kept},
+            others={
+                name: {key: one for key, one in theirs.items() if key in kept}
+                for name, theirs in self.others.items()
+            },
+        )
 
     @cached_property
     def signatures(self) -> tuple[Signature, ...]:

@@ -37,6 +37,26 @@ class GoldSource(Record):
     licence: str = "not stated"
 
 
+class Split(Record):
+    """Which cases were used to make or to choose the judge; a verdict rests on the others.
+
+    Attributes:
+        tuning: The share of the cases that was drawn for it, 0 to 1; 1 for all.
+        seed: Of the draw.
+        strata: A metadata field of the items within whose values the draw was made.
+        cases: Cases that were used, by name, beside those drawn.
+        used: What was chosen by them: wording, thresholds, few-shot examples, the judge.
+        note: What else a reader should know, such as what was found on cases elsewhere.
+    """
+
+    tuning: float = Field(default=0.0, ge=0, le=1)
+    seed: int = 0
+    strata: str | None = None
+    cases: tuple[str, ...] = ()
+    used: str = ""
+    note: str = ""
+
+
 class StudyOptions(Record):
     """The choices of a calibration study; the margin belongs here, before the labels are seen.
 
@@ -59,6 +79,7 @@ class StudyOptions(Record):
         scoring: How the alternative annotator test measures nearness.
         min_units: The least number of units a clinician needs in that test.
         max_risk: The share of wrong verdicts that a confidence threshold must guarantee.
+        split: Which cases were used to make or to choose the judge.
         family: Systems of the judge's own family, for the same-family preference.
         subgroups: Metadata fields of the items by which bias is looked at.
         resampling: How intervals are made.
@@ -81,6 +102,7 @@ class StudyOptions(Record):
     scoring: Scoring = "accuracy"
     min_units: int = Field(default=30, ge=2)
     max_risk: float = Field(default=0.1, gt=0, lt=1)
+    split: Split | None = None
     family: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     resampling: Resampling = RESAMPLING

@@ -19,7 +19,7 @@ from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
-from mmrare_judge.calibration.study.findings import MISSED, measured
+from mmrare_judge.calibration.study.findings import MISSED, measured, on_tuning
 from mmrare_judge.calibration.study.inputs import (
     StudyInputs,
     UnitTable,
@@ -27,6 +27,7 @@ from mmrare_judge.calibration.study.inputs import (
     tables_of,
 )
 from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
+from mmrare_judge.calibration.study.split import Part, Parts, parts_of
 from mmrare_judge.calibration.study.verdict import (
     Conditions,
     above_the_ceiling,
@@ -65,6 +66,8 @@ class Study(Record):
         coverage: Share of the verdicts on units with gold that the judge gave.
         unlabelled: Criteria of the rubric of which no graded prediction has gold.
         findings: What was found.
+        part: Which cases were studied: ``all``; the ``test`` part of a split; or its ``tuning``
+            part, where nothing else has gold.
         no_verdict: Why there is no verdict, and so no certificate; empty where there is one.
         package: Version of this package.
     """
@@ -82,6 +85,7 @@ class Study(Record):
     coverage: float
     unlabelled: tuple[str, ...] = ()
     findings: Findings
+    part: Part = "all"
     no_verdict: str = ""
     package: str = __version__
 
@@ -125,10 +129,11 @@ def calibrate(
         items={item.id: item for item in items},
         texts={(one.item_id, one.system): one.text for one in predictions},
     )  # fmt: skip
-    tables = tables_of(inputs)
+    parts = parts_of(inputs)
+    tables = tables_of(parts.studied)
     _check_statistic(options.statistic, tables)
-    conditions = conditions_of(inputs, tables)
-    findings = _findings(inputs, tables, conditions)
+    conditions = conditions_of(parts.studied, tables, judged=parts.part != "tuning")
+    findings = _findings(parts, tables, conditions)
     _check_margin(findings, options)
     return Study(
         judge=chosen.judge,
@@ -143,23 +148,26 @@ def calibrate(
         findings=findings,
         planned=None if plan is None else plan.dated,
         plan_hash=None if plan is None else plan.hash,
+        part=parts.part,
         no_verdict=conditions.no_verdict,
     )
 
 
-def _findings(inputs: StudyInputs, tables: Sequence[UnitTable], conditions: Conditions) -> Findings:
+def _findings(parts: Parts, tables: Sequence[UnitTable], conditions: Conditions) -> Findings:
     """Everything that is found, with the verdict on it."""
-    rubric = inputs.grades.rubric
+    inputs, rubric = parts.studied, parts.studied.grades.rubric
     found = decided(measured(inputs, tables), conditions)
+    tuned = on_tuning(parts.tuning, tables_of(parts.tuning)) if parts.tuning else ()
     title = f"Calibration of {inputs.grades.judge} on {rubric.id} {rubric.version}"
     return replace(
         found,
         title=inputs.options.title or title,
         facts=facts(inputs),
         keys=key_numbers(found),
+        others=(*found.others, *tuned),
         cases=worst_disagreements(inputs, tables),
         design=design(inputs, tables),
-        caveats=tuple(caveats(inputs, tables)),
+        caveats=(*parts.sentences, *caveats(inputs, tables)),
     )
 
 
@@ -282,10 +290,10 @@ def certify(study: Study, *, expires: date | None = None) -> Certificate:
         InputError: There is no verdict, or the grades were made in several ways.
     """
     if study.no_verdict:
-        raise InputError(
-            f"there is no verdict to certify: {study.no_verdict}",
-            remedy="Grade what is missing, with the same run's folder, and study again",
-        )
+        remedy = "Grade what is missing, with the same run's folder, and study again"
+        if study.part == "tuning":
+            remedy = "Label cases that were not used"
+        raise InputError(f"there is no verdict to certify: {study.no_verdict}", remedy=remedy)
     if len(study.signatures) != 1:
         raise InputError(
             f"the studied grades were made in {len(study.signatures)} ways, and a certificate is "

@@ -62,13 +62,18 @@ class Conditions:
         return "given with the analysis" if self.plan is None else "declared beforehand"
 
 
-def conditions_of(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Conditions:
-    """The conditions of a study."""
+UNJUDGED = "every case with gold was used to make or choose the judge"
+
+
+def conditions_of(
+    inputs: StudyInputs, tables: Sequence[UnitTable], *, judged: bool = True
+) -> Conditions:
+    """The conditions of a study; not ``judged`` where no case was left to test the judge on."""
     studied = {table.criterion.id for table in tables}
     unlabelled = tuple(o.id for o in inputs.grades.rubric.criteria if o.id not in studied)
     return Conditions(
         inputs.options, inputs.plan, len(inputs.raters), unlabelled, len(inputs.grades.signatures),
-        no_verdict=_unasked(inputs),
+        no_verdict=_unasked(inputs) if judged else UNJUDGED,
     )  # fmt: skip
 
 
@@ -93,8 +98,10 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
     decide nothing.
     """
     if conditions.no_verdict:
-        sentence = f"There is no verdict: {conditions.no_verdict}."
-        return replace(findings, tone="open", verdict=(sentence,))
+        sentences = [f"There is no verdict: {conditions.no_verdict}."]
+        if conditions.no_verdict == UNJUDGED:  # what was measured stands, as an upper bound
+            sentences += [*_reached(findings), *_details(findings)]
+        return replace(findings, tone="open", verdict=tuple(sentences))
     by, lacks = _by_verdict(findings), lacking(findings, conditions)
     margin = _margin(findings.statistic, conditions)
     reasons = [f"with {margin} it is {_listed(by)}"] if "inferior" in by else []
@@ -116,8 +123,25 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
     if findings.remarks:
         more = f" And {count} more below." if (count := len(findings.remarks) - 1) else ""
         sentences.append(f"A remark on this judge: {findings.remarks[0]}{more}")
-    sentences += [*_lenient(findings), *_harmed(findings), *_alternative(findings)]
-    return replace(findings, tone=tone, verdict=(*sentences, *_scored(findings)))
+    return replace(findings, tone=tone, verdict=(*sentences, *_details(findings)))
+
+
+def _details(findings: Findings) -> Iterator[str]:
+    yield from _lenient(findings)
+    yield from _harmed(findings)
+    yield from _alternative(findings)
+    yield from _scored(findings)
+
+
+def _reached(findings: Findings) -> Iterator[str]:
+    """What judge and clinicians reach by the study's statistic, criterion by criterion."""
+    for one in findings.criteria:
+        if one.kind != "overall" and one.judge.value is not None:
+            theirs = f", and theirs {with_ends(one.clinicians, 2)}" if one.clinicians else ""
+            yield (
+                f"There its {statistic(one.judge.name).title} with clinicians on {one.name} is "
+                f"{with_ends(one.judge, 2)}{theirs}."
+            )
 
 
 def _by_verdict(findings: Findings) -> dict[str, list[str]]:
