@@ -58,8 +58,11 @@ def test_every_module_that_the_docs_name_is_there() -> None:
 
 
 def test_the_rubric_that_the_docs_show_is_valid() -> None:
-    whole, per_element, cascade = blocks(ROOT / "docs" / "rubrics.md", "yaml")
+    whole, own_scale, per_element, cascade = blocks(ROOT / "docs" / "rubrics.md", "yaml")
     assert len(parse_rubric(whole).criteria) == 2
+    added = f"{own_scale}    question: Is it complete?\n    weight: 1\n    needs: [question]\n"
+    three = parse_rubric(whole.replace("total_weight: 4", "total_weight: 5") + added)
+    assert three.criterion("complete").scale == ("0", "1", "2")
     both = whole.replace("    embedded: doses_and_routes\n", per_element)
     assert (
         parse_rubric(both.replace("needs: [answer]", "needs: [must_include]")).criteria[0].element

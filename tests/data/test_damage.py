@@ -108,7 +108,7 @@ def test_an_empty_answer_is_an_answer_and_a_nan_in_json_is_none(tmp_path: Path) 
     )
     empty, null, nan = read_predictions(path)
     assert (empty.text, empty.missing, null.text, null.missing) == ("", "", "", "")
-    assert nan.missing == "the missing value NaN"
+    assert nan.missing == "the missing value nan"
 
 
 def test_missing_and_empty_answers_are_counted_in_the_log(

@@ -242,7 +242,9 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         grades,
         gold,
         rubric=rubric,
-        items=read_items(plan.items, track=plan.track) if plan.items else (),
+        items=read_items(plan.items, track=plan.track, default_track=rubric.track)
+        if plan.items
+        else (),
         predictions=read_predictions(plan.predictions) if plan.predictions else (),
         options=plan.study_options(),
         plan=read_plan(plan.plan) if plan.plan else None,
@@ -270,7 +272,7 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
             remedy="Give --grades, or items and predictions to be graded first",
         )
     items, predictions = [Path(plan.items)], [Path(plan.predictions)]
-    pairing = read_pairs(items, predictions, PredictionColumns(), plan.track)
+    pairing = read_pairs(items, predictions, PredictionColumns(), plan.track, plan.rubric)
     inputs = input_files(items=items, predictions=predictions)
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
     stopped = grade_shown(run, pairing).progress.stopped

@@ -35,6 +35,7 @@ from mmrare_judge.errors import InputError
 from mmrare_judge.judging.judge import CacheChoice
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.panels.panel import Rule
+from mmrare_judge.rubric.model import track_of
 from mmrare_judge.run.estimate import total_line
 from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_files, iter_grades
 from mmrare_judge.run.regrade import regrade, write_regraded
@@ -117,7 +118,7 @@ def grade_command(
 ) -> None:
     """Grade predictions against items, into a folder that can be resumed."""
     columns = PredictionColumns(system, text_column, system_column, id_column)
-    pairing = read_pairs(items, predictions, columns, track)
+    pairing = read_pairs(items, predictions, columns, track, rubric)
     pairing = replace(pairing, pairs=pairing.pairs[:limit])
     cache = _cache(cache_dir, replay=replay)
     run = Run(
@@ -159,13 +160,14 @@ def read_pairs(
     predictions: Sequence[Path],
     columns: PredictionColumns,
     track: str | None,
+    rubric: str | Path | None = None,
 ) -> Pairing:
-    """The predictions of files with their items.
+    """The predictions of files with their items, of the rubric's track where they name none.
 
     Raises:
         InputError: A file cannot be read, or no prediction belongs to an item.
     """
-    read = read_items(*items, track=track)
+    read = read_items(*items, track=track, default_track=track_of(rubric))
     pairing = pair_up(predictions_in(predictions, columns), read)
     if not pairing.pairs:
         answers, asked = (" and ".join(map(str, files)) for files in (predictions, items))
@@ -236,7 +238,7 @@ def regrade_command(
     The rubric has to ask the same criteria and elements with the same labels as before.
     """
     columns = PredictionColumns(system, text_column, system_column, id_column)
-    pairs = read_pairs(items, predictions, columns, track).pairs
+    pairs = read_pairs(items, predictions, columns, track, rubric).pairs
     again = regrade(iter_grades(grades), pairs, rubric=rubric, cache=cache_dir)
     typer.echo(f"{write_regraded(out, again)} grades written to {out}")
 

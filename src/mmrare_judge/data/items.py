@@ -24,10 +24,11 @@ from mmrare_judge.data.tables import stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, located, shortened
 
-Track = Literal["treatment", "examination", "diagnosis", "cross_image"]
+Track = Literal["treatment", "examination", "diagnosis", "cross_image", "other"]
 Relation = Literal["confirm", "complement", "contrast"]
 
-TRACKS: tuple[Track, ...] = get_args(Track)
+TRACKS: tuple[Track, ...] = get_args(Track)[:-1]
+"""The benchmark's tracks, each with a rubric of this package; ``other`` is a task of your own."""
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
 
 LIST_FIELDS = ("aliases", "must_include", "must_not", "key_tests", "red_flags", "key_findings")
@@ -63,7 +64,8 @@ class Item(Record):
 
     Attributes:
         id: The item's id, always a string.
-        track: ``treatment``, ``examination``, ``diagnosis`` or ``cross_image``.
+        track: ``treatment``, ``examination``, ``diagnosis`` or ``cross_image``; ``other`` for a
+            task of your own.
         question: What the model was asked.
         context: The case as the model was given it; empty where the question holds it.
         reference: What a right answer is measured against.
@@ -99,7 +101,7 @@ def field_value(item: Item, name: str) -> str | tuple[str, ...] | None:
 # --- One row
 
 _TRACK_WORDS: Mapping[str, Track] = {
-    **{track.replace("_", ""): track for track in TRACKS},
+    **{track.replace("_", ""): track for track in get_args(Track)},
     "crossmodal": "cross_image",
 }
 _IN_CODE = Notices()
@@ -123,13 +125,17 @@ def track_name(word: str) -> Track:
     """
     track = _TRACK_WORDS.get(re.sub(r"[\s_-]+", "", str(word)).casefold())
     if track is None:
-        problem = f"unknown track {shortened(word)}; tracks are {', '.join(TRACKS)}"
+        problem = f"unknown track {shortened(word)}; tracks are {', '.join(get_args(Track))}"
         raise InputError(problem, field="track")
     return track
 
 
 def as_item(
-    row: Item | Mapping[str, Any] | TableRow, *, track: str | None = None, images: bool = False
+    row: Item | Mapping[str, Any] | TableRow,
+    *,
+    track: str | None = None,
+    default_track: str | None = None,
+    images: bool = False,
 ) -> Item:
     """An `Item` from an item, a mapping or a pandas row.
 
@@ -138,7 +144,8 @@ def as_item(
 
     Args:
         row: The row; an `Item` is returned as it is.
-        track: The track, where the row does not say it itself.
+        track: The track; a row that names another one is an error.
+        default_track: The track of a row that names none, such as that of a rubric.
         images: Keep the images; they are left out otherwise.
 
     Raises:
@@ -152,7 +159,9 @@ def as_item(
         _agreed_track(row.track, track)
         return row
     values = row if isinstance(row, Mapping) else _mapping(row)
-    return read_row(values, track=track, images=images, notices=_IN_CODE)
+    return read_row(
+        values, track=track, default_track=default_track, images=images, notices=_IN_CODE
+    )
 
 
 def read_row(
@@ -162,9 +171,10 @@ def read_row(
     images: bool,
     notices: Notices,
     tabular: bool = False,
+    default_track: str | None = None,
 ) -> Item:
     """An `Item` from the cells of one row; in a table every list column has to be there."""
-    resolved = _agreed_track(values.get("track"), track)
+    resolved = _agreed_track(values.get("track"), track, default_track)
     if "index" in values or tabular or not ("id" in values or "reference" in values):
         return _from_columns(values, resolved, images=images, notices=notices, tabular=tabular)
     fields = {name: cell for name, cell in values.items() if not absent(cell)}
@@ -185,23 +195,26 @@ def _mapping(row: object) -> Mapping[str, Any]:
     return {str(column): cell for column, cell in to_dict().items()}
 
 
-def _agreed_track(own: object, given: str | None) -> Track:
+def _agreed_track(own: object, given: str | None, default: str | None = None) -> Track:
     wanted = None if given is None else track_name(given)
     said = None if absent(own) or not str(own).strip() else track_name(str(own))
     if wanted and said and wanted != said:
         problem = f"the row says track {said!r}, and {wanted!r} was asked for"
         remedy = "Leave track out, or correct the row"
         raise InputError(problem, remedy=remedy, field="track")
-    if agreed := wanted or said:
+    if agreed := wanted or said or (default and track_name(default)):
         return agreed
-    known = f"tracks are {', '.join(TRACKS)}"
-    remedy = f"Give track=... (--track on the command line), or a track column; {known}"
+    known = f"tracks are {', '.join(get_args(Track))}"
+    remedy = (
+        "Give track=... (--track on the command line), a track column, or the rubric of one task; "
+        f"{known}"
+    )
     raise InputError("the track is not known", remedy=remedy)
 
 
 # --- MMRareBench's columns
 
-LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
+_BENCHMARK_LISTS: Mapping[Track, Mapping[str, str]] = {
     "treatment": {"rubric_must_include": "must_include", "rubric_must_not": "must_not"},
     "examination": {
         "key_test_names": "key_tests",
@@ -211,7 +224,12 @@ LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {
     "diagnosis": {"answer_aliases": "aliases"},
     "cross_image": {"golden_mainline": "key_findings"},
 }
-"""MMRareBench's list columns, and the field of `Reference` each fills."""
+_ANY_LISTS = {field: field for field in LIST_FIELDS} | {
+    column: field for lists in _BENCHMARK_LISTS.values() for column, field in lists.items()
+}
+
+LIST_COLUMNS: Mapping[Track, Mapping[str, str]] = {**_BENCHMARK_LISTS, "other": _ANY_LISTS}
+"""The list columns of each track, and the field of `Reference` each fills."""
 
 IMAGE_COLUMNS = ("image", "images")
 """Columns that hold images, MMRareBench's and ours: megabytes that only images=True keeps."""
@@ -225,7 +243,7 @@ def _from_columns(
     """An `Item` from MMRareBench's columns; unknown ones go into ``metadata``."""
     _check_columns(values, track, tabular)
     known = {*_COMMON, "context", "track", *IMAGE_COLUMNS, *LIST_COLUMNS[track]}
-    if track == "cross_image":
+    if track in ("cross_image", "other"):
         known.add("relation_type")
     fields = {
         "id": identifier(values["index"], "index"),
@@ -256,15 +274,17 @@ def _reference(values: Mapping[str, Any], track: Track, notices: Notices) -> Ref
     fields: dict[str, Any] = {"answer": _text(values, "answer", notices)}
     for column, field in LIST_COLUMNS[track].items():
         claims = column == "golden_mainline"
-        fields[field] = entries(values.get(column), column, claims=claims, notices=notices)
-    if track == "cross_image":
-        fields["relation"] = _relation(values["relation_type"])
+        listed = entries(values.get(column), column, claims=claims, notices=notices)
+        fields[field] = (*fields.get(field, ()), *listed)
+    stated = values.get("relation_type")
+    if track == "cross_image" or (track == "other" and text(stated, "relation_type").strip()):
+        fields["relation"] = _relation(stated)
     return built(Reference, fields)
 
 
 def _check_columns(values: Mapping[str, Any], track: Track, tabular: bool) -> None:
-    needed = list(_COMMON)
-    if tabular and track != "diagnosis":
+    needed = [column for column in _COMMON if not (track == "other" and column == "answer")]
+    if tabular and track not in ("diagnosis", "other"):
         needed += LIST_COLUMNS[track]
     if track == "cross_image":
         needed.append("relation_type")
@@ -296,7 +316,11 @@ def _images(value: object) -> tuple[str, ...]:
 
 
 def iter_items(
-    path: str | Path, *, track: str | None = None, images: bool = False
+    path: str | Path,
+    *,
+    track: str | None = None,
+    default_track: str | None = None,
+    images: bool = False,
 ) -> Iterator[Item]:
     """The items of a file, one at a time, as `read_items` has them; ids may repeat.
 
@@ -308,18 +332,23 @@ def iter_items(
     mmrare_judge.errors.InputError: field 'track': unknown track 'surgery'; tracks are ...
     """
     wanted = None if track is None else track_name(track)
-    return (item for _, item in _numbered_items(Path(path), wanted, images))
+    return (item for _, item in _numbered_items(Path(path), wanted, default_track, images))
 
 
 def read_items(
-    path: str | Path, *more: str | Path, track: str | None = None, images: bool = False
+    path: str | Path,
+    *more: str | Path,
+    track: str | None = None,
+    default_track: str | None = None,
+    images: bool = False,
 ) -> list[Item]:
     r"""The items of a file or several.
 
     Args:
         path: A ``.tsv``, ``.csv``, ``.xlsx``, ``.jsonl`` or ``.json`` file.
         *more: Further ones.
-        track: The track of its items, where no column ``track`` says it.
+        track: The track of its items; a row that names another one is an error.
+        default_track: The track of rows that name none, such as that of a rubric.
         images: Keep the images, megabytes an item; they are left out otherwise.
 
     Raises:
@@ -337,7 +366,7 @@ def read_items(
     places: dict[str, tuple[Path, int]] = {}
     for file in (Path(path), *map(Path, more)):
         before = len(items)
-        for number, item in _numbered_items(file, wanted, images):
+        for number, item in _numbered_items(file, wanted, default_track, images):
             if item.id in items:
                 first, row = places[item.id]
                 where = f"row {row}" if first == file else f"{first}, row {row}"
@@ -350,12 +379,19 @@ def read_items(
     return list(items.values())
 
 
-def _numbered_items(path: Path, track: str | None, images: bool) -> Iterator[tuple[int, Item]]:
+def _numbered_items(
+    path: Path, track: str | None, default_track: str | None, images: bool
+) -> Iterator[tuple[int, Item]]:
     notices = Notices(str(path))
     for row in stream_rows(path, without=() if images else IMAGE_COLUMNS, notices=notices):
         try:
             item = read_row(
-                row.values, track=track, images=images, notices=notices, tabular=row.tabular
+                row.values,
+                track=track,
+                default_track=default_track,
+                images=images,
+                notices=notices,
+                tabular=row.tabular,
             )
         except InputError as error:
             raise located(error, path, row.number) from error

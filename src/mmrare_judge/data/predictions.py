@@ -78,8 +78,8 @@ class PredictionColumns:
 def _answer(cell: object, column: str, notices: Notices) -> dict[str, Any]:
     """The text of an answer, why there is none to grade, and notes on both."""
     cell = unboxed(cell)
-    if isinstance(cell, float) and absent(cell):
-        return {"text": "", "missing": "the missing value NaN"}
+    if cell is not None and absent(cell):
+        return {"text": "", "missing": f"the missing value {cell}"}
     given = text(cell, column, notices)
     found: dict[str, Any] = {"text": given}
     notes = [ESCAPE_REMARK] if isinstance(cell, str) and given != cell else []

@@ -22,6 +22,7 @@ from mmrare_judge.data.predictions import (
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.judge import JudgeLike, grade_many
 from mmrare_judge.records import built
+from mmrare_judge.rubric.model import track_of
 
 Frame = TypeVar("Frame")
 T = TypeVar("T")
@@ -72,7 +73,8 @@ def grade_frame(
     if items is not None:
         pairs = _paired(predictions, list(items))
     else:
-        own = [_read(number, _item, row, columns, track) for number, row in numbered]
+        default = track_of(options.get("rubric"))
+        own = [_read(number, _item, row, columns, track, default) for number, row in numbered]
         pairs = list(zip(predictions, own, strict=True))
     grades = grade_many(pairs, judge=judge, **options)
     found = grades.to_rows() if rows == "criteria" else [grade.to_row() for grade in grades]
@@ -93,10 +95,13 @@ def _prediction(row: Mapping[str, Any], columns: PredictionColumns) -> Predictio
     return built(Prediction, columns.fields(row, Notices()))
 
 
-def _item(row: Mapping[str, Any], columns: PredictionColumns, track: str | None) -> Item:
+def _item(
+    row: Mapping[str, Any], columns: PredictionColumns, track: str | None, default: str | None
+) -> Item:
     answers = {columns.text_column} if columns.text_column else {*TEXT_COLUMNS}
     systems = {columns.system_column} if columns.system_column else {*SYSTEM_COLUMNS}
-    return as_item({k: v for k, v in row.items() if k not in answers | systems}, track=track)
+    own = {k: v for k, v in row.items() if k not in answers | systems}
+    return as_item(own, track=track, default_track=default)
 
 
 def _paired(predictions: list[Prediction], items: list[Item]) -> list[Pair]:

@@ -143,6 +143,10 @@ class Grader:
         """
         return Judge(self._judge, **self._options)
 
+    @property
+    def _own_track(self) -> str | None:
+        return self.judge.rubric.track if self.judge.rubric else None
+
     @cached_property
     def items(self) -> Mapping[str, Item]:
         """The items by id.
@@ -151,7 +155,8 @@ class Grader:
             InputError: Their file cannot be read.
         """
         if isinstance(self._items, str | Path):
-            return {item.id: item for item in read_items(self._items, track=self._track)}
+            read = read_items(self._items, track=self._track, default_track=self._own_track)
+            return {item.id: item for item in read}
         return {item.id: item for item in self._items or ()}
 
     @cached_property
@@ -181,7 +186,7 @@ class Grader:
                     remedy="Give the items: items=FILE, or the item itself instead of its id",
                 )
             return found
-        return as_item(given, track=self._track)
+        return as_item(given, track=self._track, default_track=self._own_track)
 
     def __call__(self, prediction: str | Prediction, item: Any, *, system: str = "") -> Graded:
         """Grade one prediction; see `agrade`."""

@@ -64,7 +64,7 @@ class Judge:
             `JudgeSpec`. ``None`` takes the environment variable ``MMRARE_JUDGE``, else the
             embedded judge.
         rubric: A `Rubric`, the name of one that comes with the package, or the path of your own;
-            by default each item's track decides.
+            by default each item's track decides. It decides the track of items that name none.
         cache: ``"default"`` for the user's cache directory, ``"off"``, a directory, or a
             `ReplyCache`.
         backend: Where requests go: ``"litellm"``, ``"direct"`` for an OpenAI-compatible endpoint of
@@ -156,7 +156,7 @@ class Judge:
         self, prediction: str | Prediction, item: Any, *, system: str = "", sample: int = 0
     ) -> Grading:
         """What `complete` grades; its ``key`` tells whether that was done before."""
-        item = as_item(item)
+        item = as_item(item, default_track=self.rubric.track if self.rubric else None)
         given = _as_prediction(prediction, item, system)
         rubric = self.rubric_for(item)
         return Grading(

@@ -160,8 +160,9 @@ LISTS: dict[Track, tuple[str, ...]] = {
     "examination": ("key_tests", "red_flags", "must_not"),
     "diagnosis": (),
     "cross_image": ("key_findings",),
+    "other": ("must_include", "key_tests", "red_flags", "key_findings", "must_not"),
 }
-"""The lists of each track that level 2 verifies."""
+"""The lists of each track that level 2 verifies; of a task of your own, those that it has."""
 
 
 def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2:
@@ -188,12 +189,13 @@ def verify(prediction: str, item: Item, *, terms: Terms | None = None) -> Level2
         _coverage(document, field, _compiled(field, listed, item.question, table))
         for field in LISTS[item.track]
         for listed in (getattr(item.reference, field),)
+        if listed or item.track != "other"
     )
     violations = [match for held in lists if held.field == "must_not" for match in held.elements]
     relation: Relation | None = None
     relation_found: Relation | None = None
     f1: float | None = None
-    if item.track == "cross_image":
+    if item.track == "cross_image" or (item.track == "other" and item.reference.relation):
         stated = list(stated_relations(document))
         relation = item.reference.relation
         relation_found = stated[0] if len(stated) == 1 else None

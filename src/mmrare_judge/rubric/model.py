@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -33,6 +34,8 @@ from mmrare_judge.data.items import (
 )
 from mmrare_judge.errors import RubricError
 from mmrare_judge.records import Record, content_hash, problem_in
+
+_log = logging.getLogger("mmrare_judge")
 
 EmbeddedRule = Literal[
     "coverage",
@@ -125,6 +128,7 @@ class Criterion(Record):
         question: What the judge answers.
         kind: ``quality``, or ``safety`` where a failure can harm a patient.
         weight: Its share of the rubric's total weight.
+        scale: Its labels, worst first, where they are not those of the rubric.
         needs: The fields of the item it reads.
         levels: Its levels by label, worst first.
         for_each: A list of the reference whose elements are judged one by one.
@@ -138,6 +142,7 @@ class Criterion(Record):
     question: str = Field(min_length=1)
     kind: Literal["quality", "safety"] = "quality"
     weight: Exact = Field(gt=0)
+    scale: tuple[str, ...] | None = Field(default=None, min_length=2)
     needs: tuple[str, ...] = ()
     levels: Mapping[str, Level]
     for_each: str | None = None
@@ -147,10 +152,11 @@ class Criterion(Record):
 
     @model_serializer(mode="wrap")
     def _unless_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Hashes of rubrics from before this field stay what they are.
+        # Hashes of rubrics from before these fields stay what they are.
         fields: dict[str, Any] = handler(self)
-        if self.violation_at_or_below is None:
-            fields.pop("violation_at_or_below", None)
+        for name in ("scale", "violation_at_or_below"):
+            if fields.get(name) is None:
+                fields.pop(name, None)
         return fields
 
     @property
@@ -167,7 +173,8 @@ class Criterion(Record):
 
     def ordered(self, scale: tuple[str, ...]) -> Criterion:
         """The same with its levels in the order of the scale, and an element's by their points."""
-        levels = {label: self.levels[label] for label in scale if label in self.levels}
+        labels = self.scale or scale
+        levels = {label: self.levels[label] for label in labels if label in self.levels}
         levels |= self.levels
         update: dict[str, object] = {"levels": levels}
         if self.element is not None:
@@ -209,11 +216,11 @@ class Rubric(Record):
     Attributes:
         id: Its name.
         version: Changes whenever a word or a number does.
-        track: The track it is made for.
+        track: The track it is made for; ``other`` for a task of your own.
         title: One line for lists.
         source: Where criteria and arithmetic come from.
         instructions: What the judge is told before the criteria.
-        scale: The labels that every criterion must define, worst first.
+        scale: The labels that every criterion without a scale of its own defines, worst first.
         total_weight: What the weights must add up to.
         scoring: How verdicts become a score.
         criteria: The criteria, in the order they are asked and reported.
@@ -301,7 +308,10 @@ Problem = tuple[tuple[str | int, ...], str, str]
 
 def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator[Problem]:
     """What is wrong with a criterion of a rubric of that scale."""
+    scale = criterion.scale or scale
     labels = ", ".join(scale)
+    if len(set(scale)) < len(scale):
+        yield ("scale",), f"the scale {labels} has a label twice", "Give each level its own label"
     for label in scale:
         if label not in criterion.levels:
             yield ("levels",), f"level {label!r} has no meaning", f"The levels are {labels}"
@@ -412,6 +422,11 @@ def load_rubric(name: str | Path) -> Rubric:
     """
     if str(name) in list_rubrics():
         return _load_built_in(str(name))
+    if str(name) == "other":
+        raise RubricError(
+            "items of track 'other', a task of your own, have no rubric in this package",
+            remedy="Give the rubric of the task: rubric=..., or --rubric on the command line",
+        )
     path = Path(name)
     if not path.is_file():
         known = ", ".join(list_rubrics())
@@ -420,6 +435,13 @@ def load_rubric(name: str | Path) -> Rubric:
             remedy=f"Give the path of a YAML file, or one of: {known}",
         )
     return parse_rubric(path, file=str(path))
+
+
+def track_of(rubric: Rubric | str | Path | None) -> Track | None:
+    """The track that a rubric decides for items that name none; ``None`` without a rubric."""
+    if rubric is None:
+        return None
+    return (rubric if isinstance(rubric, Rubric) else load_rubric(rubric)).track
 
 
 @cache
@@ -445,7 +467,7 @@ def parse_rubric(source: str | Path, *, file: str = "rubric") -> Rubric:
     except YamlError as error:
         raise RubricError(str(error), file=file, line=error.line) from error
     try:
-        return Rubric.model_validate(settings.data)
+        rubric = Rubric.model_validate(settings.data)
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what helps.
         first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
@@ -454,6 +476,22 @@ def parse_rubric(source: str | Path, *, file: str = "rubric") -> Rubric:
         problem = context.get("problem") or str(problem_in(error))
         remedy = context.get("remedy", "")
         raise RubricError(problem, remedy=remedy, file=file, line=settings.line(path)) from error
+    _warn_of_no_needs(rubric, file)
+    return rubric
+
+
+@cache
+def _warn_of_no_needs(rubric: Rubric, file: str) -> None:
+    """Say once what is legal and looks mistaken: the judge sees no field of the item for it."""
+    lacking = [criterion.id for criterion in rubric.criteria if not criterion.needs]
+    lacking = [id for id in lacking if rubric.criterion(id).for_each is None]
+    if lacking:
+        _log.warning(
+            "%s: criterion %s names no needs: of the item the judge is shown only what other "
+            "criteria need. Write needs: [question, answer], or whatever the judge has to see",
+            file,
+            ", ".join(map(repr, lacking)),
+        )
 
 
 def describe_rubric(name: str) -> str:
