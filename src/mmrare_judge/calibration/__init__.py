@@ -77,6 +77,12 @@ if _typing.TYPE_CHECKING:
         gold_from,
     )
     from mmrare_judge.calibration.gold.reading import read_gold
+    from mmrare_judge.calibration.planning.power import (
+        AlternativePlan,
+        NonInferiorityPlan,
+        labels_for_alternative_test,
+        labels_for_noninferiority,
+    )
     from mmrare_judge.calibration.planning.sample import candidates_of, label_next, write_sheet
     from mmrare_judge.calibration.planning.sizes import (
         HarmPlan,
@@ -106,6 +112,7 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "STATISTICS",
     "AltTest",
+    "AlternativePlan",
     "BrierScore",
     "Ceiling",
     "Confusion",
@@ -125,6 +132,7 @@ __all__ = [
     "JudgeLabels",
     "KappaPlan",
     "NonInferiority",
+    "NonInferiorityPlan",
     "Ratings",
     "Recalibration",
     "Recalibrator",
@@ -161,9 +169,11 @@ __all__ = [
     "guaranteed_threshold",
     "human_ceiling",
     "label_next",
+    "labels_for_alternative_test",
     "labels_for_corrected_mean",
     "labels_for_kappa",
     "labels_for_missed_harm",
+    "labels_for_noninferiority",
     "labels_of",
     "leniency",
     "leniency_by_group",
@@ -210,6 +220,7 @@ _NAMES_BY_MODULE = {
     "gold.judge": "JudgeLabels labels_of level2_grades read_judge_labels scales_of",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from",
     "gold.reading": "read_gold",
+    "planning.power": "AlternativePlan NonInferiorityPlan labels_for_alternative_test labels_for_noninferiority",
     "planning.sample": "candidates_of label_next write_sheet",
     "planning.sizes": (
         "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean "

@@ -136,6 +136,52 @@ def harm_command(
     _say(plan, as_json)
 
 
+@plan_app.command("non-inferiority")
+def noninferiority_command(
+    kappa: Annotated[float, typer.Option(help="Of judge and clinician, as expected.")],
+    clinicians_kappa: Annotated[float, typer.Option(help="Of two clinicians, as expected.")],
+    margin: Annotated[float, typer.Option(help="By how much the judge may be worse.")],
+    prevalence: Annotated[float, typer.Option(help="The share of yes, as expected.")],
+    clinicians: Annotated[int, typer.Option(help="Who label every unit.")] = 3,
+    power: Annotated[float, typer.Option(help="The chance of a yes.")] = 0.8,
+    cluster_size: ClusterSize = 1.0,
+    icc: Icc = 0.0,
+    level: Level = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Tell how many units show that a judge agrees as well as clinicians do, up to a margin."""
+    from mmrare_judge.calibration import design_effect, labels_for_noninferiority
+
+    plan = labels_for_noninferiority(
+        kappa, clinicians_kappa, margin, prevalence, clinicians=clinicians, power=power,
+        level=level, design_effect=design_effect(cluster_size, icc),
+    )  # fmt: skip
+    _say(plan, as_json)
+
+
+@plan_app.command("alternative")
+def alternative_command(
+    kappa: Annotated[float, typer.Option(help="Of judge and clinician, as expected.")],
+    clinicians_kappa: Annotated[float, typer.Option(help="Of two clinicians, as expected.")],
+    prevalence: Annotated[float, typer.Option(help="The share of yes, as expected.")],
+    epsilon: Annotated[float, typer.Option(help="How much worse the judge may be.")] = 0.2,
+    clinicians: Annotated[int, typer.Option(help="Who label every unit.")] = 3,
+    power: Annotated[float, typer.Option(help="The chance to win against one.")] = 0.8,
+    cluster_size: ClusterSize = 1.0,
+    icc: Icc = 0.0,
+    level: Annotated[float, typer.Option(help="The false discovery rate.")] = 0.05,
+    as_json: Json = False,
+) -> None:
+    """Tell how many units the alternative annotator test needs."""
+    from mmrare_judge.calibration import design_effect, labels_for_alternative_test
+
+    plan = labels_for_alternative_test(
+        kappa, clinicians_kappa, prevalence, clinicians=clinicians, epsilon=epsilon, power=power,
+        level=level, design_effect=design_effect(cluster_size, icc),
+    )  # fmt: skip
+    _say(plan, as_json)
+
+
 @plan_app.command("next")
 def next_command(
     grades: Annotated[Path, typer.Option(help="Grades of a run: its folder or grades.jsonl.")],

@@ -79,8 +79,9 @@ def _first_that(holds: Callable[[int], bool], low: int, high: int = MOST) -> int
     return low
 
 
-def _rounded_up(number: float) -> int:
-    return ceil(number - 1e-9)  # past what rounding leaves of a whole number
+def rounded_up(number: float) -> int:
+    """Rounded up, past what rounding leaves of a whole number."""
+    return ceil(number - 1e-9)
 
 
 # --- labels for a corrected mean
@@ -178,7 +179,7 @@ def _width(
 def _fewest(
     width_of: Callable[[int], float], width: float, graded: int, design_effect: float
 ) -> int:
-    start = _rounded_up(max(MIN_CLUSTERS, 3 + 1e-6) * design_effect)
+    start = rounded_up(max(MIN_CLUSTERS, 3 + 1e-6) * design_effect)
     if graded < start:
         raise InputError(
             f"{graded} graded units are too few",
@@ -361,7 +362,7 @@ def labels_for_kappa(
     shares = prevalence if isinstance(prevalence, tuple) else (prevalence, prevalence)
     variance = kappa_variance(kappa, prevalence, raters=raters)
     z = normal_quantile(two_sided(level))
-    labels = max(_rounded_up(design_effect * variance * (2 * z / width) ** 2), 2)
+    labels = max(rounded_up(design_effect * variance * (2 * z / width) ** 2), 2)
     rare = labels * min(min(share, 1 - share) for share in shares)
     sentence = (
         f"Label {labels} units, each by {raters} raters: where kappa is about {kappa:g}, its "
@@ -435,7 +436,7 @@ def labels_for_missed_harm(
     two = _first_that(
         lambda n: clopper_pearson(missed, n, level=level).high <= max_share, missed + 1
     )
-    labels = None if violations_share is None else _rounded_up(two / violations_share)
+    labels = None if violations_share is None else rounded_up(two / violations_share)
     sentence = (
         f"If the judge misses {missed or 'none'} of {one} violations that clinicians confirmed, "
         f"more than {max_share:.2g} missed is excluded (one-sided, {level:.0%}); the two-sided "
