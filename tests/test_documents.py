@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmrare_judge.backends.base import JudgeSpec
-from mmrare_judge.errors import RubricError
+from mmrare_judge.errors import MissingExtraError, RubricError
 from mmrare_judge.rubric.model import parse_rubric
 from mmrare_judge.yaml import parse_yaml
 from support.paths import ROOT
@@ -38,7 +38,10 @@ def test_every_example_in_python_can_be_compiled_and_imports_what_there_is(docum
     for code in blocks(document, "python"):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("mmrare_judge"):
-                module = importlib.import_module(str(node.module))
+                try:
+                    module = importlib.import_module(str(node.module))
+                except MissingExtraError as error:  # the harness tests run these pages
+                    pytest.skip(str(error))
                 missing = [name.name for name in node.names if not hasattr(module, name.name)]
                 assert not missing, f"{document.name}: {node.module} has no {missing}"
 
