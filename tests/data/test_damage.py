@@ -111,6 +111,43 @@ def test_an_empty_answer_is_an_answer_and_a_nan_in_json_is_none(tmp_path: Path) 
     assert nan.missing == "the missing value nan"
 
 
+def test_a_json_row_without_an_answer_is_a_request_that_failed(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(
+        '{"index": 1, "error": "timeout"}\n{"index": 2, "prediction": "Rest."}\n', encoding="utf-8"
+    )
+    failed, answered = read_predictions(path)
+    assert (failed.item_id, failed.text, failed.missing) == ("1", "", "a row without an answer")
+    assert (dict(failed.metadata), answered.missing) == ({"error": "timeout"}, "")
+    path.write_text('{"index": 1, "reply": "Rest."}\n', encoding="utf-8")
+    with pytest.raises(InputError, match="no column for the text"):
+        read_predictions(path)
+
+
+def test_an_answer_that_a_spreadsheet_made_a_date_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "p.xlsx"
+    answer = pd.Timestamp("2026-03-01")
+    pd.DataFrame({"index": [1], "prediction": [answer]}).to_excel(path, index=False)
+    (found,) = read_predictions(path)
+    assert found.text == "2026-03-01 00:00:00"
+    assert "a spreadsheet made of it" in found.missing
+
+
+@pytest.mark.parametrize("id", ["#REF!", "nan", "None", "#N/A", ""])
+def test_an_id_that_was_lost_is_refused_with_its_row(tmp_path: Path, id: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(f"index,prediction,model\n1,Rest.,nan\n{id},Eat.,m\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no id") as caught:
+        read_predictions(path)
+    assert caught.value.row == 3
+
+
+def test_a_system_that_was_lost_is_not_named_nan(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("index,prediction,model\n1,Rest.,nan\n", encoding="utf-8")
+    assert read_predictions(path)[0].system == ""
+
+
 def test_missing_and_empty_answers_are_counted_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

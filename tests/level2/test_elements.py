@@ -125,6 +125,11 @@ def test_an_answer_is_cut_into_orders_and_not_within_a_list_of_things() -> None:
     )
 
 
+def test_an_entity_is_not_cut_by_its_semicolon() -> None:
+    assert clauses_of("Keep the INR &lt;3; stop aspirin.") == ("Keep the INR <3", "stop aspirin")
+    assert list_labels("- **CT &amp; MRI:** normal") == ("CT & MRI",)
+
+
 def test_the_labels_of_a_work_up_are_its_tests() -> None:
     answer = "- **CT chest:** nodules.\n- **Sputum culture:** sterile: no growth"
     assert list_labels(answer) == ("CT chest", "Sputum culture")

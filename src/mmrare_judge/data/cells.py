@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from mmrare_judge.data.damage import (
     no_entries,
     no_entry,
+    no_id,
     split_entries,
     spreadsheet_error,
     unescaped,
@@ -79,7 +80,7 @@ def identifier(value: object, column: str) -> str:
     value = unboxed(value)
     if _is_number(value):
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and not no_id(value):
         return value
     remedy = "Every row needs an id, as text or a number"
     raise InputError(f"no id: {shortened(value)}", remedy=remedy, field=column)

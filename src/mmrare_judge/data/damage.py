@@ -120,6 +120,15 @@ def doubtful_answer(text: str) -> bool:
     return bare != "" and (bare.rstrip(" .!") in _DOUBTFUL or not _says_anything(bare[:1000]))
 
 
+def no_id(text: str) -> bool:
+    """Whether an id was lost.
+
+    >>> no_id("#REF!"), no_id("nan"), no_id("Nan-7")
+    (True, True, False)
+    """
+    return spreadsheet_error(text) or _bare(text) in _MISSING
+
+
 def spreadsheet_error(cell: str) -> bool:
     """Whether a spreadsheet lost what was in a cell.
 

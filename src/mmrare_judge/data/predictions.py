@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,15 @@ class PredictionColumns:
         known = [item_id, answer, *([system] if system else []), *IMAGE_COLUMNS]
         return {
             "item_id": identifier(values[item_id], item_id),
-            "system": text(values[system], system) if system else self.system or "",
+            "system": _system(values[system], system) if system else self.system or "",
             "metadata": metadata_of(values, known=known, notices=notices),
             **_answer(values[answer], answer, notices),
         }
+
+    def has_text(self, values: Collection[str]) -> bool:
+        """Whether some column may hold the answer."""
+        names = (self.text_column,) if self.text_column else TEXT_COLUMNS
+        return any(name in values for name in names)
 
     def _system_column(self, values: Mapping[str, Any]) -> str | None:
         usual = any(name in values for name in SYSTEM_COLUMNS)
@@ -75,11 +81,18 @@ class PredictionColumns:
         return _column(values, self.system_column, SYSTEM_COLUMNS, "system")
 
 
+def _system(cell: object, column: str) -> str:
+    name = text(cell, column)
+    return "" if no_answer(name) else name
+
+
 def _answer(cell: object, column: str, notices: Notices) -> dict[str, Any]:
     """The text of an answer, why there is none to grade, and notes on both."""
     cell = unboxed(cell)
     if cell is not None and absent(cell):
         return {"text": "", "missing": f"the missing value {cell}"}
+    if isinstance(cell, (date, time, timedelta)):
+        return {"text": str(cell), "missing": f"the date {cell} that a spreadsheet made of it"}
     given = text(cell, column, notices)
     found: dict[str, Any] = {"text": given}
     notes = [ESCAPE_REMARK] if isinstance(cell, str) and given != cell else []
@@ -212,8 +225,13 @@ def _predictions_of(path: Path, columns: PredictionColumns) -> list[Prediction]:
     notices = Notices(str(path))
     rows: dict[tuple[str, str], int] = {}
     predictions: list[Prediction] = []
+    lacking: list[Row] = []
     for row in stream_rows(path, without=IMAGE_COLUMNS, notices=notices):
-        prediction = _prediction(row, path, columns, notices)
+        if row.tabular or columns.has_text(row.values):
+            prediction = _prediction(row, path, columns, notices)
+        else:  # as harnesses write a request that failed; an error if no row has an answer
+            lacking.append(row)
+            prediction = _without_answer(row, path, columns, notices)
         key = (prediction.system, prediction.item_id)
         if key in rows:
             raise _doubled(prediction, row, rows[key], path)
@@ -221,6 +239,8 @@ def _predictions_of(path: Path, columns: PredictionColumns) -> list[Prediction]:
         predictions.append(prediction)
     if not predictions:
         raise InputError("no predictions: the file has no rows", file=str(path))
+    if len(lacking) == len(predictions):
+        _prediction(lacking[0], path, columns, notices)
     notices.report()
     _say_what_is_missing(path, predictions)
     return predictions
@@ -250,6 +270,14 @@ def _prediction(row: Row, path: Path, columns: PredictionColumns, notices: Notic
     if may_be_cut(path, prediction.text):
         return prediction.model_copy(update={"notes": (*prediction.notes, EXCEL_REMARK)})
     return prediction
+
+
+def _without_answer(
+    row: Row, path: Path, columns: PredictionColumns, notices: Notices
+) -> Prediction:
+    values = {**row.values, columns.text_column or TEXT_COLUMNS[0]: None}
+    found = _prediction(Row(values, row.number, row.tabular), path, columns, notices)
+    return built(Prediction, {**found.model_dump(), "missing": "a row without an answer"})
 
 
 def _is_stored(fields: Mapping[str, Any]) -> bool:

@@ -50,7 +50,8 @@ def clauses_of(answer: str) -> tuple[str, ...]:
     >>> clauses_of("Start diazoxide and monitor glucose. Refer to genetics; train the parents.")
     ('Start diazoxide', 'monitor glucose', 'Refer to genetics', 'train the parents')
     """
-    clauses = (clause.strip(" .,*") for line in _lines(answer) for clause in _orders(line))
+    lines = _lines(unescape(answer))
+    clauses = (clause.strip(" .,*") for line in lines for clause in _orders(line))
     return tuple(clause for clause in clauses if _says_something(clause))
 
 
@@ -62,7 +63,7 @@ def list_labels(answer: str) -> tuple[str, ...]:
     ('Chest X-ray', 'Blood smear showed schistocytes')
     """
     found: list[str] = []
-    for line in answer.splitlines():
+    for line in unescape(answer).splitlines():
         plain = _BULLET.sub("", line).replace("*", "")
         label = _LABEL.match(plain)
         found.extend([label[1].strip()] if label else clauses_of(plain))
