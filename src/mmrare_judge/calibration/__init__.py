@@ -18,6 +18,7 @@ if _typing.TYPE_CHECKING:
     from mmrare_judge.calibration.analyses.bias import (
         GroupBias,
         compare_judges,
+        family_difference,
         family_preference,
         leniency,
         leniency_by_group,
@@ -164,6 +165,7 @@ __all__ = [
     "estimates",
     "expected_calibration_error",
     "false_alarm",
+    "family_difference",
     "family_preference",
     "gold_from",
     "guaranteed_threshold",
@@ -203,8 +205,8 @@ __all__ = [
 _NAMES_BY_MODULE = {
     "analyses.alt_test": "AltTest alt_test",
     "analyses.bias": (
-        "GroupBias compare_judges family_preference leniency leniency_by_group retest "
-        "subgroup_bias verbosity_slope"
+        "GroupBias compare_judges family_difference family_preference leniency "
+        "leniency_by_group retest subgroup_bias verbosity_slope"
     ),
     "analyses.ceiling": "Ceiling NonInferiority human_ceiling non_inferiority",
     "analyses.confidence": (

@@ -8,6 +8,7 @@ import pytest
 
 from mmrare_judge.calibration.analyses.bias import (
     GroupBias,
+    family_difference,
     family_preference,
     leniency,
     leniency_by_group,
@@ -194,3 +195,22 @@ def test_what_cannot_be_asked_is_refused(name: str) -> None:
     ask, problem = REFUSED[name]
     with pytest.raises(InputError, match=problem):
         ask()
+
+
+def test_a_family_that_looks_better_to_all_judges_is_no_preference() -> None:
+    """Both judges add .3 to systems of the family; the first judge adds .1 to everything."""
+    rng = np.random.default_rng(0)
+    base, same = rng.random(400), np.arange(400) % 2
+    other = base + 0.3 * same
+    judge = other + 0.1 + rng.normal(0, 0.01, 400)
+    slope = family_difference(judge, other[:, None], same)
+    assert slope.estimate.value == pytest.approx(0, abs=0.005)
+    assert slope.p_value is not None
+    assert slope.p_value > 0.05
+
+
+def test_a_preference_is_what_one_judge_adds_beyond_the_mean_of_the_others() -> None:
+    """Own family: (.5 - .1) and (.7 - .3) above the others; else 0: .4."""
+    judge, same = [0.5, 0.7, 0.2, 0.4], [1, 1, 0, 0]
+    others = [[0.1, None], [0.2, 0.4], [0.2, 0.2], [0.3, 0.5]]
+    assert family_difference(judge, others, same).estimate.value == pytest.approx(0.4)

@@ -263,6 +263,28 @@ def test_another_judge_is_compared_on_the_same_gold() -> None:
     assert others["accuracy minus that of openai/other"].value == 0.5
 
 
+def test_a_family_is_compared_with_what_another_judge_gives_it() -> None:
+    """The first judge passes every answer of system a; the second judge errs alike on all."""
+    world = World(graded=400, labelled=100, judge_errs=(0.1, 0.1), clinicians_err=0.0)
+    other = World(graded=400, labelled=100, judge_errs=(0.1, 0.1), clinicians_err=0.0, seed=0)
+    other.judge = other.truth ^ (np.random.default_rng(8).random((400, 2)) < 0.1)
+    favoured = np.array([system == "a" for system in world.systems])
+    world.judge[favoured] = True
+    grades = [*world.grades(), *other.grades(made=signature(judge="openai/other"))]
+    study = studied(world, grades=grades, judge="openai/judge", family=("a",))
+    family = next(one for one in study.findings.bias if one.title == "Same family")
+    (group,) = family.groups
+    expected = (world.judge - other.judge.astype(float))[favoured].mean() - (
+        world.judge - other.judge.astype(float)
+    )[~favoured].mean()
+    assert group.estimate.value == pytest.approx(expected)
+    assert (group.p_value or 0) < 0.001
+    assert "openai/other adds to them" in family.caption
+    alone = studied(world, family=("a",)).findings.bias
+    bare = next(one for one in alone if one.title == "Same family")
+    assert "cannot be told apart from quality" in bare.caption
+
+
 def test_confidence_is_held_against_whether_the_verdict_was_right() -> None:
     world = World(judge_errs=(0.25, 0.25), clinicians_err=0.0)
     grades = [
@@ -424,8 +446,11 @@ def test_a_study_is_written_whole_and_reads_back(tmp_path: Path) -> None:
 def test_the_same_study_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_study(studied(World(labelled=40, graded=40), dated="2026-01-31"), tmp_path / name)
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        again = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == again.read_bytes()
 
 
 def test_no_number_in_study_json_is_nan(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def family_preference(
     """Points a judge adds to systems of its own family, at the same human level.
 
     Least squares of ``judge - gold`` on ``same_family`` (1 or 0) and one constant per gold level,
-    with cluster-robust errors. Only one judge's verdicts at a time: families differ in quality,
-    which the human level takes out, and judges in severity, which it does not.
+    with cluster-robust errors. Families differ in quality, which the human level takes out as far
+    as the labels show it; what they do not show is not told apart: see `family_difference`.
 
     >>> slope = family_preference([1, 1, 0, 1], [0, 1, 0, 1], [1, 1, 0, 0])
     >>> round(slope.estimate.value, 6)
@@ -135,6 +135,45 @@ def family_preference(
     points, labels = _pair(judge, gold)
     same = binary(same_family, "same_family", length=len(points))
     return _held_fixed("family_preference", points, labels, same, clusters, level)
+
+
+def family_difference(
+    judge: ArrayLike,
+    others: ArrayLike,
+    same_family: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Slope:
+    """Points a judge adds to systems of its own family beyond what other judges add to them.
+
+    Difference in differences: least squares of ``judge - mean(others)`` on ``same_family`` (1 or 0)
+    and a constant, with cluster-robust errors. It needs no gold. A family that is better, or looks
+    better, does so to all judges, and falls out; so does how severe each judge is.
+
+    Args:
+        judge: The judge's points.
+        others: Units by judges, the others' points; nan where one gave none.
+        same_family: 1 where the system is of the judge's own family, else 0.
+        clusters: The case of each unit.
+        level: Nominal coverage.
+
+    >>> slope = family_difference([1, 1, 0, 0], [[0], [1], [0], [0]], [1, 1, 0, 0])
+    >>> round(slope.estimate.value, 6)
+    0.5
+    """
+    points = floats(judge, "judge")
+    table = np.asarray(others, dtype=np.float64).reshape(len(points), -1)
+    same = binary(same_family, "same_family", length=len(points))
+    given = ~np.isnan(table)
+    beside = np.where(given, table, 0).sum(axis=1) / np.where(
+        given.any(axis=1), given.sum(axis=1), 1
+    )
+    used = ~np.isnan(points) & given.any(axis=1) & ~np.isnan(same)
+    design = np.column_stack([same[used], np.ones(int(used.sum()))])
+    codes, missing = cluster_codes(clusters, len(points))[used], int((~used).sum())
+    apart = (points - beside)[used]
+    return clustered_slope("family_difference", design, apart, codes, level=level, missing=missing)
 
 
 def subgroup_bias(

@@ -5,7 +5,7 @@ Agreement, whole scores, missed harm, repeats and other judges, confidence, bias
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import compress, zip_longest
@@ -43,6 +43,7 @@ from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
 from mmrare_judge.calibration.study.inputs import (
     JudgeGrades,
+    PredictionKey,
     StudyInputs,
     UnitTable,
 )
@@ -252,15 +253,19 @@ def _others(
         for of in ("judge", "gold", "decided")
     )
     for name, theirs in grades.others.items():
-        other = np.array([
-            _share(theirs.get(key), table) for table in tables for key in table.predictions
-        ])  # fmt: skip
+        other = _of_judge(theirs, tables)
         # Being right needs a level that clinicians decided on; an error counts soft labels as well.
         soft = bias.compare_judges(judge, other, gold, clusters=clusters, level=level)
         hard = bias.compare_judges(judge, other, decided, clusters=clusters, level=level)
         yield f"same points as {name}", soft.same
         yield f"accuracy minus that of {name}", hard.accuracy_gain
         yield f"absolute error of {name} minus its own", soft.error_gain
+
+
+def _of_judge(given: Mapping[PredictionKey, Grade], tables: Sequence[UnitTable]) -> Floats:
+    """Another judge's points, all criteria below each other."""
+    rows = [_share(given.get(key), table) for table in tables for key in table.predictions]
+    return np.array(rows, dtype=np.float64)
 
 
 def _repeats(grades: JudgeGrades, tables: Sequence[UnitTable]) -> Floats:
@@ -326,7 +331,15 @@ LENGTH = (
     "Points that a judge adds when the prediction is e times (2.7 times) as long, at the same "
     "human level."
 )
-FAMILY = "Points that a judge adds to systems of its own family, at the same human level."
+FAMILY = (
+    "Points that the judge adds to systems of its own family beyond what {} to them (difference in "
+    "differences)."
+)
+FAMILY_ALONE = (
+    "Points that the judge adds to systems of its own family, at the same human level. Without "
+    "another judge in the file a preference cannot be told apart from quality that the labels do "
+    "not show."
+)
 SUBGROUP = "How a group's judging differs from that of all others, at the same human level."
 UNKNOWN = "not stated"
 
@@ -339,7 +352,7 @@ def _bias(inputs: StudyInputs, tables: Sequence[UnitTable]) -> tuple[BiasFinding
         BiasFindings("Leniency by criterion", POINTS, rows.leniency(rows.criteria)),
         BiasFindings("Leniency by system", POINTS, rows.leniency(rows.systems)),
         _length(rows, inputs),
-        _family(rows, inputs),
+        _family(rows, inputs, tables),
         *(_subgroup(rows, inputs, name) for name in inputs.options.subgroups),
     )
 
@@ -388,13 +401,24 @@ def _length(rows: _Rows, inputs: StudyInputs) -> BiasFindings:
     return BiasFindings("Length", LENGTH, (_alone("log length", slope),))
 
 
-def _family(rows: _Rows, inputs: StudyInputs) -> BiasFindings:
-    title, family = "Same family", inputs.options.family
+def _family(rows: _Rows, inputs: StudyInputs, tables: Sequence[UnitTable]) -> BiasFindings:
+    title, family, others = "Same family", inputs.options.family, inputs.grades.others
     if not family:
-        return BiasFindings(title, FAMILY, missing="no system was declared of the judge's family")
-    same = np.array([system in family for system in rows.systems], dtype=float)
-    slope = bias.family_preference(rows.judge, rows.gold, same, clusters=rows.cases)
-    return BiasFindings(title, FAMILY, (_alone("own family", slope),))
+        missing = "no system was declared of the judge's family"
+        return BiasFindings(title, FAMILY_ALONE, missing=missing)
+    if not others:
+        same = np.array([system in family for system in rows.systems], dtype=float)
+        slope = bias.family_preference(rows.judge, rows.gold, same, clusters=rows.cases)
+        return BiasFindings(title, FAMILY_ALONE, (_alone("own family", slope),))
+    judge = np.concatenate([table.judge for table in tables])
+    theirs = np.column_stack([_of_judge(given, tables) for given in others.values()])
+    same = np.array(
+        [key[1] in family for table in tables for key in table.predictions], dtype=float
+    )
+    cases = [case for table in tables for case in table.clusters]
+    slope = bias.family_difference(judge, theirs, same, clusters=cases)
+    caption = FAMILY.format(f"{', '.join(others)} {'adds' if len(others) == 1 else 'add'}")
+    return BiasFindings(title, caption, (_alone("own family, beside other judges", slope),))
 
 
 def _subgroup(rows: _Rows, inputs: StudyInputs, name: str) -> BiasFindings:
