@@ -212,5 +212,5 @@ def test_a_family_that_looks_better_to_all_judges_is_no_preference() -> None:
 def test_a_preference_is_what_one_judge_adds_beyond_the_mean_of_the_others() -> None:
     """Own family: (.5 - .1) and (.7 - .3) above the others; else 0: .4."""
     judge, same = [0.5, 0.7, 0.2, 0.4], [1, 1, 0, 0]
-    others = [[0.1, None], [0.2, 0.4], [0.2, 0.2], [0.3, 0.5]]
+    others = [[0.1, np.nan], [0.2, 0.4], [0.2, 0.2], [0.3, 0.5]]
     assert family_difference(judge, others, same).estimate.value == pytest.approx(0.4)
