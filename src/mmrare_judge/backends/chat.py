@@ -60,6 +60,7 @@ from mmrare_judge.backends.replies import (
 from mmrare_judge.backends.retry import Backoff, with_retries
 from mmrare_judge.errors import (
     ConfigError,
+    ContentFilterError,
     FormatError,
     MMRareJudgeError,
     RequestRefusedError,
@@ -86,7 +87,8 @@ class Evidence:
         self.answered, self.probe_refused = monotonic(), False
 
 
-_evidence: dict[str, Evidence] = {}
+EVIDENCE: dict[str, Evidence] = {}
+"""By the hash of endpoint, key and form; for as long as the process lives."""
 
 
 class ChatBackend(ABC):
@@ -194,10 +196,12 @@ class ChatBackend(ABC):
 
     def evidence(self, payload: Payload) -> Evidence:
         """What is known of requests of a payload's form, at its endpoint and with this key."""
-        form = {k: v for k, v in payload.body.items() if k not in ("messages", "max_tokens")}
+        form = Habits.said(payload) | {"model": payload.body["model"]}
+        if self.spec.max_tokens is None:
+            form.pop("max_tokens", None)  # it follows from the item
         asked = [payload.endpoint, form, payload.mode, payload.limits, type(self).__name__]
         asked.append(plain_key(self.spec.api_key))
-        return _evidence.setdefault(text_hash(canonical_json(asked)), Evidence())
+        return EVIDENCE.setdefault(text_hash(canonical_json(asked)), Evidence())
 
     def lock(self) -> asyncio.Lock:
         """Held by the one request of the running loop that gathers evidence."""
@@ -414,6 +418,8 @@ class _Exchange:
           given up, although it was not named.
         """
         backend, request, fault = self._backend, self._request, refusal.fault
+        if isinstance(fault, ContentFilterError):  # whatever else it says may be the item's words
+            raise fault from backend.presentable(refusal.error)
         if backend.payload(request, messages) != refusal.payload:
             return  # another request has found out meanwhile what is not taken
         given_up = backend.habits.without_named(
