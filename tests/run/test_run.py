@@ -56,6 +56,18 @@ def test_a_run_writes_its_specification_grades_and_summary(tmp_path: Path) -> No
     assert summary["summaries"][0]["graded"] == 5
 
 
+def test_a_folder_and_its_files_are_their_owners_alone(tmp_path: Path) -> None:
+    run_in(tmp_path / "run").grade(pairs(2))
+    run_in(tmp_path / "run").grade(pairs(2, "Other"), canonical=True)
+    run_in(tmp_path / "run", fork=tmp_path / "new", repeats=2).grade(pairs(2))
+    for folder in (tmp_path / "run", tmp_path / "new"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+        names = {path.name for path in folder.iterdir()}
+        assert {"grades.jsonl", "run.json", "summary.json"} <= names
+        modes = {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
+        assert modes == dict.fromkeys(names, 0)
+
+
 def test_what_is_done_is_never_asked_again(tmp_path: Path) -> None:
     run_in(tmp_path).grade(pairs(3))
     backend = FakeBackend(all_no)

@@ -17,6 +17,7 @@ import typer  # noqa: TID251  the command line is the door
 from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.calibration.gate import Thresholds, failures
 from mmrare_judge.certificate import Certificate, calibration_of, read_certificate
+from mmrare_judge.cli.output import say
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
 
@@ -131,7 +132,7 @@ def calibrate_command(
         check_free(out)
     found = run_study(wanted, out)
     for line in report_lines(found, out, None if expires is None else expires.date()):
-        typer.echo(line)
+        say(line)
     if found.no_verdict and found.part != "tuning":
         raise typer.Exit(PARTIAL)
 
@@ -277,7 +278,7 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
     stopped = grade_shown(run, pairing).progress.stopped
     if stopped is not None:
-        typer.echo(
+        say(
             f"stopped: {stopped}; the grades so far are in {folder}, and no study was written. "
             "Start again to go on",
             err=True,
@@ -359,10 +360,10 @@ def gate_command(
         )
     found = tuple(gate([read_certificate(one) for one in certificate], thresholds, grades))
     for failure in found:
-        typer.echo(f"fails: {failure}", err=True)
+        say(f"fails: {failure}", err=True)
     if found:
         raise typer.Exit(FAILED)
-    typer.echo("passes")
+    say("passes")
 
 
 def gate(

@@ -21,6 +21,8 @@ from mmrare_judge.cli.output import (
     print_panels,
     print_report,
     print_results,
+    say,
+    say_json,
     shown_progress,
 )
 from mmrare_judge.data.items import TRACKS, read_items
@@ -192,21 +194,21 @@ def _print_estimate(run: Run, pairing: Pairing, cache: CacheChoice) -> None:
     estimates = run.estimate(pairing.pairs, cache=cache)
     for estimate in estimates:
         for line in estimate.lines():
-            typer.echo(line)
+            say(line)
     if len(estimates) > 1:
-        typer.echo(f"all together: {total_line(estimates)}")
+        say(f"all together: {total_line(estimates)}")
     for line in pairing.problems():
-        typer.echo(line)
+        say(line)
     if isinstance(cache, Replay) and any(estimate.calls for estimate in estimates):
-        typer.echo("A replay asks nobody: it would end with an error at the first of them.")
-    typer.echo("Nothing was sent.")
+        say("A replay asks nobody: it would end with an error at the first of them.")
+    say("Nothing was sent.")
 
 
 def demo_command(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/demo"),
 ) -> None:
     """Grade the real examples in this package with the embedded judge, without a network."""
-    typer.echo("Grading real published cases with the embedded judge: no model, no network.")
+    say("Grading real published cases with the embedded judge: no model, no network.")
     with resources.as_file(resources.files("mmrare_judge") / "examples") as path:
         predictions = read_predictions(path / "predictions.jsonl")
         pairs = pair_up(predictions, read_items(path / "items.jsonl")).pairs
@@ -215,7 +217,7 @@ def demo_command(
     report = Run(out, EMBEDDED, limits=Limits(concurrency=1)).grade(pairs)
     print_grades(out, "table")
     print_report(report)
-    typer.echo(f"Written to {out / GRADES} and {out / SUMMARY}.")
+    say(f"Written to {out / GRADES} and {out / SUMMARY}.")
 
 
 def regrade_command(
@@ -240,7 +242,7 @@ def regrade_command(
     columns = PredictionColumns(system, text_column, system_column, id_column)
     pairs = read_pairs(items, predictions, columns, track, rubric).pairs
     again = regrade(iter_grades(grades), pairs, rubric=rubric, cache=cache_dir)
-    typer.echo(f"{write_regraded(out, again)} grades written to {out}")
+    say(f"{write_regraded(out, again)} grades written to {out}")
 
 
 def panel_command(
@@ -260,12 +262,12 @@ def panel_command(
     """Join the gradings of each prediction, by several judges or repeats, into one decision."""
     if format == "jsonl":
         for panel in read_panels(run, rule=rule, rubric=rubric, size=size):
-            typer.echo(panel.model_dump_json())
+            say_json(panel.model_dump_json())
         return
     figures = read_panel_figures(run, rule=rule, rubric=rubric, size=size)
     if format == "json":
-        typer.echo(figures.model_dump_json(indent=2))
+        say_json(figures.model_dump_json(indent=2))
         return
     print_panels(read_panels(run, rule=rule, rubric=rubric, size=size))
     for line in figure_lines(figures):
-        typer.echo(line)
+        say(line)

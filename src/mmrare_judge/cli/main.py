@@ -11,6 +11,7 @@ holds another run or is in use; 6 a judge does not pass the gate; 130 interrupte
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import JudgeSpec
 from mmrare_judge.cli.calibrate import calibrate_command, gate_command
 from mmrare_judge.cli.grade import demo_command, grade_command, panel_command, regrade_command
+from mmrare_judge.cli.output import say, say_json, say_lines
 from mmrare_judge.cli.plan import plan_app
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
@@ -62,7 +64,7 @@ app.command("gate")(gate_command)
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mmrare-judge {__version__}")
+        say(f"mmrare-judge {__version__}")
         raise typer.Exit
 
 
@@ -95,7 +97,7 @@ def schema(
     mode: Literal["serialization", "validation"]
     mode = "serialization" if what == "grade" else "validation"
     schema = records[what].model_json_schema(mode=mode)
-    typer.echo(json.dumps(schema, indent=2, ensure_ascii=False))
+    say_json(json.dumps(schema, indent=2, ensure_ascii=False))
 
 
 @rubrics_app.command("list")
@@ -105,7 +107,7 @@ def list_command() -> None:
 
     for name in list_rubrics():
         rubric = load_rubric(name)
-        typer.echo(f"{name:22} {rubric.track:12} {rubric.version:5} {rubric.title}")
+        say(f"{name:22} {rubric.track:12} {rubric.version:5} {rubric.title}")
 
 
 @rubrics_app.command("show")
@@ -113,7 +115,7 @@ def show_command(rubric: Annotated[str, typer.Argument(help="Name or YAML file."
     """Show a rubric's criteria and levels."""
     from mmrare_judge.rubric.model import describe_rubric
 
-    typer.echo(describe_rubric(rubric))
+    say_lines(describe_rubric(rubric))
 
 
 @rubrics_app.command("validate")
@@ -129,9 +131,9 @@ def validate_command(
             loaded = load_rubric(name)
         except errors.RubricError as error:
             wrong += 1
-            typer.echo(f"wrong  {error}", err=True)
+            say_lines(f"wrong  {error}", err=True)
         else:
-            typer.echo(f"valid  {name}: {len(loaded.criteria)} criteria, {loaded.hash}")
+            say(f"valid  {name}: {len(loaded.criteria)} criteria, {loaded.hash}")
     raise typer.Exit(2 if wrong else 0)
 
 
@@ -161,7 +163,7 @@ def export_command(
         requests="none" if hashes_only else "all",
         created_from=created_from,
     )
-    typer.echo(f"{done.count} entries written to {bundle}, {done.with_request} with their request")
+    say(f"{done.count} entries written to {bundle}, {done.with_request} with their request")
     _end(done.faults)
 
 
@@ -175,7 +177,7 @@ def import_command(
     from mmrare_judge.cache.store import default_cache_dir
 
     done = import_bundle(bundle, cache_dir or default_cache_dir())
-    typer.echo(
+    say(
         f"{done.added} entries added, {done.known} were there already; "
         f"{len(done.faults)} faults, {done.requests_added} requests added to known entries"
     )
@@ -189,9 +191,9 @@ def stats_command(cache_dir: CacheDir = None) -> None:
     from mmrare_judge.cache.read_only import Replay
 
     replay = Replay(cache_dir)
-    typer.echo(f"cache             {replay.directory}")
+    say(f"cache             {replay.directory}")
     for line in cache_stats(replay).lines():
-        typer.echo(line)
+        say(line)
 
 
 @cache_app.command("verify")
@@ -202,29 +204,41 @@ def verify_command(cache_dir: CacheDir = None) -> None:
 
     replay = Replay(cache_dir)
     faults = list(cache_faults(replay))
-    typer.echo(f"{len(replay)} entries, {len(faults)} faults in {replay.directory}")
+    say(f"{len(replay)} entries, {len(faults)} faults in {replay.directory}")
     _end(faults)
 
 
 def _end(faults: Iterable[object]) -> None:
     faults = list(faults)
     for fault in faults:
-        typer.echo(f"bad  {fault}", err=True)
+        say(f"bad  {fault}", err=True)
     raise typer.Exit(3 if faults else 0)
 
 
 def main() -> NoReturn:
     """Run the command line: errors as one paragraph, a traceback only with ``--debug``."""
     if sys.argv[1:] == ["--version"]:
-        print(f"mmrare-judge {__version__}")
+        say(f"mmrare-judge {__version__}")
         sys.exit(0)
+    log, warnings = logging.getLogger("mmrare_judge"), _Warnings()
+    log.addHandler(warnings)
     try:
         app()
     except errors.MMRareJudgeError as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"mmrare-judge: {error}", err=True)
+        say_lines(f"mmrare-judge: {error}", err=True)
         sys.exit(next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1))
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        log.removeHandler(warnings)
     sys.exit(0)
+
+
+class _Warnings(logging.Handler):
+    """Prints what the library warns of, whose texts come from data too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            say_lines(record.getMessage(), err=True)

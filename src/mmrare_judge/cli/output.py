@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
@@ -18,11 +19,54 @@ from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.panels.panel import Panel, PanelVerdict
 from mmrare_judge.panels.report import PanelFigures, PanelReport, PanelSummary
+from mmrare_judge.records import REPLACEMENT
 from mmrare_judge.run.folder import iter_grades
 from mmrare_judge.run.run import Run
 from mmrare_judge.run.summary import Progress, RunReport, Summary, dollars, read_panels
 
 Format = Literal["table", "jsonl", "summary"]
+
+# --- what reaches the terminal; names and texts come from data, and may hold anything
+
+_ESCAPES = re.compile(
+    # A string for the terminal, such as its title; a control sequence, such as a colour; the rest.
+    r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9b-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""A text as one line without escape sequences, control and direction characters.
+
+    >>> printable("o3\x1b[2J\x1b]0;title\x07 \r5")
+    'o3 \ufffd5'
+    """
+    if text.isprintable():
+        return text
+    return _CONTROLS.sub(REPLACEMENT, _ESCAPES.sub("", text))
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Print a line; see `printable`. All commands print by this function or one of the next two."""
+    print(printable(line), file=sys.stderr if err else sys.stdout, flush=err)
+
+
+def say_lines(text: str, *, err: bool = False) -> None:
+    """Print a text of several lines."""
+    for line in text.split("\n"):
+        say(line, err=err)
+
+
+def say_json(text: str) -> None:
+    """Print JSON; what a terminal would obey is written as JSON's own escapes."""
+
+    def escaped(found: re.Match[str]) -> str:
+        return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
+
+    print(_CONTROLS.sub(escaped, text))
+
 
 SHOWN = 200
 """Rows that are printed at most."""
@@ -110,7 +154,7 @@ def print_grades(folder: Path, format: Format) -> None:
     grades = iter_grades(folder)
     if format == "jsonl":
         for grade in grades:
-            print(grade.model_dump_json())
+            say_json(grade.model_dump_json())
     elif format == "table":
         columns = ("item", "system", "track", "score", "coverage", "level 2", "not judged")
         _print_table("Grades", columns, map(grade_row, grades), rest_in=", in the folder")
@@ -134,14 +178,14 @@ def _print_table(
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in islice(rows, SHOWN):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
     console.print(table)
     rest = sum(1 for _ in rows)
     if rest:
-        print(f"and {rest} more{rest_in}")
+        say(f"and {rest} more{rest_in}")
 
 
 # --- what the means are, how much of them was judged, and what it cost, in sentences
@@ -163,24 +207,24 @@ def print_report(report: RunReport) -> None:
     """Print what the means are and how much of them was judged; problems go to stderr."""
     panel = report.panel
     for line in summary_lines(report.summaries) if panel is None else figure_lines(panel):
-        print(line)
+        say(line)
     for line in report.superseded:
-        print(line)
-    print(cost_line(report.progress))
-    print(calibration_line(report.calibration))
+        say(line)
+    say(cost_line(report.progress))
+    say(calibration_line(report.calibration))
     _print_problems(report)
 
 
 def _print_problems(report: RunReport) -> None:
     progress = report.progress
     for line in report.problems:
-        print(line, file=sys.stderr)
+        say(line, err=True)
     for kind, count in progress.faults.items():
         what = "prediction" if count == 1 else "predictions"
-        print(f"{count} {what} could not be judged: {kind}", file=sys.stderr)
+        say(f"{count} {what} could not be judged: {kind}", err=True)
     if progress.stopped is not None:
         why = progress.unreachable or progress.stopped
-        print(f"stopped: {why}; start again to go on", file=sys.stderr)
+        say(f"stopped: {why}; start again to go on", err=True)
 
 
 def exit_code(report: RunReport, *, partial: bool = False) -> int:
@@ -371,7 +415,7 @@ class _Lines:
         rate = progress.graded / (now - self._start)
         left = f", {(self._total - done) / rate:.0f} s left" if rate else ""
         line = f"{done} of {self._total}, {rate:.1f} a second{left}; {describe(progress)}"
-        print(line, file=sys.stderr, flush=True)
+        say(line, err=True)
 
 
 def describe(progress: Progress) -> str:
@@ -395,7 +439,7 @@ def _interruptible(run: Run) -> Iterator[None]:
         if run.stopping:
             raise KeyboardInterrupt
         run.stop()
-        print("stopping: finishing what is in flight; once more to stop at once", file=sys.stderr)
+        say("stopping: finishing what is in flight; once more to stop at once", err=True)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     earlier = [signal.signal(number, interrupt) for number in signals]

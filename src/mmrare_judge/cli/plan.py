@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer  # noqa: TID251  the command line is the door
 
+from mmrare_judge.cli.output import say, say_json
 from mmrare_judge.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def study_command(
         raise OutputError(f"{out} is there already, and a plan is not written over")
     plan = plan_of(file.study_options(), load_rubric(file.rubric))
     write_whole(out, plan.model_dump_json(indent=1))
-    typer.echo(f"{out}: plan of {plan.dated}, {plan.hash}")
+    say(f"{out}: plan of {plan.dated}, {plan.hash}")
 
 
 @plan_app.command("split")
@@ -66,7 +67,7 @@ def split_command(study: Annotated[Path, typer.Argument(help="The study's YAML f
     items = read_items(file.items, track=file.track) if file.items else ()
     tuning = tuning_cases(split, gold, {item.id: item for item in items})
     for case in dict.fromkeys(label.cluster for label in gold.labels):
-        typer.echo(f"{case}\t{'tuning' if case in tuning else 'test'}")
+        say(f"{case}\t{'tuning' if case in tuning else 'test'}")
 
 
 @plan_app.command("kappa")
@@ -236,10 +237,10 @@ def next_command(
         sample, out, rater=rater, key=key, labelled=labelled_units(labelled or ()),
         texts=_texts(predictions),
     )  # fmt: skip
-    typer.echo(sample.sentence)
+    say(sample.sentence)
     for one in sample.strata:
-        typer.echo(f"  {one.name}: {one.drawn} of {one.members}, {one.labels} labels")
-    typer.echo(f"{rows} rows to label written to {out}")
+        say(f"  {one.name}: {one.drawn} of {one.members}, {one.labels} labels")
+    say(f"{rows} rows to label written to {out}")
 
 
 @plan_app.command("join")
@@ -251,11 +252,14 @@ def join_command(
     """Join labelled sheets with the probabilities in their key, into one gold file."""
     from mmrare_judge.calibration.planning.sample import join_labels
 
-    typer.echo(f"{join_labels(sheets, key, out)} labels written to {out}")
+    say(f"{join_labels(sheets, key, out)} labels written to {out}")
 
 
 def _say(plan: Plan, as_json: bool) -> None:
-    typer.echo(plan.model_dump_json(indent=1) if as_json else plan.sentence)
+    if as_json:
+        say_json(plan.model_dump_json(indent=1))
+    else:
+        say(plan.sentence)
 
 
 def _field(

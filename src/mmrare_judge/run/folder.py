@@ -608,7 +608,7 @@ def _locked(path: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: TID251  this is the door
 
     # The operating system holds the lock: it goes with the process, however that ends.
-    lock = FileLock(path, blocking=False)
+    lock = FileLock(path, blocking=False, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
