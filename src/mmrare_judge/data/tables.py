@@ -292,13 +292,14 @@ def sheet_records(path: Path, name: str = "") -> Iterator[list[Any]]:
         _check_archive(path)
         # data_only would give nothing for a text that begins with "=", stored as a formula.
         with closing(load_workbook(path, read_only=True, data_only=False)) as book:
-            if len(book.worksheets) != 1:
+            sheets = [one for one in book.worksheets if one.title == name or not name]
+            if len(sheets) != 1:
                 names = ", ".join(book.sheetnames)
                 problem = f"a workbook of {len(book.worksheets)} sheets: {names[:200]}"
                 remedy = "Keep one sheet, or export it as CSV"
-                raise InputError(problem, remedy=remedy, file=str(path))
-            book.worksheets[0].reset_dimensions()  # some writers store wrong ones
-            yield from _even(_counted(book.worksheets[0].iter_rows(values_only=True), path))
+                raise InputError(problem, remedy=remedy, file=str(path), field=name or None)
+            sheets[0].reset_dimensions()  # some writers store wrong ones
+            yield from _even(_counted(sheets[0].iter_rows(values_only=True), path))
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever openpyxl raises for a broken archive or broken XML

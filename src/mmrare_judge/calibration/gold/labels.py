@@ -520,6 +520,13 @@ class DataCard(Record):
         labels: Labels given.
         raters: By rater.
         criteria: By criterion.
+        population: What was rated; this and what follows is what the study states, in words.
+        clinicians: Who rated.
+        training: How raters were trained.
+        blinding: What they did not see.
+        sampling: How units and raters were chosen.
+        independence: Whether they worked alone.
+        registration: Where the study was registered.
     """
 
     name: str
@@ -533,10 +540,43 @@ class DataCard(Record):
     labels: int
     raters: Mapping[str, RaterCard]
     criteria: Mapping[str, CriterionCard]
+    population: str = ""
+    clinicians: str = ""
+    training: str = ""
+    blinding: str = ""
+    sampling: str = ""
+    independence: str = ""
+    registration: str = ""
 
 
-def data_card(gold: Gold, *, name: str, source: str, licence: str) -> DataCard:
+def data_card(
+    gold: Gold,
+    *,
+    name: str,
+    source: str,
+    licence: str,
+    population: str = "",
+    raters: str = "",
+    training: str = "",
+    blinding: str = "",
+    sampling: str = "",
+    independence: str = "",
+    registration: str = "",
+) -> DataCard:
     """Describe gold labels.
+
+    Args:
+        gold: The labels.
+        name: What they are called.
+        source: Where they come from.
+        licence: On which terms.
+        population: What was rated: which cases, from where, when.
+        raters: Who rated: how many, of which specialty, how chosen.
+        training: How raters were trained, and their experience.
+        blinding: What raters did not see, such as the judge's verdicts and which system answered.
+        sampling: How units and raters were chosen, and how many were planned.
+        independence: Whether raters worked alone, and when they talked.
+        registration: Where the study was registered, and when.
 
     >>> scales = {"safe": Scale(level="nominal", categories=("NO", "YES"))}
     >>> labels = [GoldLabel("1", "m", "safe", "a", "NO", "1")]
@@ -555,6 +595,13 @@ def data_card(gold: Gold, *, name: str, source: str, licence: str) -> DataCard:
         units=len(gold.units),
         labels=sum(map(_given, gold.labels)),
         raters={rater: _rater(gold, rater) for rater in gold.raters},
+        population=population,
+        clinicians=raters,
+        training=training,
+        blinding=blinding,
+        sampling=sampling,
+        independence=independence,
+        registration=registration,
         criteria={criterion: _criterion(gold, criterion) for criterion in gold.criteria},
     )
 

@@ -105,12 +105,18 @@ def on_tuning(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[tupl
 # --- agreement: by criterion, over all criteria, of whole scores
 
 
+LONGEST_TITLE = 40
+"""A criterion's question is its title up to so many characters; else its id is."""
+
+
 def _criteria(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[CriterionFindings]:
     options = inputs.options
     for one in tables:
         id, kind = one.criterion.id, one.criterion.kind
         found = _agreement(id, kind, one.ratings, one.pair, options.statistic, options)
-        yield replace(found, coverage=one.coverage)
+        question = one.criterion.question
+        title = question if len(question) <= LONGEST_TITLE else ""
+        yield replace(found, coverage=one.coverage, title=title)
     if len(tables) > 1 and len({(s.categories, s.points) for s in map(_scale, tables)}) == 1:
         # A unit is now a prediction and a criterion; all units of a case are still one cluster.
         shared = set.intersection(*(set(table.ratings.raters) for table in tables))

@@ -30,11 +30,26 @@ class GoldSource(Record):
         name: What they are called.
         source: Where they come from.
         licence: On which terms.
+        population: What was rated: which cases, from where, when. This and what follows goes into
+            the checklist for reviewers (GRRAS).
+        raters: Who rated: how many, of which specialty, how chosen.
+        training: How raters were trained, and their experience.
+        blinding: What raters did not see.
+        sampling: How units and raters were chosen, and how many were planned.
+        independence: Whether raters worked alone, and when they talked.
+        registration: Where the study was registered, and when.
     """
 
     name: str = "gold labels"
     source: str = "not stated"
     licence: str = "not stated"
+    population: str = ""
+    raters: str = ""
+    training: str = ""
+    blinding: str = ""
+    sampling: str = ""
+    independence: str = ""
+    registration: str = ""
 
 
 class Split(Record):

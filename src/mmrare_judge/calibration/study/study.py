@@ -16,6 +16,7 @@ from mmrare_judge._version import __version__
 from mmrare_judge.calibration.gold.judge import joined, scales_of
 from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
+from mmrare_judge.calibration.report.checklist import grras
 from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
@@ -135,17 +136,18 @@ def calibrate(
     conditions = conditions_of(parts.studied, tables, judged=parts.part != "tuning")
     findings = _findings(parts, tables, conditions)
     _check_margin(findings, options)
+    card = data_card(gold, **options.gold.model_dump())
     return Study(
         judge=chosen.judge,
         signatures=chosen.signatures,
         rubric=chosen.rubric.id,
         rubric_version=chosen.rubric.version,
         rubric_hash=chosen.rubric.hash,
-        gold=data_card(gold, **options.gold.model_dump()),
+        gold=card,
         options=options,
         coverage=_coverage(tables),
         unlabelled=conditions.unlabelled,
-        findings=findings,
+        findings=replace(findings, checklist=grras(card, findings)),
         planned=None if plan is None else plan.dated,
         plan_hash=None if plan is None else plan.hash,
         part=parts.part,
