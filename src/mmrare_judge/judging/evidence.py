@@ -1,344 +1,42 @@
 """Quotes looked up in the text they are said to come from: `look_up`.
 
-A quote is sought letter by letter, then after folding (`fold`), then approximately (`near_match`).
+A quote is sought letter by letter, then after folding (`folding.fold`), then approximately: slips
+of copying are forgiven, paraphrase is not.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice, pairwise, takewhile
 from typing import NotRequired, TypedDict
 
 from mmrare_judge.data.items import Reference
+from mmrare_judge.judging.folding import PUNCTUATION, UNSPACED, Folded, fold, is_number
 from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.records import by_identity
 
-# --- Approximate matches: slips of copying are forgiven, paraphrase is not
-
 APPROXIMATE = 0.90
 """Least similarity of an approximate match, 0 to 1."""
-
-_CANDIDATE = 0.75  # windows as long as the quote fit less well than the words they hold
 
 MIN_APPROXIMATE = 12
 """Shorter quotes, counted in folded characters, have to match exactly or after folding."""
 
-_MIN_NEAR = 5  # shorter words have to be the same letter by letter
+MIN_CUT = 30
+"""A quote of at least so many folded characters may begin or end within a word."""
 
-_WORD = re.compile(r"[^\W_]+")
-NEGATIONS = frozenset(
-    "no not never none nor without avoid avoided cannot against contraindicated stop".split()
+_NEGATIONS = frozenset("no not never none nor without avoid cannot against stop".split())
+_FUNCTION_WORDS = frozenset(
+    "a an and are as at be by for from in is it its of on that the this to was with".split()
 )
-FUNCTION_WORDS = frozenset(
-    "a an and are as at be by for from in is it its of on or that the this to was with".split()
-)
+_MOST_TRIED = 500  # places in a text; more come of texts that repeat themselves
+_SAY_NOTHING = _FUNCTION_WORDS | _NEGATIONS | {"or", "do", "does", "avoided", "contraindicated"}
 
-
-def near_match(needle: str, haystack: str) -> tuple[int, int, float] | None:
-    """Begin and end of the window that a quote is near to, and how similar it is.
-
-    A quote is near a window if it is at least `APPROXIMATE` similar (rapidfuzz ``ratio``, 1 less
-    the normalised InDel distance), with the same numbers, the same negations, and no word changed
-    by more than a letter: another drug can be two letters away.
-
-    Args:
-        needle: The quote, folded and stripped.
-        haystack: The text, folded.
-
-    >>> near_match("prednisone fourty mg", "give prednisone forty mg daily")
-    (5, 24, 0.9743589743589743)
-    """
-    if len(needle) < MIN_APPROXIMATE or not haystack.strip():
-        return None
-    if len(needle) > len(haystack) or not _could_stand(needle, haystack):
-        return None
-    from rapidfuzz import fuzz  # noqa: TID251  this is the door
-
-    best = fuzz.partial_ratio_alignment(needle, haystack, score_cutoff=100 * _CANDIDATE)
-    if best is None:
-        return None
-    start, end = _window(needle, haystack, best.dest_start, best.dest_end)
-    window = haystack[start:end]
-    similarity = fuzz.ratio(needle, window) / 100
-    if similarity < APPROXIMATE or not _same_content(needle, window):
-        return None
-    return start, end, similarity
-
-
-def _window(needle: str, haystack: str, start: int, end: int) -> tuple[int, int]:
-    """Widen to whole words, then drop words at either end that the quote does not have."""
-    while splits_word(haystack, start):
-        start -= 1
-    while splits_word(haystack, end):
-        end += 1
-    quoted = _WORD.findall(needle)
-    words = list(_WORD.finditer(haystack, start, end))
-    while words and not _near(words[0][0], quoted):
-        words.pop(0)
-    while words and not _near(words[-1][0], quoted):
-        words.pop()
-    return (words[0].start(), words[-1].end()) if words else (start, start)
-
-
-def _could_stand(needle: str, haystack: str) -> bool:
-    """Whether each word may be near one of a text; where not, `_same_content` would refuse.
-
-    Tells most quotes that stand nowhere, in a fraction of the time of the approximate search.
-    """
-    for word in _WORD.findall(needle):
-        half = len(word) // 2
-        if len(word) < _MIN_NEAR:
-            there = word in haystack
-        else:  # one changed letter leaves one half as it is
-            there = word[:half] in haystack or word[half:] in haystack
-        if not there and word not in FUNCTION_WORDS:
-            return False
-    return True
-
-
-def _same_content(quote: str, window: str) -> bool:
-    ours, theirs = _WORD.findall(quote), _WORD.findall(window)
-    return (
-        _numbers(quote) == _numbers(window)
-        and _count(ours, NEGATIONS) == _count(theirs, NEGATIONS)
-        and all(word in FUNCTION_WORDS or _near(word, theirs) for word in ours)
-        and all(word in FUNCTION_WORDS or _near(word, ours) for word in theirs)
-    )
-
-
-def _numbers(text: str) -> list[str]:
-    return re.findall(r"\d+(?:[.,]\d+)*", text)
-
-
-def _count(words: list[str], wanted: frozenset[str]) -> Counter[str]:
-    return Counter(word for word in words if word in wanted)
-
-
-def _near(word: str, others: list[str]) -> bool:
-    if word in others:
-        return True
-    if len(word) < _MIN_NEAR:
-        return False
-    from rapidfuzz.distance import Levenshtein  # noqa: TID251  this is the door
-
-    return any(Levenshtein.distance(word, other, score_cutoff=1) <= 1 for other in others)
-
-
-def splits_word(text: str, position: int) -> bool:
-    """Whether a word stands on both sides of a position."""
-    return 0 < position < len(text) and text[position - 1].isalnum() and text[position].isalnum()
-
-
-# --- Folding: one form for spellings that mean the same, with the way back to the original
-
-# Neither ASCII nor white space. It and `_STRETCH` begin with one class, not with a repeat of it: so
-# the search can jump from place to place.
-_FOREIGN = re.compile(r"([^\x00-\x7f\s][^\x00-\x7f\s]*)")
-_SPACES = (  # all white space but the space itself
-    "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
-    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-)
-# Within a stretch, what is folded in one piece.
-_SPECIAL = re.compile(r"\s+|[*`]|[^\x00-\x7f\s]+")
-# Where offsets may shift: other than ASCII, Markdown marks, more than one white space in a row.
-_STRETCH = re.compile(
-    r"[\s*`\x80-\U0010ffff](?:(?<=\S)|[\s*`\x80-\U0010ffff])[\s*`\x80-\U0010ffff]*"
-)
-_VISIBLE = re.compile(r"[!-)+-_a-~]")  # ASCII but white space and Markdown marks
-_MARKDOWN = "*`"
-_SHORT = 8
-_MARKS = str.maketrans(
-    {
-        **dict.fromkeys("‘’‚‛‹›´ʼ′", "'"),
-        **dict.fromkeys("“”„‟«»″", '"'),
-        **dict.fromkeys("‐‑‒–—―−", "-"),
-    }
-)
-
-
-@dataclass(frozen=True)
-class Folded:
-    """Text folded for comparison, with the way back to the original.
-
-    Attributes:
-        text: The folded text.
-        original: The text as it was.
-    """
-
-    text: str
-    original: str
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Original offsets of the folded slice ``[start, end)``; the slice must not be empty."""
-        if len(self.text) == len(self.original) and self.original.isascii():
-            return start, end  # of ASCII, folding only ever leaves characters out
-        return self._offsets.of(start)[0], self._offsets.of(end - 1)[1]
-
-    @cached_property
-    def _offsets(self) -> _Offsets:
-        # Looked up seldom: most quotes stand in the text letter by letter.
-        return _Offsets(self.original)
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing is left of a text but white space when it is folded.
-
-    >>> is_blank(" \u200b** "), is_blank("0")
-    (True, False)
-    """
-    return _VISIBLE.search(text) is None and not folded(text).strip()
-
-
-def fold(text: str) -> Folded:
-    r"""Fold text for comparison: case, white space, compatibility forms, quote marks, dashes.
-
-    Invisible format characters (zero-width, bidirectional, soft hyphen) are dropped, and so are
-    the Markdown marks ``*`` and the backtick, which judges leave out when they copy a quote.
-    Characters are decomposed (NFKD): two texts are equal so exactly when they are under NFKC, and
-    a decomposed character never depends on its neighbours, which keeps the offsets right.
-
-    >>> fold("Give  “**Prednisone**”\n10 mg").text
-    'give "prednisone" 10 mg'
-    """
-    return Folded(folded(text), text)
-
-
-def folded(text: str) -> str:
-    r"""The text of `fold`, where the way back is not needed.
-
-    >>> folded("T4–T6,\n５ ㎎")
-    't4-t6, 5 mg'
-    """
-    if text.isascii():
-        return _single_spaced(_bare(text))
-    pieces = _FOREIGN.split(text)
-    pieces[::2] = map(_bare, pieces[::2])
-    pieces[1::2] = map(_fold_run, pieces[1::2])
-    return _single_spaced("".join(pieces))
-
-
-def _bare(text: str) -> str:
-    """ASCII and white space in lower case, without Markdown marks."""
-    if "*" in text or "`" in text:
-        text = text.replace("*", "").replace("`", "")
-    return text.lower()
-
-
-def _single_spaced(text: str) -> str:
-    """The text with one space for all white space in a row; at its ends as well."""
-    if not text.isprintable():  # as it is where there is no white space but spaces
-        for space in _SPACES:
-            if space in text:
-                text = text.replace(space, " ")
-    while "  " in text:
-        text = text.replace("  ", " ")
-    return text
-
-
-def _fold_run(run: str) -> str:
-    """Fold what is neither ASCII nor white space; mostly it is a single character."""
-    if len(run) == 1:
-        return _fold_cluster(run)
-    return "".join(_fold_cluster(run[first:last]) for first, last in _clusters(run, 0, len(run)))
-
-
-def _clusters(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Split at every character that is no combining mark; marks are reordered with their base."""
-    first = start
-    for index in range(start + 1, end):
-        if not unicodedata.combining(text[index]):
-            yield first, index
-            first = index
-    yield first, end
-
-
-@lru_cache(maxsize=1024)
-def _fold_cluster(cluster: str) -> str:
-    visible = "".join(c for c in cluster if unicodedata.category(c) != "Cf")
-    return unicodedata.normalize("NFKD", visible.translate(_MARKS)).casefold()
-
-
-class _Offsets:
-    """Where the characters of a folded text come from, piece by piece."""
-
-    def __init__(self, text: str) -> None:
-        self._begins: list[int] = []  # of the pieces, in the folded text
-        # Begin and end in the original, and a step: with 1 each folded character comes from one
-        # character of the piece, with 0 all of them come from all of it.
-        self._pieces: list[tuple[int, int, int]] = []
-        self._length = position = 0
-        for stretch in _STRETCH.finditer(text):
-            start, end = stretch.span()
-            self._add(start - position, (position, start, 1))
-            for folded, first, last in _fold_stretch(stretch[0]):
-                self._add(len(folded), (start + first, start + last, 0))
-            position = end
-        self._add(len(text) - position, (position, len(text), 1))
-
-    def of(self, position: int) -> tuple[int, int]:
-        """Begin and end, in the original, of what became the folded character."""
-        index = bisect_right(self._begins, position) - 1
-        start, end, step = self._pieces[index]
-        if step == 0:
-            return start, end
-        start += position - self._begins[index]
-        return start, start + 1
-
-    def _add(self, length: int, piece: tuple[int, int, int]) -> None:
-        if length:
-            self._begins.append(self._length)
-            self._pieces.append(piece)
-            self._length += length
-
-
-_Piece = tuple[str, int, int]
-"""What a piece of a stretch becomes, its begin and its end within the stretch."""
-
-
-def _fold_stretch(stretch: str) -> tuple[_Piece, ...]:
-    # Short ones, such as a dash between spaces, recur; long ones would take much memory.
-    return _fold_again(stretch) if len(stretch) <= _SHORT else _fold_pieces(stretch)
-
-
-@lru_cache(maxsize=256)
-def _fold_again(stretch: str) -> tuple[_Piece, ...]:
-    return _fold_pieces(stretch)
-
-
-def _fold_pieces(stretch: str) -> tuple[_Piece, ...]:
-    pieces: list[_Piece] = []
-    for match in _SPECIAL.finditer(stretch):
-        if match[0].isspace():
-            _append(pieces, " ", *match.span())
-        elif match[0] not in _MARKDOWN:
-            for first, last in _clusters(stretch, *match.span()):
-                _append(pieces, _fold_cluster(stretch[first:last]), first, last)
-    return tuple(pieces)
-
-
-def _append(pieces: list[_Piece], folded: str, start: int, end: int) -> None:
-    if folded[:1] == " " and pieces and pieces[-1][0] == " ":
-        if folded == " ":
-            start = pieces.pop()[1]
-        else:  # a spacing accent, such as the cedilla, becomes a space and a mark
-            folded = folded[1:]
-    if folded:
-        pieces.append((folded, start, end))
-
-
-# --- Looking quotes up
-
-_ELLIPSIS = re.compile(r"\[?(?:…|\.\.\.+)\]?")
-_SAY_NOTHING = FUNCTION_WORDS | NEGATIONS | {"do", "does"}
-_SAYS_SOMETHING = re.compile(  # a word of two letters or more that is none of these
-    rf"(?<![^\W_])(?!(?:{'|'.join(sorted(_SAY_NOTHING))})(?![^\W_]))[^\W_]{{2}}"
-)
+_ELLIPSIS = re.compile(r"[\[(]?(?:[…⋯‥]|\.(?:\s?\.){2,}|。{2,})+[\])]?")
 
 
 class LookedUp(TypedDict):
@@ -352,6 +50,51 @@ class LookedUp(TypedDict):
     similarity: NotRequired[float]
 
 
+class Text:
+    """A text that quotes are sought in, folded when that is needed."""
+
+    def __init__(self, text: str) -> None:
+        self.original = text
+
+    @cached_property
+    def folded(self) -> tuple[Searchable, ...]:
+        """The text folded, and once more without the numbers of lists if it has any."""
+        whole = fold(self.original)
+        bare = fold(self.original, numbering=False)
+        same = len(bare.tokens) == len(whole.tokens)
+        return (Searchable(whole),) if same else (Searchable(whole), Searchable(bare))
+
+
+class Searchable:
+    """A folded text, prepared for searches."""
+
+    def __init__(self, folded: Folded) -> None:
+        self.folded = folded
+        self.words = [token.text for token in folded.tokens]
+
+    @cached_property
+    def line(self) -> str:
+        """The words with a space before and behind each."""
+        return "".join((" ", *(f"{word} " for word in self.words)))
+
+    @cached_property
+    def content(self) -> list[int]:
+        """Places of the words that must not be changed."""
+        return [place for place, word in enumerate(self.words) if _has_content(word)]
+
+    @cached_property
+    def content_places(self) -> dict[str, list[int]]:
+        """Where each word stands among those of the content."""
+        places: dict[str, list[int]] = {}
+        for number, place in enumerate(self.content):
+            places.setdefault(self.words[place], []).append(number)
+        return places
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Begin and end, in the original, of some words."""
+        return self.folded.tokens[first].start, self.folded.tokens[last].end
+
+
 @dataclass(frozen=True)
 class Sources:
     """The texts a quote may come from, folded once per prediction."""
@@ -359,32 +102,33 @@ class Sources:
     questions: Questions
 
     @cached_property
-    def prediction(self) -> Folded:
+    def prediction(self) -> Text:
         """The prediction, where a quote belongs."""
-        return fold(self.questions.prediction)
+        return Text(self.questions.prediction)
 
-    @cached_property
-    def reference(self) -> str:
-        """Everything the reference says, folded."""
-        return _said(self.questions.item.reference)
-
-    @cached_property
-    def item(self) -> str:
-        """Question and context, folded."""
-        return _fixed(f"{self.questions.item.question}\n{self.questions.item.context}")
+    def others(self, question: Question) -> Iterator[tuple[Source, Text]]:
+        """The other texts that the judge was shown."""
+        item = self.questions.item
+        yield "reference", _said(item.reference)
+        yield "criterion", _wording(question)
+        yield "item", _shown(f"{item.question}\n{item.context}")
 
 
 @lru_cache(maxsize=64)
-def _said(reference: Reference) -> str:
+def _said(reference: Reference) -> Text:
     values = [getattr(reference, name) for name in Reference.model_fields]
     lines = ["\n".join(value) if isinstance(value, tuple) else value or "" for value in values]
-    return folded("\n".join(lines))
+    return Text("\n".join(lines))
 
 
-@lru_cache(maxsize=256)
-def _fixed(text: str) -> str:
-    """A text folded that is the same for many predictions."""
-    return folded(text)
+_shown = lru_cache(maxsize=256)(Text)
+
+
+@by_identity
+def _wording(question: Question) -> Text:
+    """Everything the judge was told of a question."""
+    meanings = [level.meaning for level in question.levels.values()]
+    return Text("\n".join([question.text, question.criterion.question, *meanings]))
 
 
 def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> list[LookedUp]:
@@ -395,30 +139,34 @@ def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> li
 
     Args:
         quotes: The quotes as the judge gave them.
-        question: The question they belong to; its own text is no source of evidence.
+        question: The question they belong to; its own text is not a source of evidence.
         sources: The texts.
     """
-    return [_find(piece, question, sources) for quote in quotes for piece in _pieces(quote)]
+    return [_look_up(piece, question, sources) for quote in quotes for piece in _pieces(quote)]
 
 
 def _pieces(quote: str) -> list[str]:
-    if "…" not in quote and "..." not in quote:
-        return [quote.strip() or quote]
     pieces = [piece.strip() for piece in _ELLIPSIS.split(quote)]
     return [piece for piece in pieces if piece] or [quote]
 
 
-def _find(quote: str, question: Question, sources: Sources) -> LookedUp:
-    needle = folded(quote).strip()
-    if _SAYS_SOMETHING.search(needle) is None:
-        return {"quote": quote, "match": "not_found"}
-    exact = _word_bounded(quote, sources.questions.prediction)
-    if exact is not None:
+def _look_up(quote: str, question: Question, sources: Sources) -> LookedUp:
+    needle = _Needle(quote)
+    exact = needle.stands_in(sources.prediction.original)
+    if exact is not None and needle.says_something:
         return _in_prediction(quote, "exact", exact)
-    normalised = _word_bounded(needle, sources.prediction.text)
-    if normalised is not None:
-        return _in_prediction(quote, "normalised", sources.prediction.span(*normalised))
-    return _approximate(quote, needle, sources) or _elsewhere(quote, needle, question, sources)
+    if not needle.says_something:
+        return {"quote": quote, "match": "not_found"}
+    for text in sources.prediction.folded:
+        span = needle.found_in(text) or needle.cut_out_of(text)
+        if span is not None:
+            letter_by_letter = sources.prediction.original[slice(*span)] == quote
+            return _in_prediction(quote, "exact" if letter_by_letter else "normalised", span)
+    for text in sources.prediction.folded:
+        near = needle.near_in(text)
+        if near is not None:
+            return _in_prediction(quote, "approximate", *near)
+    return _elsewhere(needle, question, sources)
 
 
 def _in_prediction(
@@ -434,39 +182,217 @@ def _in_prediction(
     }
 
 
-def _word_bounded(needle: str, haystack: str) -> tuple[int, int] | None:
-    start = haystack.find(needle)
-    while start >= 0:
-        end = start + len(needle)
-        if not (splits_word(haystack, start) or splits_word(haystack, end)):
-            return start, end
-        start = haystack.find(needle, start + 1)
-    return None
+def _elsewhere(needle: _Needle, question: Question, sources: Sources) -> LookedUp:
+    """Where a quote stands that the prediction does not hold, not even approximately."""
+    for source, text in sources.others(question):
+        if any(needle.found_in(folded) for folded in text.folded):
+            return {"quote": needle.quote, "match": "wrong_source", "source": source}
+    return {"quote": needle.quote, "match": "not_found", "source": None}
 
 
-def _approximate(quote: str, needle: str, sources: Sources) -> LookedUp | None:
-    found = near_match(needle, sources.prediction.text)
-    if found is None:
+class _Needle:
+    """A quote that is sought."""
+
+    def __init__(self, quote: str) -> None:
+        self.quote = quote
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """What the quote says, without punctuation at its ends."""
+        words = [token.text for token in fold(self.quote).tokens]
+        while words and words[-1] in PUNCTUATION:
+            words.pop()
+        while words and words[0] in PUNCTUATION:
+            words.pop(0)
+        return words
+
+    @cached_property
+    def says_something(self) -> bool:
+        """Whether it has two letters or digits beside bare function words."""
+        said = (word for word in self._words if word not in _SAY_NOTHING)
+        return sum(character.isalnum() for word in said for character in word) > 1
+
+    def stands_in(self, text: str) -> tuple[int, int] | None:
+        """Where it stands letter by letter, at whole words and numbers."""
+        start = text.find(self.quote)
+        while start >= 0:
+            end = start + len(self.quote)
+            if not (_splits(text, start) or _splits(text, end)):
+                return start, end
+            start = text.find(self.quote, end)
         return None
-    start, end, similarity = found
-    return _in_prediction(quote, "approximate", sources.prediction.span(start, end), similarity)
+
+    def found_in(self, text: Searchable) -> tuple[int, int] | None:
+        """Where it stands after folding."""
+        place = text.line.find(f" {' '.join(self._words)} ")
+        if place < 0:
+            return None
+        first = text.line.count(" ", 0, place)
+        return text.span(first, first + len(self._words) - 1)
+
+    def cut_out_of(self, text: Searchable) -> tuple[int, int] | None:
+        """Where a long quote stands that begins or ends within a word."""
+        said = " ".join(self._words)
+        if len(said) < MIN_CUT:
+            return None
+        place = text.line.find(said)
+        for _ in range(_MOST_TRIED):
+            if place < 0:
+                break
+            span = self._cut_at(text, text.line.count(" ", 0, place) - 1)
+            if span is not None:
+                return span
+            place = text.line.find(said, place + len(said))
+        return None
+
+    def _cut_at(self, text: Searchable, first: int) -> tuple[int, int] | None:
+        last = first + len(self._words) - 1
+        before = text.words[first].removesuffix(self._words[0])
+        after = text.words[last].removeprefix(self._words[-1])
+        start, end = text.span(first, last)
+        start += len(before)
+        end -= len(after)
+        if _can_be_cut_before(text.folded.original, start, before) and _can_be_cut_behind(after):
+            return start, end
+        return None
+
+    def near_in(self, text: Searchable) -> tuple[tuple[int, int], float] | None:
+        """Where it stands but for slips, and how similar the two are."""
+        quoted = [word for word in self._words if _has_content(word)]
+        if len(_plain(self._words)) < MIN_APPROXIMATE:
+            return None
+        for number in _beginnings(quoted, text):
+            window = text.content[number : number + len(quoted)]
+            if all(
+                _near(*pair) for pair in zip(quoted, (text.words[n] for n in window), strict=True)
+            ):
+                first, last = self._widened(text, window[0], window[-1])
+                there = text.words[first : last + 1]
+                similarity = _similarity(self._words, there)
+                if similarity >= APPROXIMATE and _ended(self._words) == _ended(there):
+                    return text.span(first, last), similarity
+        return None
+
+    def _widened(self, text: Searchable, first: int, last: int) -> tuple[int, int]:
+        """A window with the function words at its ends that the quote has as well."""
+        for word in reversed(list(takewhile(_is_empty, self._words))):
+            if first == 0 or text.words[first - 1] != word:
+                break
+            first -= 1
+        for word in reversed(list(takewhile(_is_empty, reversed(self._words)))):
+            if last + 1 == len(text.words) or text.words[last + 1] != word:
+                break
+            last += 1
+        return first, last
 
 
-def _elsewhere(quote: str, needle: str, question: Question, sources: Sources) -> LookedUp:
-    places = _other_sources(question, sources)
-    source = next((name for name, text in places if needle in text), None)
-    match: Match = "not_found" if source is None else "wrong_source"
-    return {"quote": quote, "match": match, "source": source}
+def _splits(text: str, position: int) -> bool:
+    """Whether a position lies within a word or a number."""
+    if not 0 < position < len(text):
+        return False
+    left, right = text[position - 1], text[position]
+    if left.isalnum() and right.isalnum():
+        return not (_UNSPACED.match(left) or _UNSPACED.match(right))
+    if left in _POINTS:
+        return right.isdigit() and text[position - 2 : position - 1].isdigit()
+    if right in _POINTS:
+        return left.isdigit() and text[position + 1 : position + 2].isdigit()
+    return unicodedata.combining(right) > 0
 
 
-def _other_sources(question: Question, sources: Sources) -> Iterator[tuple[Source, str]]:
-    yield "reference", sources.reference
-    yield "criterion", _wording(question)
-    yield "item", sources.item
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+_POINTS = ".,·٫٬"
 
 
-@by_identity
-def _wording(question: Question) -> str:
-    """Everything the judge was told of a question, folded."""
-    meanings = [level.meaning for level in question.levels.values()]
-    return folded("\n".join([question.text, question.criterion.question, *meanings]))
+# --- Quotes that begin or end within a word
+
+_CHANGING_BEGINNINGS = frozenset(
+    "a ab acetyl aero allo alpha ambi amino an ana ante anti apo ar auto beta bi bio brady carb "
+    "carbo cef chlor chloro cis contra counter cyclo de des desmethyl dex dexa di dihydro dis "
+    "dys ecto em en endo epi ergo es ethyl eu ex exo extra ferro fluoro fos gamma hemi hetero "
+    "homo hydro hydroxy hyper hypo ig il im in infra inter intra ipsi ir iso keto lev levo lipo "
+    "liposomal mal mega meta methyl micro mid mini mis mono multi nano neo neuro nitro no non "
+    "nor normo not oligo omni ortho over oxy pan para peg per peri phenyl poly post pre pro "
+    "pseudo quasi re retro semi sub sulfa sulfo super supra sur tachy tetra thio trans tri "
+    "ultra un under uni with ".split()
+)
+"""Beginnings that make another word of a word: "un-suitable", "hydroxy-chloroquine"."""
+
+_CHANGING_ENDS = frozenset(
+    "ase ectomy emia free itis less like lysis oid oma osis otomy pathy stomy uria".split()
+)
+
+
+def _can_be_cut_before(original: str, start: int, before: str) -> bool:
+    """Whether a quote may begin behind the first letters of a word; never within a number."""
+    if not before:
+        return True
+    if not before.isalpha():
+        return False
+    # The word before lost its space or line break: "symptoms.nIf you", "symptomsIf you".
+    glued = original[start - 1].islower() and original[start : start + 2].istitle()
+    return glued or before not in _CHANGING_BEGINNINGS
+
+
+def _can_be_cut_behind(after: str) -> bool:
+    return not after or (after.isalpha() and after not in _CHANGING_ENDS)
+
+
+# --- Slips of copying
+
+_MIN_NEAR = 5  # shorter words have to be the same letter by letter
+_SAME_BEGINNING = 2  # another drug, side or sign often differs in its first letters
+
+
+def _has_content(word: str) -> bool:
+    return not _is_empty(word)
+
+
+def _is_empty(word: str) -> bool:
+    return word in PUNCTUATION or word in _FUNCTION_WORDS
+
+
+def _beginnings(quoted: list[str], text: Searchable) -> Iterator[int]:
+    """Where the content of a quote may begin in that of a text, by its rarest words there."""
+    places = [(text.content_places[w], n) for n, w in enumerate(quoted) if w in text.content_places]
+    begun: set[int] = set()
+    for found, number in sorted(places, key=lambda entry: len(entry[0]))[:3]:
+        begun.update(place - number for place in found)
+    fitting = (n for n in sorted(begun) if 0 <= n <= len(text.content) - len(quoted))
+    return islice(fitting, _MOST_TRIED)
+
+
+def _near(word: str, other: str) -> bool:
+    """Whether two words are the same but for a slip of one letter."""
+    if word == other:
+        return True
+    if min(len(word), len(other)) < _MIN_NEAR or is_number(word) or is_number(other):
+        return False
+    american, other_american = (w.replace("ae", "e").replace("oe", "e") for w in (word, other))
+    return _slipped(word, other) or _slipped(american, other_american)
+
+
+def _slipped(word: str, other: str) -> bool:
+    from rapidfuzz.distance import OSA  # noqa: TID251  this is the door
+
+    same_beginning = word[:_SAME_BEGINNING] == other[:_SAME_BEGINNING]
+    return same_beginning and OSA.distance(word, other, score_cutoff=1) <= 1
+
+
+def _similarity(quoted: list[str], there: list[str]) -> float:
+    """Rapidfuzz ``ratio``: 1 less the normalised InDel distance."""
+    from rapidfuzz import fuzz  # noqa: TID251  this is the door
+
+    return fuzz.ratio(_plain(quoted), _plain(there)) / 100
+
+
+def _ended(words: list[str]) -> int:
+    """How many negations end a sentence or clause: "Aspirin: no. Prednisone: yes"."""
+    return sum(a in _NEGATIONS and b in ".;!?" for a, b in pairwise(words))
+
+
+def _plain(words: list[str]) -> str:
+    return _SPACE_BEFORE_PUNCTUATION.sub("", " ".join(words))
+
+
+_SPACE_BEFORE_PUNCTUATION = re.compile(r" (?=[.,;:!?](?: |\Z))")
