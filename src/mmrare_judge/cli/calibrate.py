@@ -69,7 +69,11 @@ def calibrate_command(
         list[str] | None, typer.Option(help="item=ID, ...: which of their columns holds what.")
     ] = None,
     levels: Annotated[
-        str | None, typer.Option(help="Their levels, worst first, where no rubric has them: NO,YES")
+        list[str] | None,
+        typer.Option(
+            help="NO,YES: their levels, worst first, where no rubric has them; dose=0,1,2: those "
+            "of one criterion; repeatable."
+        ),
     ] = None,
     margin: Annotated[
         float | None, typer.Option(help="Of non-inferiority: 10 per cent is 0.1.")
@@ -116,7 +120,7 @@ def calibrate_command(
     paths = {"grades": grades, "items": items, "predictions": predictions, "plan": plan}
     given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {"rubric": rubric, "judge": judge, "track": track}
-    given["levels"] = None if levels is None else [one.strip() for one in levels.split(",")]
+    given["levels"] = _levels(levels) if levels else None
     wanted = study_plan(
         study,
         gold=gold,
@@ -135,6 +139,13 @@ def calibrate_command(
         say(line)
     if found.no_verdict and found.part != "tuning":
         raise typer.Exit(PARTIAL)
+
+
+def _levels(given: Sequence[str]) -> dict[str, list[str]]:
+    """Levels by criterion; those of all others under the empty name."""
+    parts = (one.rpartition("=") for one in given)
+    return {name.strip(): [label.strip() for label in labels.split(",")]
+            for name, _, labels in parts}  # fmt: skip
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:

@@ -55,6 +55,18 @@ def test_levels_make_a_rubric_of_whatever_the_table_calls_its_criteria(tmp_path:
     assert [grade.score for grade in found.grades] == [0.5, 0.75]
 
 
+def test_criteria_may_have_levels_of_their_own(tmp_path: Path) -> None:
+    path = table(tmp_path / "judge.csv", "item,criterion,label\n7,safe,no\n7,dose,2\n7,route,1\n")
+    levels = {"safe": ("NO", "YES"), "": ("0", "1", "2")}
+    found = read_judge_labels(path, levels=levels)
+    assert [one.scale for one in found.rubric.criteria] == [
+        ("NO", "YES"), ("0", "1", "2"), ("0", "1", "2"),
+    ]  # fmt: skip
+    assert [verdict.level for verdict in found.grades[0].verdicts] == ["NO", "2", "1"]
+    with pytest.raises(InputError, match=r"levels '' of 'dose' are no scale.*'dose=NO,YES'"):
+        read_judge_labels(path, levels={"safe": ("NO", "YES")})
+
+
 def test_a_table_of_one_criterion_needs_no_column_for_it(tmp_path: Path) -> None:
     path = table(tmp_path / "judge.csv", "item,label\n7,YES\n")
     found = read_judge_labels(path, levels=("NO", "YES"))
@@ -71,8 +83,8 @@ def test_several_judges_of_one_table_are_compared(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "no levels": ({}, "levels '' are no scale. Give two or more"),
-    "one level": ({"levels": ("YES",)}, "levels 'YES' are no scale"),
+    "no levels": ({}, "levels '' of 'label' are no scale. Give two or more"),
+    "one level": ({"levels": ("YES",)}, "levels 'YES' of 'label' are no scale"),
     "a label off the levels": ({"levels": ("A", "B")}, "'YES' is no label of 'label'"),
     "no criterion of a rubric of several": ({"rubric": TREATMENT}, "no column 'criterion'"),
 }

@@ -29,7 +29,7 @@ from mmrare_judge.calibration.gold.labels import (
 from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.certificate import UNCALIBRATED
-from mmrare_judge.data.items import LIST_FIELDS, Track
+from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Bounds, Evidence, Grade, Verdict
@@ -80,7 +80,7 @@ def labels_of(grades: Iterable[Grade]) -> dict[Unit, str | float | None]:
 
 
 def rubric_of_levels(
-    criteria: Sequence[str], levels: Sequence[str], *, track: Track = "treatment"
+    criteria: Sequence[str], levels: Sequence[str] | Mapping[str, Sequence[str]]
 ) -> Rubric:
     """A rubric for labels that no rubric of ours made: its criteria and their levels.
 
@@ -89,34 +89,42 @@ def rubric_of_levels(
 
     Args:
         criteria: What was judged.
-        levels: The labels of every criterion, worst first.
-        track: A track, which grades need; nothing depends on it.
+        levels: The labels of every criterion, worst first; or those of each, by its name.
 
     Raises:
-        InputError: There are fewer than two levels, or one twice.
+        InputError: A criterion has no levels, fewer than two, or one twice.
 
     >>> rubric = rubric_of_levels(["Is it safe?"], ["NO", "YES"])
     >>> rubric.criteria[0].id, rubric.criteria[0].question
     ('is_it_safe', 'Is it safe?')
     """
-    if len(levels) < 2 or len(set(levels)) < len(levels):
-        raise InputError(
-            f"levels {', '.join(levels)!r} are no scale",
-            remedy="Give two or more different ones, worst first: --levels NO,YES",
-        )
-    meanings = {
-        label: Level(points=Fraction(rank), meaning=label) for rank, label in enumerate(levels)
-    }
-    ids = dict(zip(criteria, _ids(criteria), strict=True))
+    made = tuple(
+        _criterion_of(name, id, _scale_of(name, levels))
+        for name, id in zip(criteria, _ids(criteria), strict=True)
+    )
     return Rubric(
-        id="labels", version="1", track=track, title="Labels that were given elsewhere",
+        id="labels", version="1", track="other", title="Labels that were given elsewhere",
         source="given with the labels", instructions="The judge was not asked by this package.",
-        scale=tuple(levels), total_weight=Fraction(len(ids)),
-        criteria=tuple(
-            Criterion(id=id, question=name, weight=Fraction(1), levels=meanings)
-            for name, id in ids.items()
-        ),
+        scale=made[0].scale or (), total_weight=Fraction(len(made)), criteria=made,
     )  # fmt: skip
+
+
+def _scale_of(name: str, levels: Sequence[str] | Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    given = levels.get(name, levels.get("", ())) if isinstance(levels, Mapping) else levels
+    if len(given) < 2 or len(set(given)) < len(given):
+        raise InputError(
+            f"levels {', '.join(given)!r} of {name!r} are no scale",
+            remedy="Give two or more different ones, worst first: --levels NO,YES, or for one "
+            f"criterion --levels '{name}=NO,YES'",
+        )
+    return tuple(given)
+
+
+def _criterion_of(name: str, id: str, scale: tuple[str, ...]) -> Criterion:
+    levels = {
+        label: Level(points=Fraction(rank), meaning=label) for rank, label in enumerate(scale)
+    }
+    return Criterion(id=id, question=name, weight=Fraction(1), levels=levels, scale=scale)
 
 
 def _ids(names: Sequence[str]) -> list[str]:
@@ -148,7 +156,7 @@ def read_judge_labels(
     path: str | Path,
     *,
     rubric: Rubric | None = None,
-    levels: Sequence[str] = (),
+    levels: Sequence[str] | Mapping[str, Sequence[str]] = (),
     judge: str | None = None,
     columns: GoldColumns = JUDGE_COLUMNS,
     recode: Mapping[str, str | None] | None = None,
@@ -162,7 +170,8 @@ def read_judge_labels(
     Args:
         path: The table.
         rubric: The rubric whose criteria and levels they are.
-        levels: Without a rubric, the levels of every criterion, worst first.
+        levels: Without a rubric, the levels of every criterion, worst first; or those of each, by
+            its name.
         judge: The judge, where no column says it; the file's name if left out.
         columns: Which column holds what.
         recode: The level that a label of the file stands for.

@@ -60,7 +60,8 @@ class StudyFile(Record):
         grades: The judge's grades, a run's folder or ``grades.jsonl``; without them the
             predictions are graded first.
         judge_labels: Labels that a judge gave elsewhere, in place of grades.
-        levels: Without a rubric, the levels of every criterion of such labels, worst first.
+        levels: Without a rubric, the levels of every criterion of such labels, worst first; or
+            those of each, by its name.
         judge: The judge: who grades, or whose grades are studied.
         items: The items.
         predictions: The predictions.
@@ -74,7 +75,7 @@ class StudyFile(Record):
     gold: GoldFile
     grades: str | None = None
     judge_labels: JudgeFile | None = None
-    levels: tuple[str, ...] = ()
+    levels: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     judge: str | None = None
     items: str | None = None
     predictions: str | None = None
