@@ -225,7 +225,7 @@ def built(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise InputError(problem.what, remedy=remedy, field=problem.field or None) from error
 
 
-class Problem(NamedTuple):
+class FieldProblem(NamedTuple):
     """What is wrong with one field; ``str()`` says it in one line.
 
     Attributes:
@@ -240,7 +240,7 @@ class Problem(NamedTuple):
         return f"{self.field}: {self.what}" if self.field else self.what
 
 
-def problem_in(error: ValidationError, *, show_value: bool = True) -> Problem:
+def problem_in(error: ValidationError, *, show_value: bool = True) -> FieldProblem:
     """The first problem that pydantic found.
 
     Args:
@@ -260,7 +260,7 @@ def problem_in(error: ValidationError, *, show_value: bool = True) -> Problem:
         what = "unknown field"
     elif show_value and first["type"] not in ("missing", "value_error"):
         what = f"{what}, not {shortened(first['input'])}"
-    return Problem(".".join(map(str, first["loc"])), what)
+    return FieldProblem(".".join(map(str, first["loc"])), what)
 
 
 def located(error: InputError, path: Path, row: int) -> InputError:

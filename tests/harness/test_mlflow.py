@@ -13,7 +13,7 @@ mlflow: Any = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 
 def evaluated(folder: Path, *, failing: bool) -> Any:
-    from mmrare_judge.harness.mlflow import mmrare_scorer
+    from mmrare_judge.harness.mlflow import mlflow_scorer
 
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     rows = [
@@ -24,7 +24,7 @@ def evaluated(folder: Path, *, failing: bool) -> Any:
         }
         for n, (answer, item) in enumerate(ten_pairs())
     ]
-    return mlflow.genai.evaluate(data=rows, scorers=[mmrare_scorer(model_grader(failing=failing))])
+    return mlflow.genai.evaluate(data=rows, scorers=[mlflow_scorer(model_grader(failing=failing))])
 
 
 def values(result: Any) -> dict[int, Any]:

@@ -1,4 +1,4 @@
-"""MLflow: `mmrare_scorer`, a scorer with one feedback for the score and one for each criterion."""
+"""MLflow: `mlflow_scorer`, a scorer with one feedback for the score and one for each criterion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ with from_extra("mlflow"):
     from mlflow.genai.scorers import scorer
 
 
-def mmrare_scorer(
+def mlflow_scorer(
     grader: Grader | None = None, *, name: str = "mmrare", timeout: float | None = None
 ) -> Any:
     """A scorer for `mlflow.genai.evaluate`.

@@ -34,7 +34,7 @@ def messages(
         RubricError: The rubric does not fit the item.
     """
     judge = Judge("own-engine", rubric=rubric, cache="off", backend=_Given(""))
-    return prompt.messages(judge.prepare(prediction, item).questions)
+    return prompt.chat_of(judge.prepare(prediction, item).questions)
 
 
 def read_reply(

@@ -85,7 +85,7 @@ def neutralise(text: str) -> str:
     return _TAG.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
-def messages(
+def chat_of(
     questions: Questions,
     asked: tuple[Question, ...] | None = None,
     open_questions: Mapping[str, str] | None = None,
@@ -200,7 +200,7 @@ def make_request(
     wanted = shape(asked)
     return Request(
         model=spec.model,
-        messages=messages(questions, asked, open_questions),
+        messages=chat_of(questions, asked, open_questions),
         sampling=_sampling(spec, longest_reply(wanted)),
         schema=reply_schema(wanted),
         mode=spec.mode,
