@@ -3,7 +3,7 @@
 import pytest
 
 from mmrare_judge.data.items import Item, Reference
-from mmrare_judge.data.joining import TRIED, joined
+from mmrare_judge.data.joining import TRIED, join_ids
 from mmrare_judge.data.predictions import Prediction, pair_up
 
 
@@ -28,8 +28,8 @@ from mmrare_judge.data.predictions import Prediction, pair_up
     ],
 )
 def test_two_spellings_of_one_id_join(id: str, item: str) -> None:
-    assert joined([id], ["other", item]) == {id: item}
-    assert joined([item], ["other", id]) == {item: id}
+    assert join_ids([id], ["other", item]) == {id: item}
+    assert join_ids([item], ["other", id]) == {item: id}
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_two_spellings_of_one_id_join(id: str, item: str) -> None:
     ],
 )
 def test_ids_that_could_be_two_or_are_others_do_not_join(ids: list[str], items: list[str]) -> None:
-    assert joined(ids, items) == {}
+    assert join_ids(ids, items) == {}
 
 
 def test_an_id_that_is_there_as_it_stands_keeps_its_partner() -> None:
-    assert joined(["7", "007"], ["7"]) == {"7": "7"}
-    assert joined(["7", "007"], ["007", "7"]) == {"7": "7", "007": "007"}
+    assert join_ids(["7", "007"], ["7"]) == {"7": "7"}
+    assert join_ids(["7", "007"], ["007", "7"]) == {"7": "7", "007": "007"}
 
 
 def _item(id: str) -> Item:

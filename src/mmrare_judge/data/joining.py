@@ -12,19 +12,19 @@ TRIED = (
     "ids were compared as text, then without regard to case and white space, then as numbers "
     "(007, 7.0 and 7 are one)"
 )
-"""How `joined` compares ids, for messages about those that it could not join."""
+"""How `join_ids` compares ids, for messages about those that it could not join."""
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?")
 
 
-def joined(ids: Iterable[str], among: Iterable[str]) -> dict[str, str]:
+def join_ids(ids: Iterable[str], among: Iterable[str]) -> dict[str, str]:
     """For each of ``ids`` the one of ``among`` that it means; ids without one are left out.
 
     Ids are compared as text first, then without regard to case, white space, width and invisible
     characters, then as numbers. A reading other than the text joins two ids only where it is a
     reading of one id on either side, and only where neither has a partner yet.
 
-    >>> joined(["7.0", "8"], ["007", "8", "08"])
+    >>> join_ids(["7.0", "8"], ["007", "8", "08"])
     {'8': '8', '7.0': '007'}
     """
     ids, among = list(dict.fromkeys(ids)), list(dict.fromkeys(among))

@@ -23,7 +23,7 @@ from mmrare_judge.data.cells import (
 )
 from mmrare_judge.data.damage import doubtful_answer, no_answer
 from mmrare_judge.data.items import IMAGE_COLUMNS, Item
-from mmrare_judge.data.joining import TRIED, joined
+from mmrare_judge.data.joining import TRIED, join_ids
 from mmrare_judge.data.tables import EXCEL_REMARK, Row, may_be_cut, stream_rows
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, Text, built, count_unstorable, located
@@ -345,7 +345,7 @@ class Pairing:
 def pair_up(predictions: Iterable[Prediction], items: Sequence[Item]) -> Pairing:
     """Every prediction with the item of its id, and what has no partner.
 
-    Ids that differ in spelling are joined as `mmrare_judge.data.joining.joined` says; the
+    Ids that differ in spelling are joined as `mmrare_judge.data.joining.join_ids` says; the
     prediction then has the item's id, and a note of its own.
 
     Raises:
@@ -364,7 +364,7 @@ def pair_up(predictions: Iterable[Prediction], items: Sequence[Item]) -> Pairing
     ids: dict[str, list[str]] = {}
     for prediction in given:
         ids.setdefault(prediction.system, []).append(prediction.item_id)
-    answered = {system: joined(theirs, by_id) for system, theirs in (ids or {"": []}).items()}
+    answered = {system: join_ids(theirs, by_id) for system, theirs in (ids or {"": []}).items()}
     pairs: list[tuple[Prediction, Item]] = []
     strangers: list[Prediction] = []
     for prediction in given:

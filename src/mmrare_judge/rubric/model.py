@@ -302,11 +302,11 @@ class Rubric(Record):
 
 # --- What may be wrong with a rubric, beside its types
 
-Problem = tuple[tuple[str | int, ...], str, str]
+_Problem = tuple[tuple[str | int, ...], str, str]
 """Where it is, what it is, and the remedy."""
 
 
-def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator[Problem]:
+def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator[_Problem]:
     """What is wrong with a criterion of a rubric of that scale."""
     scale = criterion.scale or scale
     labels = ", ".join(scale)
@@ -337,7 +337,7 @@ def criterion_problems(criterion: Criterion, scale: tuple[str, ...]) -> Iterator
         yield from _element_problems(criterion.element, scale)
 
 
-def _violation_problems(criterion: Criterion, label: str) -> Iterator[Problem]:
+def _violation_problems(criterion: Criterion, label: str) -> Iterator[_Problem]:
     path, level = ("violation_at_or_below",), criterion.levels.get(label)
     if criterion.kind != "safety":
         yield path, "only a safety criterion has violations", "Give kind: safety, or leave it out"
@@ -347,7 +347,7 @@ def _violation_problems(criterion: Criterion, label: str) -> Iterator[Problem]:
         yield path, f"{label!r} is the best level", "Name a level below it"
 
 
-def _element_problems(element: PerElement, scale: tuple[str, ...]) -> Iterator[Problem]:
+def _element_problems(element: PerElement, scale: tuple[str, ...]) -> Iterator[_Problem]:
     if sorted(level.points for level in element.levels.values()) != [0, 1]:
         problem = "an element needs two levels, worth 0 and 1"
         yield ("element", "levels"), problem, "Write one level for stated and one for not stated"
@@ -367,7 +367,7 @@ def _element_problems(element: PerElement, scale: tuple[str, ...]) -> Iterator[P
         yield ("element", "derive"), problem, "End with the worst level and at_least: 0"
 
 
-def _problems(rubric: Rubric) -> Iterator[Problem]:
+def _problems(rubric: Rubric) -> Iterator[_Problem]:
     seen: set[str] = set()
     for index, criterion in enumerate(rubric.criteria):
         if criterion.id in seen:
@@ -383,7 +383,7 @@ def _problems(rubric: Rubric) -> Iterator[Problem]:
     yield from _scoring_problems(rubric)
 
 
-def _scoring_problems(rubric: Rubric) -> Iterator[Problem]:
+def _scoring_problems(rubric: Rubric) -> Iterator[_Problem]:
     scoring = rubric.scoring
     if scoring.rule == "cascade":
         ids = [criterion.id for criterion in rubric.criteria]
