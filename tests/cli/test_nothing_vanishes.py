@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer  # noqa: TID251  to ask the commands for their options
 
 from mmrare_judge import FakeBackend, InputError, Prediction, Run, pair_up, read_grades
+from mmrare_judge.calibration.study.file import read_study_file
+from mmrare_judge.cli.main import app
 from mmrare_judge.cli.output import exit_code
 from support.command import Done, command
 from support.makers import keys_of, make_item, small_rubric
@@ -74,6 +78,30 @@ def test_repeated_items_are_all_read(files: Path) -> None:
     done = grade(files, "o3.jsonl", items=("first.jsonl", "second.jsonl"), options="--system o3")
     assert done.code == 0
     assert systems(files) == [("o3", id) for id in ITEMS]
+
+
+def commands(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for word, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(one, f"{name} {word}")
+        else:
+            yield f"{name} {word}".strip(), one
+
+
+def test_no_command_takes_the_last_of_several_files_for_all(files: Path) -> None:
+    taken = {
+        (name, option.name): option.multiple
+        for name, one in commands(typer.main.get_command(app))
+        for option in one.params
+        if option.name in ("items", "predictions")
+    }
+    assert {name for name, _ in taken} == {"grade", "regrade", "calibrate", "plan next"}
+    assert set(taken.values()) == {True}
+    study = {"gold": {"path": "g.csv"}, "items": "a.tsv", "predictions": ["a.csv", "b.csv"]}
+    (files / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
+    read = read_study_file(files / "study.yaml")
+    assert read.items == (str(files / "a.tsv"),)
+    assert read.predictions == (str(files / "a.csv"), str(files / "b.csv"))
 
 
 def test_missing_predictions_are_counted_beside_the_mean_and_end_with_3(files: Path) -> None:

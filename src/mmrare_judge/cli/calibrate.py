@@ -44,10 +44,12 @@ def calibrate_command(
     ),
     rubric: Annotated[str | None, typer.Option(help="Rubric name or YAML file.")] = None,
     judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
-    items: Annotated[Path | None, typer.Option(help="Items, for subgroups and cases.")] = None,
+    items: Annotated[
+        list[Path] | None, typer.Option(help="Items, for subgroups and cases; repeatable.")
+    ] = None,
     track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Predictions, for lengths and cases.")
+        list[Path] | None, typer.Option(help="Predictions, for lengths and cases; repeatable.")
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -117,8 +119,10 @@ def calibrate_command(
         "subgroups": subgroup,
         "family": family,
     }
-    paths = {"grades": grades, "items": items, "predictions": predictions, "plan": plan}
+    paths = {"grades": grades, "plan": plan}
     given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
+    lists = {"items": items, "predictions": predictions}
+    given |= {name: tuple(map(str, files)) for name, files in lists.items() if files}
     given |= {"rubric": rubric, "judge": judge, "track": track}
     given["levels"] = _levels(levels) if levels else None
     wanted = study_plan(
@@ -254,10 +258,10 @@ def run_study(plan: StudyFile, out: Path) -> Study:
         grades,
         gold,
         rubric=rubric,
-        items=read_items(plan.items, track=plan.track, default_track=rubric.track)
+        items=read_items(*plan.items, track=plan.track, default_track=rubric.track)
         if plan.items
         else (),
-        predictions=read_predictions(plan.predictions) if plan.predictions else (),
+        predictions=read_predictions(*plan.predictions) if plan.predictions else (),
         options=plan.study_options(),
         plan=read_plan(plan.plan) if plan.plan else None,
     )
@@ -278,20 +282,21 @@ def _graded(plan: StudyFile, folder: Path) -> Path:
     from mmrare_judge.run.folder import input_files
     from mmrare_judge.run.run import Run
 
-    if plan.items is None or plan.predictions is None:
+    if not plan.items or not plan.predictions:
         raise InputError(
             "the study names no grades, and nothing to make them from",
             remedy="Give --grades, or items and predictions to be graded first",
         )
-    items, predictions = [Path(plan.items)], [Path(plan.predictions)]
+    items, predictions = [*map(Path, plan.items)], [*map(Path, plan.predictions)]
     pairing = read_pairs(items, predictions, PredictionColumns(), plan.track, plan.rubric)
     inputs = input_files(items=items, predictions=predictions)
     run = Run(folder, _grader(plan.judge), rubric=plan.rubric, inputs=inputs)
-    stopped = grade_shown(run, pairing).progress.stopped
+    progress = grade_shown(run, pairing).progress
+    stopped = progress.stopped
     if stopped is not None:
         say(
-            f"stopped: {stopped}; the grades so far are in {folder}, and no study was written. "
-            "Start again to go on",
+            f"stopped: {progress.unreachable or stopped}; the grades so far are in {folder}, and "
+            "no study was written. Start again to go on",
             err=True,
         )
         raise typer.Exit(INTERRUPTED if stopped == "interrupted" else PARTIAL)

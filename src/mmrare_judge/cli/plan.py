@@ -64,7 +64,7 @@ def split_command(study: Annotated[Path, typer.Argument(help="The study's YAML f
     if split is None or file.rubric is None:
         raise InputError("the study has no split, or no rubric", file=str(study))
     gold = file.read_gold(load_rubric(file.rubric))
-    items = read_items(file.items, track=file.track) if file.items else ()
+    items = read_items(*file.items, track=file.track) if file.items else ()
     tuning = tuning_cases(split, gold, {item.id: item for item in items})
     for case in dict.fromkeys(label.cluster for label in gold.labels):
         say(f"{case}\t{'tuning' if case in tuning else 'test'}")
@@ -202,7 +202,9 @@ def next_command(
     ] = None,
     rubric: Annotated[str | None, typer.Option(help="Its grades only: name or YAML file.")] = None,
     judge: Annotated[str | None, typer.Option(help="The judge, where there are several.")] = None,
-    items: Annotated[Path | None, typer.Option(help="Items, for cases and strata.")] = None,
+    items: Annotated[
+        list[Path] | None, typer.Option(help="Items, for cases and strata; repeatable.")
+    ] = None,
     track: Annotated[str | None, typer.Option(help="The track of the items.")] = None,
     case_field: Annotated[
         str | None, typer.Option(help="Metadata field of the items that names the case.")
@@ -211,7 +213,7 @@ def next_command(
         str | None, typer.Option(help="Metadata field whose values must all be represented.")
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Predictions, to be shown in the sheet.")
+        list[Path] | None, typer.Option(help="Predictions, to be shown in the sheet; repeatable.")
     ] = None,
 ) -> None:
     """Draw what to label next, and write a sheet that shows nothing of the judge."""
@@ -263,17 +265,17 @@ def _say(plan: Plan, as_json: bool) -> None:
 
 
 def _field(
-    items: Path | None, track: str | None, field: str | None, option: str
+    items: list[Path] | None, track: str | None, field: str | None, option: str
 ) -> dict[str, str] | None:
     """A metadata field of the items, by item."""
     from mmrare_judge.data.items import read_items
 
     if field is None:
         return None
-    if items is None:
+    if not items:
         raise InputError(f"{option} needs the items", remedy="Give --items")
     found = {}
-    for item in read_items(items, track=track):
+    for item in read_items(*items, track=track):
         if field not in item.metadata:
             known = ", ".join(item.metadata) or "none"
             raise InputError(
@@ -283,9 +285,9 @@ def _field(
     return found
 
 
-def _texts(predictions: Path | None) -> dict[tuple[str, str], str] | None:
+def _texts(predictions: list[Path] | None) -> dict[tuple[str, str], str] | None:
     from mmrare_judge.data.predictions import read_predictions
 
-    if predictions is None:
+    if not predictions:
         return None
-    return {(one.item_id, one.system): one.text for one in read_predictions(predictions)}
+    return {(one.item_id, one.system): one.text for one in read_predictions(*predictions)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from mmrare_judge.backends.base import judge_spec
 from mmrare_judge.calibration.gold.exports import LONG, GoldColumns
@@ -52,6 +53,13 @@ class JudgeFile(Record):
     missing: tuple[str, ...] = ()
 
 
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else () if value is None else value
+
+
+Files = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
 class StudyFile(Record):
     """A study; paths are relative to its file.
 
@@ -63,8 +71,8 @@ class StudyFile(Record):
         levels: Without a rubric, the levels of every criterion of such labels, worst first; or
             those of each, by its name.
         judge: The judge: who grades, or whose grades are studied.
-        items: The items.
-        predictions: The predictions.
+        items: The items: a file, or a list of files.
+        predictions: The predictions: a file, or a list of files.
         track: The items' track, where the file does not say it.
         rubric: The rubric's name or file.
         plan: What was declared beforehand, by ``mmrare-judge plan study``.
@@ -77,8 +85,8 @@ class StudyFile(Record):
     judge_labels: JudgeFile | None = None
     levels: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     judge: str | None = None
-    items: str | None = None
-    predictions: str | None = None
+    items: Files = ()
+    predictions: Files = ()
     track: str | None = None
     rubric: str | None = None
     plan: str | None = None
@@ -154,15 +162,19 @@ def _placed(study: StudyFile, folder: Path) -> StudyFile:
     """The study with its paths relative to where we are."""
     paths = {
         name: str(folder / path)
-        for name in ("grades", "items", "predictions", "rubric", "judge", "plan")
+        for name in ("grades", "rubric", "judge", "plan")
         if (path := getattr(study, name)) is not None and _names_file(name, path)
+    }
+    files = {
+        name: tuple(str(folder / path) for path in getattr(study, name))
+        for name in ("items", "predictions")
     }
     tables = {
         name: table.model_copy(update={"path": str(folder / table.path)})
         for name in ("gold", "judge_labels")
         if (table := getattr(study, name)) is not None
     }
-    return study.model_copy(update={**paths, **tables})
+    return study.model_copy(update={**paths, **files, **tables})
 
 
 def _names_file(field: str, value: str) -> bool:
