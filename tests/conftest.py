@@ -12,7 +12,7 @@ import pytest
 # Test modules import the scripted server by name; importlib mode leaves this folder off the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mmrare_judge.backends.chat import EVIDENCE
+from mmrare_judge.backends.chat import HISTORIES
 from support.server import ScriptedServer
 
 
@@ -27,6 +27,6 @@ def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     """A scripted OpenAI-compatible server, running; see ``tests/server.py``."""
-    EVIDENCE.clear()  # another server may have had the same port
+    HISTORIES.clear()  # another server may have had the same port
     with ScriptedServer().running() as running:
         yield running

@@ -71,7 +71,7 @@ from mmrare_judge.records import canonical_json, text_hash
 
 
 @dataclass
-class Evidence:
+class FormHistory:
     """What is known of the requests of one form that an endpoint was sent by this process.
 
     Attributes:
@@ -87,7 +87,7 @@ class Evidence:
         self.answered, self.probe_refused = monotonic(), False
 
 
-EVIDENCE: dict[str, Evidence] = {}
+HISTORIES: dict[str, FormHistory] = {}
 """By the hash of endpoint, key and form; for as long as the process lives."""
 
 
@@ -194,14 +194,14 @@ class ChatBackend(ABC):
         """The most that one attempt may take."""
         return upper_bound(payload, self.price(payload.body["model"]))
 
-    def evidence(self, payload: Payload) -> Evidence:
+    def history(self, payload: Payload) -> FormHistory:
         """What is known of requests of a payload's form, at its endpoint and with this key."""
         form = Habits.said(payload) | {"model": payload.body["model"]}
         if self.spec.max_tokens is None:
             form.pop("max_tokens", None)  # it follows from the item
         asked = [payload.endpoint, form, payload.mode, payload.limits, type(self).__name__]
         asked.append(plain_key(self.spec.api_key))
-        return EVIDENCE.setdefault(text_hash(canonical_json(asked)), Evidence())
+        return HISTORIES.setdefault(text_hash(canonical_json(asked)), FormHistory())
 
     def lock(self) -> asyncio.Lock:
         """Held by the one request of the running loop that gathers evidence."""
@@ -209,10 +209,7 @@ class ChatBackend(ABC):
 
     def fault(self, error: Exception, request: Request) -> MMRareJudgeError:
         """What a vendor's exception means, with what to set where that is the matter."""
-        if named_parameter(error) in self.set_by_user(request):
-            kind: FaultKind | None = "request"  # whatever is said of it
-        else:
-            kind = None
+        named = may_be_a_habit(error) and named_parameter(error) in self.set_by_user(request)
         names = self.key_names(request.model)
         variable = f"{' or '.join(names)} in the environment, or " if names else ""
         return as_fault(
@@ -222,7 +219,7 @@ class ChatBackend(ABC):
             settings=self._named_setting(error, request),
             address=public_endpoint(request.endpoint),
             secrets=self.secrets,
-            kind=kind,
+            kind="request" if named else None,  # whatever else its words say
         )
 
     def names_a_setting(self, error: Exception, request: Request) -> str | None:
@@ -282,8 +279,6 @@ _PROBE: tuple[Message, ...] = (
 )
 # Refusals that say nothing of the item unless the same request worked a moment ago.
 _OF_THE_ACCOUNT: frozenset[FaultKind] = frozenset(("key", "quota", "model", "permission"))
-
-
 # A refusal that names what is wrong, which then is not one of the habits.
 _NAMES_ANOTHER = re.compile(
     r"(?:unknown|un\w*supported|unrecogni[sz]ed|unexpected|invalid|extra|missing)\b.{0,60}['\"`‘]\w",
@@ -361,7 +356,7 @@ class _Exchange:
                 raise
             except Exception as error:  # an error in the place of a reply, which may have cost
                 raise self._refusal(error, payload, booking) from None
-            self._backend.evidence(payload).note_answer()
+            self._backend.history(payload).note_answer()
             records = token_records(response) if asked else None
             return _Received(response, text, payload, records)
 
@@ -447,7 +442,7 @@ class _Exchange:
         raise fault from backend.presentable(refusal.error)
 
     async def _is_about_the_item(self, refusal: _Refusal) -> bool:
-        known = self._backend.evidence(refusal.payload)
+        known = self._backend.history(refusal.payload)
         kind = kind_of(refusal.error)
         if self._backend.names_a_setting(refusal.error, self._request):
             return False
@@ -476,7 +471,7 @@ class _Exchange:
             if payload == tried:
                 continue
             tried = payload
-            if backend.evidence(payload).probe_refused:
+            if backend.history(payload).probe_refused:
                 continue
             if await self._probe(payload):
                 backend.habits = habits
@@ -490,7 +485,7 @@ class _Exchange:
             TransportError: Nobody can tell now.
         """
         probe = replace(payload, body={**payload.body, "messages": list(_PROBE)})
-        known = self._backend.evidence(payload)
+        known = self._backend.history(payload)
         try:
             async with self._counted(probe, Usage(calls=1)) as booking:
                 response = await self._post(probe, booking)

@@ -292,12 +292,10 @@ def _codes(error: BaseException) -> tuple[str, ...]:
 
 def _bodies(error: BaseException) -> list[Mapping[str, Any]]:
     """An error's body and the objects in it, innermost first; litellm may have it further in."""
-    link: BaseException | None = error
-    while link is not None:
+    for link in _chain(error):
         body = getattr(link, "body", None)
         if isinstance(body, Mapping):
-            return list(reversed(list(_nested(body, depth=4))))
-        link = link.__cause__ or link.__context__
+            return list(_nested(body, depth=4))[::-1]
     return []
 
 
@@ -379,12 +377,18 @@ def hidden_in(address: str) -> tuple[str, ...]:
 def presentable(error: BaseException, secrets: Iterable[str] = ()) -> BaseException | None:
     """The exception itself, to chain from, unless a key stands in it or in what caused it."""
     secrets = tuple(secrets)
+    clean = all(redact(str(link), secrets) == str(link) for link in _chain(error))
+    return error if clean else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, what caused it, and so on."""
+    seen: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None:
-        if redact(str(link), secrets) != str(link):
-            return None
+    while link is not None and link not in seen:
+        yield link
+        seen.append(link)
         link = link.__cause__ or link.__context__
-    return error
 
 
 def public_endpoint(address: str | None) -> str | None:

@@ -101,8 +101,10 @@ class LLMBackend(ChatBackend):
             told = completion(*received[-1])
             told.cost = _cost_of(payload.body["model"], told)
             return told
-        told = _openai_shaped(received) or as_completion(response.model_dump(warnings=False))
-        known = response._hidden_params.get("response_cost")
+        told = _openai_shaped(received) or as_completion(
+            response.model_dump(warnings=False) if response is not None else {}
+        )
+        known = getattr(response, "_hidden_params", {}).get("response_cost")
         told.cost = _cost_of(payload.body["model"], told) if known is None else float(known)
         return told
 
@@ -305,19 +307,20 @@ async def _watched(request: ClientRequest, handler: ClientHandlerType) -> Client
         response.content = StreamReader(BaseProtocol(loop), len(body) + 1, loop=loop)
         response.content.feed_data(body)
         response.content.feed_eof()
-        received.append((response.status, response.headers, _decoded(body, response.headers)))
+        plain = _decoded(body, response.headers.get("Content-Encoding", ""))
+        if plain is not None:
+            received.append((response.status, response.headers, plain))
     return response
 
 
-def _decoded(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A body that may be compressed, since litellm decompresses by itself."""
-    encoding = headers.get("Content-Encoding", "")
-    if encoding not in ("gzip", "deflate"):
+def _decoded(body: bytes, encoding: str) -> bytes | None:
+    """A body that may be compressed, since litellm decompresses by itself; ``None`` if unknown."""
+    if encoding in ("", "identity"):
         return body
     try:
-        return zlib.decompress(body, wbits=47 if encoding == "gzip" else 15)
+        return zlib.decompress(body, wbits=47) if encoding in ("gzip", "deflate") else None
     except zlib.error:
-        return body
+        return None
 
 
 def _openai_shaped(received: list[HttpResponse]) -> Completion | None:
