@@ -14,11 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook  # noqa: TID251 - writes the files under test
 
-from mmrare_judge import as_item, read_items, read_predictions
+from mmrare_judge import RubricError, as_item, read_items, read_predictions
 from mmrare_judge.data.cells import entries
 from mmrare_judge.errors import InputError
+from mmrare_judge.rubric.model import parse_rubric
 
 GIGABYTE = 2**30
 READ = """
@@ -207,3 +210,24 @@ def test_entities_that_double_each_other_are_refused(tmp_path: Path) -> None:
     assert "not an Excel workbook" in refused(
         workbook(tmp_path / "a.xlsx", sheet=text), megabytes=100
     )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl", "xlsx"])
+@given(content=st.binary(max_size=200) | st.text(alphabet='[]{}",:ab1\t\n\r;#_x0D', max_size=80))
+def test_any_content_is_read_or_refused_with_its_file(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, content: bytes | str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"any.{suffix}"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    places: set[str | None] = set()
+    try:
+        places |= {str(path) for _ in read_predictions(path)}
+    except InputError as error:
+        places.add(error.file)
+    assert places == {str(path)}
+
+
+@given(st.text(alphabet="a: &*[]{}-!|>'\"\n1.<?,#", max_size=120) | st.text(max_size=60))
+def test_any_text_is_a_rubric_or_refused_as_one(text: str) -> None:
+    with pytest.raises(RubricError):  # no text so short is a rubric
+        parse_rubric(text)
