@@ -272,16 +272,15 @@ def test_a_judge_that_a_study_names_by_its_file_is_studied_under_its_models_name
     assert (plan.judge, plan.study_options().judge) == (str(tmp_path / "judge.yaml"), "embedded")
 
 
-def test_the_track_of_the_items_can_be_said_to_a_study(world: Path) -> None:
+def test_the_rubric_of_a_study_decides_the_track_of_items_that_name_none(world: Path) -> None:
     """A table in the columns of the benchmark has no track of its own."""
     (world / "items.tsv").write_text(
         "index\tquestion\tanswer\trubric_must_include\trubric_must_not\n"
         "case-0\tWhich treatment?\tAspirin.\t[]\t[]\n"
     )
-    unsaid = calibrated(world, "--items", "items.tsv", "--out", "a")
-    assert (unsaid.returncode, "--track on the command line" in unsaid.stderr) == (2, True)
-    said = calibrated(world, "--items", "items.tsv", "--track", "treatment", "--out", "a")
-    assert said.returncode == 0, said.stderr
+    for out, words in (("a", ()), ("b", ("--track", "treatment"))):
+        done = calibrated(world, "--items", "items.tsv", "--out", out, *words)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
