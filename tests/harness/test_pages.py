@@ -15,6 +15,7 @@ from support.harnesses import EXAMPLES
 from support.paths import ROOT
 
 PAGES = ROOT / "docs" / "harnesses"
+ALL = [*sorted(PAGES.glob("*.md")), ROOT / "docs" / "common-jobs.md"]
 NEEDS = {
     "frames": "pandas",
     "deepeval": "deepeval",
@@ -41,7 +42,7 @@ def _code(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page: Path, folder: Path) -> None:
     if page.stem in NEEDS:
         pytest.importorskip(NEEDS[page.stem], reason=f"{NEEDS[page.stem]} is not installed")
