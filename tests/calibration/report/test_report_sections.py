@@ -167,8 +167,8 @@ def test_without_confidence_its_section_is_left_out_and_the_reason_is_said() -> 
     found = ConfidenceFindings(missing="the judge stated no confidence")
     assert "confidence" not in [one.name for one in told(DOSE, confidence=found).sections]
     assert left_out(DOSE, confidence=found)[:2] == (
-        "Is a stated confidence to be believed?: the judge stated no confidence.",
-        "What abstaining would buy: the judge stated no confidence.",
+        "Is a stated confidence to be believed? – the judge stated no confidence.",
+        "What abstaining would buy – the judge stated no confidence.",
     )
 
 
@@ -269,7 +269,7 @@ def test_bias_shows_plain_and_adjusted_p_values() -> None:
     shown = rows(figure("bias-1", DOSE, bias=(full, empty)))[0]
     assert shown[:3] == ("GPT", "-0.250", "-0.500 to 0.000")
     assert shown[-4:-1] == ("0.031", "0.062", "0.050")
-    assert "Length: no groups." in left_out(DOSE, bias=(full, empty))
+    assert "Length – no groups." in left_out(DOSE, bias=(full, empty))
 
 
 def test_corrected_scores_stand_beside_raw_ones() -> None:
@@ -289,7 +289,7 @@ def test_corrected_scores_stand_beside_raw_ones() -> None:
     samples = table("What each correction rests on", DOSE, corrected={"model A": score})
     assert samples.rows == (("model A", "100", "40", "3", "0.50"),)
     why = left_out(DOSE, not_corrected="nothing was graded")
-    assert "Scores as the judge gave them, and corrected: nothing was graded." in why
+    assert "Scores as the judge gave them, and corrected – nothing was graded." in why
 
 
 # --- the first screen
@@ -337,6 +337,13 @@ def test_what_would_change_an_open_verdict_is_a_number_of_labels() -> None:
     (line,) = told(with_test("safe", -0.02, -0.12, 0.08, "inconclusive")).would_change
     assert line == (
         "On Safe about 140 more labelled units, if the difference stays at -0.02 (then a yes)."
+    )
+
+
+def test_where_the_difference_lies_at_the_margin_labels_are_no_way() -> None:
+    (line,) = told(with_test("safe", -0.0995, -0.2, 0.0, "inconclusive")).would_change
+    assert line == (
+        "On Safe hardly any number of labels: the difference, -0.10, lies at the margin."
     )
 
 

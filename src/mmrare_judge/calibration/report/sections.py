@@ -105,6 +105,9 @@ def _standing(one: CriterionFindings) -> float:
     return interval.low if interval else one.judge.value or 0.0
 
 
+HOPELESS = 20
+"""So many times the labels that there are cannot be asked for."""
+
 SHOWN_CHANGES = 3
 """Criteria of which the first screen says how many more labels would decide."""
 
@@ -131,7 +134,16 @@ def _would_change(findings: Findings) -> Iterator[str]:
         yield f"Another judge or a clearer rubric on {names}: more labels alone would not."
     more = [(units, one) for one in tested if (units := _more_units(one)) is not None]
     for units, one in sorted(more, key=lambda pair: -pair[0])[:SHOWN_CHANGES]:
-        yield f"On {title_of(one)} about {_roughly(units)} more labelled units, {_leaning(one)}."
+        if units > HOPELESS * one.judge.n:
+            yield (
+                f"On {title_of(one)} hardly any number of labels: the difference, "
+                f"{signed(_difference(one), 2)}, lies at the margin."
+            )
+        else:
+            found = (
+                f"if the difference stays at {signed(_difference(one), 2)} (then a {_then(one)})"
+            )
+            yield f"On {title_of(one)} about {_roughly(units)} more labelled units, {found}."
     if len(more) > SHOWN_CHANGES:
         yield f"Fewer on {len(more) - SHOWN_CHANGES} further criteria."
 
@@ -164,10 +176,13 @@ def _more_units(one: CriterionFindings) -> int | None:
     return max(ceil(found.n * (spread / wanted) ** 2) - found.n, 1)
 
 
-def _leaning(one: CriterionFindings) -> str:
+def _difference(one: CriterionFindings) -> float:
     difference = one.non_inferiority.side.difference.value if one.non_inferiority else None
-    kind = "yes" if (difference or 0.0) > -_margin(one) else "no"
-    return f"if the difference stays at {signed(difference, 2)} (then a {kind})"
+    return difference or 0.0
+
+
+def _then(one: CriterionFindings) -> str:
+    return "yes" if _difference(one) > -_margin(one) else "no"
 
 
 # --- what is left out
@@ -185,7 +200,7 @@ def _bare(block: Block) -> bool:
 def _left_out(blocks: Sequence[Block]) -> Iterator[str]:
     for figure in figures_in(blocks):
         if _bare(figure):
-            yield f"{figure.title}: {figure.missing}."
+            yield f"{figure.title} – {figure.missing}."
 
 
 # --- cases and design

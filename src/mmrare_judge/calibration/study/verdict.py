@@ -101,7 +101,10 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
         sentences = [f"There is no verdict: {conditions.no_verdict}."]
         if conditions.no_verdict == UNJUDGED:  # what was measured stands, as an upper bound
             sentences += [*_reached(findings), *_details(findings)]
-        return replace(findings, tone="open", verdict=tuple(sentences))
+            change = "Gold on cases that had no part in making or choosing the judge."
+        else:
+            change = "Answers on the predictions that the judge could not be asked about."
+        return replace(findings, tone="open", verdict=tuple(sentences), would_change=(change,))
     by, lacks = _by_verdict(findings), lacking(findings, conditions)
     margin = _margin(findings.statistic, conditions)
     reasons = [f"with {margin} it is {_listed(by)}"] if "inferior" in by else []
