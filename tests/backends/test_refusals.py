@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -577,3 +578,10 @@ def test_a_key_that_an_endpoint_echoes_is_in_no_file(
     entries = [str(cache.entry(request_hash)) for request_hash in cache.hashes()]
     assert len(entries) > 5  # compressed, so they are looked into one by one
     assert key not in "".join(entries)
+
+
+@pytest.mark.parametrize("text", ["use " * 200_000, "{" * 200_000, "input " * 100_000])
+def test_an_error_of_any_length_is_read_in_bounded_time(text: str) -> None:
+    started = time.perf_counter()
+    assert kind_of(refusal(400, {"error": {"message": text}})) == "request"
+    assert time.perf_counter() - started < 1

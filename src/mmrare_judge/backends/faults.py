@@ -209,7 +209,7 @@ _SLOW = re.compile(r"\b(?:took|takes|taking) too long", re.IGNORECASE)
 
 def kind_of(error: BaseException) -> FaultKind:
     """The kind of fault an exception is; an unknown one is a server error."""
-    codes, text = _codes(error), str(error)
+    codes, text = _codes(error), str(error)[:4000]
     for pattern, kind in _BY_TEXT:
         if pattern.search(text):
             return kind

@@ -34,7 +34,11 @@ class EndpointError(Exception):
         self.status_code = status
         self.headers = dict(headers)
         self.body = content if isinstance(content, Mapping) else {}
-        super().__init__(_said(content) or f"status {status}")
+        super().__init__(_said(content)[:_LONGEST_ERROR] or f"status {status}")
+
+
+# Characters of an error that are read: some endpoints send the whole prompt back.
+_LONGEST_ERROR = 4000
 
 
 class _Part(BaseModel):
