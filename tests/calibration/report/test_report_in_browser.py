@@ -10,13 +10,14 @@ import base64
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from mmrare_judge.calibration.report.blocks import Findings
 from mmrare_judge.calibration.report.render import write_reports
 from support.report_studies import full_findings
 
@@ -47,6 +48,8 @@ LOOK = """(() => ({
   captions: Math.max(...Array.from(document.querySelectorAll('caption > div'),
                                   e => e.getBoundingClientRect().right)),
   scripts: document.scripts.length,
+  first: ['#verdict', '.change'].map(
+    one => document.querySelector(one).getBoundingClientRect().bottom + scrollY),
 }))()"""
 
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true; }), 0"
@@ -228,6 +231,42 @@ def test_captions_of_tables_that_scroll_are_not_cut_off(visit: Visit, width: str
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_smallest_words_can_be_read(visit: Visit, width: str) -> None:
     assert visit.attempts[width]["size"] >= 12
+
+
+def large_findings() -> Findings:
+    """Six criteria and twenty systems, with ten cases told."""
+    found = full_findings()
+    safe, dose = found.criteria
+    score, bias = found.corrected["dose"], found.bias[0]
+    group = bias.groups[0]
+    systems = [f"model {n:02d}" for n in range(20)]
+    groups = tuple(group.model_copy(update={"group": name}) for name in systems)
+    return replace(
+        found,
+        criteria=tuple(replace(one, name=f"{one.name}_{n}") for n in "123" for one in (safe, dose)),
+        corrected=dict.fromkeys(["all systems", *systems], score),
+        bias=(replace(bias, groups=groups), bias, bias),
+        cases=found.cases * 10,
+    )
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+    folder = tmp_path_factory.mktemp("large")
+    return asyncio.run(_visit(write_reports(large_findings(), folder)[0], folder))
+
+
+def test_six_criteria_and_twenty_systems_print_on_fifteen_pages(large: Visit) -> None:
+    assert 3 <= large.pdf.count(b"/Type /Page\n") <= 15
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_first_screen_has_the_verdict_and_what_would_change_it(
+    large: Visit, width: str
+) -> None:
+    verdict, numbers = large.attempts[width]["first"]
+    assert verdict < 500
+    assert numbers < (900 if width == "desktop" else 1100)
 
 
 def test_it_prints_on_a_few_pages(visit: Visit) -> None:

@@ -177,7 +177,7 @@ def test_what_is_folded_away_is_closed_on_the_page_and_open_in_markdown() -> Non
     fold = Fold("All statistics", (Paragraph("kappa 0.5"),))
     report = Report("t", (), "open", ("v",), (), (Section("s", "S", (fold,)),))
     assert "<details><summary>All statistics</summary>" in html_of(report)
-    assert "#### All statistics\n\nkappa 0.5" in markdown_of(report)
+    assert "### All statistics\n\nkappa 0.5" in markdown_of(report)
 
 
 def test_a_missing_plot_is_replaced_by_its_reason() -> None:

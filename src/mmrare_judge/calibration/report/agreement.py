@@ -192,7 +192,7 @@ def _matrix(criterion: str, matrix: Confusion, place: int) -> Figure:
     ]
     return Figure(
         name=name,
-        title=criterion,
+        title="Which level where clinicians gave which",
         caption=f"{matrix.missing} units without both labels are left out." * bool(matrix.missing),
         svg=confusion_plot(levels, counts, name=name, criterion=criterion),
         missing="no unit has a label of the judge and one of clinicians",
@@ -231,10 +231,10 @@ def _bland_altman(one: CriterionFindings, place: int) -> Figure:
     name = f"differences-{place}"
     return Figure(
         name=name,
-        title=one.name,
+        title=f"Judge minus clinicians: {title_of(one)}",
         caption="Above zero the judge gave more than clinicians. Between the dashed lines lie 95 % "
         "of the differences, if they are roughly normal.",
-        svg=bland_altman_plot(one.points, one.limits, name=name, criterion=one.name),
+        svg=bland_altman_plot(one.points, one.limits, name=name, criterion=title_of(one)),
         missing="the scale has no points to subtract, or no unit has both labels",
         table=_differences_table(one),
     )
