@@ -112,9 +112,10 @@ _DAMAGED_COMMAND = "|".join(
 )
 
 _ODD = rf"""
-    (?P<damaged>(?:{_DAMAGED_COMMAND})(?![A-Za-z]))
+    (?P<damaged>(?:{_DAMAGED_COMMAND})(?![A-Za-z{_MARKS_ABOVE}]))
   | \\+(?P<micro>(?:mu|micro)(?![A-Za-z])\}}?\$?[ ]?)
-  | \\+(?:u(?P<code>[0-9a-fA-F]{{4}})|(?P<command>[A-Za-z]+)|(?P<escaped>[^\w\s])|(?=\s|\w|\Z))
+  | \\+(?:u(?P<code>[0-9a-fA-F]{{4}})|(?P<command>[A-Za-z]+)(?![{_MARKS_ABOVE}])
+        |(?P<escaped>[!-/:-@\[-`{{-~])(?![{_MARKS_ABOVE}])|(?=\s|\w|\Z))
   | (?P<bullet>(?:(?<=\n)|\A)[ \t]*[-+–—][ \t]+(?=[^\W\d_]|[*_`"'(\[]))
   | </?(?P<tag>(?i:{"|".join(_TAGS)}))(?:\s[^<>]{{0,500}})?/?>
   | &(?:amp;)*(?P<entity>\#\d{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,30}});
@@ -124,7 +125,7 @@ _ODD = rf"""
   | (?P<over>\}}[ ]?\{{)
   | (?P<times>(?<=\d)[ ]?(?<!\*)\*(?!\*)[ ]?(?=\d))
   | (?P<tilde>(?<=\d)~(?=[A-Za-z\\]))
-  | (?P<mark>[*`{{}}$]+|~~+|(?<![^\W_])_+|_+(?![^\W_]))
+  | (?P<mark>[*`{{}}$]+|~~+|(?<![^\W_])(?<![{_MARKS_ABOVE}])_+|_+(?![^\W_]))
   | (?P<power>[{_SUPERSCRIPT}]+)
   | (?P<foreign>(?:[!-~](?=[{_MARKS_ABOVE}])|[^\x00-\x7f{_SUPERSCRIPT}])+)
 """
@@ -250,6 +251,7 @@ def _folded_cluster(cluster: str) -> str:
         return visible
     if unicodedata.decomposition(visible[:1]).startswith("<fraction>"):
         return f" {unicodedata.normalize('NFKC', visible).translate(_CHARACTERS)} "
+    visible = unicodedata.normalize("NFC", visible)
     decomposed = _OPTIONAL_MARKS.sub(
         "", unicodedata.normalize("NFD", visible.translate(_CHARACTERS))
     )
