@@ -54,6 +54,7 @@ def test_rows_are_one_a_criterion_and_a_failure_has_no_points() -> None:
 
 def test_a_notebook_shows_text_as_text() -> None:
     judge = Judge("embedded")
-    shown = Grades([judge.grade("Rest.", make_item(id="<b>"))])._repr_html_()
-    assert "&lt;b&gt;" in shown
-    assert "<b>" not in shown
+    grade = judge.grade("Rest.", make_item(id="<b>"))
+    for shown in (grade._repr_html_(), Grades([grade])._repr_html_()):
+        assert "&lt;b&gt;" in shown
+        assert "<b>" not in shown

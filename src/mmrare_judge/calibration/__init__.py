@@ -222,7 +222,9 @@ _NAMES_BY_MODULE = {
     "gold.judge": "JudgeLabels labels_of level2_grades read_judge_labels scales_of",
     "gold.labels": "DataCard Gold GoldLabel data_card gold_from",
     "gold.reading": "read_gold",
-    "planning.power": "AlternativePlan NonInferiorityPlan labels_for_alternative_test labels_for_noninferiority",
+    "planning.power": (
+        "AlternativePlan NonInferiorityPlan labels_for_alternative_test labels_for_noninferiority"
+    ),
     "planning.sample": "candidates_of label_next write_sheet",
     "planning.sizes": (
         "HarmPlan KappaPlan ScorePlan design_effect labels_for_corrected_mean "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -246,6 +247,10 @@ class Grade(Record):
             for verdict in self.verdicts
         ]
 
+    def _repr_html_(self) -> str:
+        """The verdicts as a table, for notebooks."""
+        return table(self.to_rows())
+
     def _names(self) -> dict[str, JsonValue]:
         made = self.signature
         return {
@@ -268,3 +273,17 @@ class Grade(Record):
                 return verdict
         known = ", ".join(verdict.criterion for verdict in self.verdicts)
         raise KeyError(f"no criterion {criterion!r}; this grade has {known}")
+
+
+def table(rows: list[dict[str, JsonValue]]) -> str:
+    """Rows as an HTML table, every cell as text.
+
+    >>> table([{"score": None}])
+    '<table><tr><th>score</th></tr><tr><td></td></tr></table>'
+    """
+    head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
+    lines = (
+        "".join(f"<td>{escape('' if cell is None else str(cell))}</td>" for cell in row.values())
+        for row in rows
+    )
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from math import fsum
 
 from pydantic import JsonValue
 
-from mmrare_judge.judging.grade import Bounds, Grade
+from mmrare_judge.judging.grade import Bounds, Grade, table
 from mmrare_judge.records import Record
 
 
@@ -58,20 +57,6 @@ class Grades(list[Grade]):
     def _repr_html_(self) -> str:
         """The grades as a table, for notebooks."""
         return table([grade.to_row() for grade in self])
-
-
-def table(rows: list[dict[str, JsonValue]]) -> str:
-    """Rows as an HTML table, every cell as text.
-
-    >>> table([{"score": None}])
-    '<table><tr><th>score</th></tr><tr><td></td></tr></table>'
-    """
-    head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
-    lines = (
-        "".join(f"<td>{escape('' if cell is None else str(cell))}</td>" for cell in row.values())
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _mean(values: Iterable[float]) -> float:
