@@ -287,6 +287,13 @@ def test_a_grade_without_its_prediction_is_an_error(tmp_path: Path) -> None:
         again(tmp_path, grades, [pair(system="o4")])
 
 
+def test_two_predictions_for_one_grade_are_an_error(tmp_path: Path) -> None:
+    grades = graded(tmp_path, [pair()], says("NO"))
+    with pytest.raises(InputError, match="system 'o3' has two predictions for item '1'"):
+        again(tmp_path, grades, [pair(), pair("Rest.")])
+    assert len(again(tmp_path, grades, [pair(), pair()])) == 1
+
+
 def test_the_embedded_judge_has_no_replies_to_regrade(tmp_path: Path) -> None:
     prediction, item = pair()
     grade = Judge("embedded").grade(prediction, item)

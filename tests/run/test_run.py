@@ -156,6 +156,7 @@ def test_a_folder_from_before_the_way_was_kept_goes_on(tmp_path: Path) -> None:
     [
         pytest.param({"repeats": 0}, "repeats=0 grades nothing", id="no repeat"),
         pytest.param({"repeats": -1}, "repeats=-1 grades nothing", id="fewer than none"),
+        pytest.param({"keep": "all"}, "keep is texts or hashes, not 'all'", id="unknown word"),
         pytest.param({"judge": []}, "a run without a judge", id="no judge"),
         pytest.param(
             {"repeat": 3}, "Run has no option repeat; its options are folder, judge", id="misspelt"

@@ -43,7 +43,9 @@ def test_an_address_that_never_answers_ends_the_run_after_a_few_predictions(
         "connection"
     }
     print_report(report)
-    assert f"stopped: {address} does not answer (3 predictions in a row" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"stopped: {address} does not answer (3 predictions in a row: " in said
+    assert said.count("does not answer") == 1
     assert exit_code(report) == 3
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))["this_start"]
     assert summary["stopped"] == "unreachable"

@@ -39,10 +39,12 @@ from mmrare_judge.rubric.model import Rubric, load_rubric
 from mmrare_judge.run.folder import GRADES
 from mmrare_judge.run.summary import Progress, Summariser, write_summary
 
+Pair = tuple[Prediction, Item]
+
 
 def regrade(
     grades: Iterable[Grade],
-    pairs: Iterable[tuple[Prediction, Item]],
+    pairs: Iterable[Pair],
     *,
     rubric: Rubric | str | Path | None = None,
     cache: Replay | ReplyCache | str | Path | None = None,
@@ -66,19 +68,33 @@ def regrade(
         asked then, and, as ``asked_rubric`` of its policy, the rubric that was asked if it differs.
 
     Raises:
-        InputError: A grade has no prediction, or the prediction or item is not the one graded.
+        InputError: A grade has no prediction or two, or the prediction or item is not the one
+            graded.
         RubricError: The rubric asks other questions than the replies answer.
         CacheMissError: A reply is not in the cache.
     """
     if not isinstance(cache, Replay):
         cache = Replay(cache.directory if isinstance(cache, ReplyCache) else cache)
     regrader = _Regrader(
-        pairs={(p.system, item.id): (p, item) for p, item in pairs},
+        pairs=_by_id(pairs),
         rubric=rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric),
         replay=cache,
         terms=terms or Terms.default(),
     )
     return (regrader.regrade(grade) for grade in grades)
+
+
+def _by_id(pairs: Iterable[Pair]) -> dict[tuple[str, str], Pair]:
+    found: dict[tuple[str, str], Pair] = {}
+    for prediction, item in pairs:
+        first, _ = found.setdefault((prediction.system, item.id), (prediction, item))
+        if first.text != prediction.text:
+            raise InputError(
+                f"system {prediction.system!r} has two predictions for item {item.id!r}, and "
+                "nothing says which of them was graded",
+                remedy="Pass the predictions that were graded, each system under its name",
+            )
+    return found
 
 
 def write_regraded(folder: Path, grades: Iterable[Grade]) -> int:
@@ -105,7 +121,7 @@ def write_regraded(folder: Path, grades: Iterable[Grade]) -> int:
 class _Regrader:
     """What all grades are graded again with; ``pairs`` by system and item id."""
 
-    pairs: Mapping[tuple[str, str], tuple[Prediction, Item]]
+    pairs: Mapping[tuple[str, str], Pair]
     rubric: Rubric | None
     replay: Replay
     terms: Terms
@@ -133,7 +149,7 @@ class _Regrader:
             notes=grade.notes,
         )
 
-    def _pair(self, grade: Grade) -> tuple[Prediction, Item]:
+    def _pair(self, grade: Grade) -> Pair:
         try:
             return self.pairs[grade.system, grade.item_id]
         except KeyError:

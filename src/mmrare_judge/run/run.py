@@ -104,7 +104,7 @@ class Run:
         **settings: Unpack[JudgeSettings],
     ) -> None:
         several = judge if isinstance(judge, list | tuple) else (judge,)
-        _check(several, repeats, settings)
+        _check(several, repeats, keep, settings)
         check_rule(rule)  # now, and not when everything is paid for
         self.limits = limits or Limits()
         self.repeats = repeats
@@ -384,7 +384,7 @@ class Run:
                 raise fault
 
 
-_GRACE = 2.0  # seconds in which what knocks at a dead address may end by itself
+_GRACE = 5.0  # seconds in which what knocks at a dead address may end by itself
 
 
 class _Reach:
@@ -414,10 +414,9 @@ class _Reach:
                 self._in_a_row, self._most = 0, self.LOST_LATER
         elif fault.kind == "connection":
             self._in_a_row += 1
-            self.sentence = (
-                f"{self._address} does not answer ({self._in_a_row} predictions in a row: "
-                f"{fault.message})"
-            )
+            silent = f"{self._address} does not answer"
+            why = fault.message.partition(f"{silent}: ")[2] or fault.message
+            self.sentence = f"{silent} ({self._in_a_row} predictions in a row: {why})"
         return self._in_a_row >= self._most
 
 
@@ -466,7 +465,9 @@ def _unmatched(pairing: Pairing) -> dict[str, Any]:
     }
 
 
-def _check(judges: Sequence[JudgeLike], repeats: int, settings: Mapping[str, Any]) -> None:
+def _check(
+    judges: Sequence[JudgeLike], repeats: int, keep: str, settings: Mapping[str, Any]
+) -> None:
     if not judges:
         raise ConfigError(
             "a run without a judge grades nothing; name at least one, or none at all "
@@ -474,6 +475,8 @@ def _check(judges: Sequence[JudgeLike], repeats: int, settings: Mapping[str, Any
         )
     if repeats < 1:
         raise ConfigError(f"repeats={repeats} grades nothing; it is at least 1")
+    if keep not in ("texts", "hashes"):
+        raise ConfigError(f"keep is texts or hashes, not {keep!r}")
     unknown = settings.keys() - JudgeSettings.__annotations__.keys()
     if unknown:
         *options, _ = inspect.signature(Run).parameters
