@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from mmrare_judge import FakeBackend, InputError, read_grades
+from mmrare_judge import ConfigError, FakeBackend, InputError, read_grades
 from mmrare_judge.backends.base import Request
 from mmrare_judge.errors import TransportError
 from mmrare_judge.harness.vlmevalkit import evaluate
 from support.harnesses import reply_to
+from support.server import ScriptedServer, judging
 
 ROWS = [
     {
@@ -73,3 +74,37 @@ def test_a_pickle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model_MMRareBench.pkl").write_bytes(b"")
     with pytest.raises(InputError, match=r"\.pkl"):
         evaluate(tmp_path / "model_MMRareBench.pkl", model="embedded", track="treatment")
+
+
+def test_address_and_key_are_taken_as_vlmevalkit_gives_them(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    server.otherwise = judging("YES", "prednisone 40 mg daily")
+    path = write(tmp_path / "model_MMRareBench.tsv")
+    given: dict[str, Any] = {
+        "nproc": 4,
+        "verbose": False,
+        "retry": 0,
+        "timeout": 60,
+        "api_base": f"{server.url}/chat/completions",
+        "key": "sk-of-vlmevalkit",
+        "backend": "direct",
+        "cache": "off",
+    }
+    evaluate(str(path), model="gpt-4o-mini", track="treatment", **given)
+    assert server.requests[0].headers["authorization"] == "Bearer sk-of-vlmevalkit"
+    assert server.requests[0].path.endswith("/v1/chat/completions")
+
+
+@pytest.mark.parametrize("model", [None, "exact_matching"])
+def test_no_judge_is_not_a_judge(tmp_path: Path, model: str | None) -> None:
+    with pytest.raises(ConfigError, match="no judge was named"):
+        evaluate(write(tmp_path / "t.tsv"), model=model, track="treatment")
+
+
+def test_the_embedded_judge_passes_over_what_is_meant_for_models(tmp_path: Path) -> None:
+    path = write(tmp_path / "model_MMRareBench.tsv")
+    given: dict[str, Any] = {"nproc": 4, "verbose": True, "retry": 3, "timeout": 600}
+    metrics = evaluate(path, model="embedded", track="treatment", **given)
+    assert (metrics["score"], metrics["n"]) == (None, 3)
+    assert metrics["treatment/specific_treatments"] == pytest.approx(1 / 3)

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmrare_judge.backends.base import EMBEDDED
 from mmrare_judge.data.items import Item, read_items
 from mmrare_judge.data.predictions import pair_up, read_predictions
-from mmrare_judge.errors import InputError
+from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.files import write_whole
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.judging.grades import Grades
@@ -31,20 +33,25 @@ _OF_VLMEVALKIT = ("verbose", "use_azure", "fail_msg", "wait", "system_prompt", "
 """What a dataset class is handed besides, for judges of VLMEvalKit's own."""
 
 
+_OF_MODELS = ("timeout", "retries", "api_base", "api_key")
+
+
 def evaluate(
     eval_file: str | Path,
     *,
     model: JudgeLike = None,
     nproc: int = 8,
     retry: int | None = None,
+    api_base: str | None = None,
+    key: str | None = None,
     track: str | None = None,
     items: str | Path | Iterable[Item] | None = None,
     **options: Any,
 ) -> dict[str, float | int | None]:
-    """Grade a result file, and write two files beside it.
+    """Grade a result file, and write three files beside it.
 
     ``<name>_mmrare.csv`` has a row for each answer, ``<name>_mmrare_grades.jsonl`` the whole grades
-    with verdicts, quotes and signatures.
+    with verdicts, quotes and signatures, ``<name>_mmrare_metrics.json`` what is returned.
 
     Args:
         eval_file: The table that VLMEvalKit wrote: ``.xlsx``, ``.tsv``, ``.csv``, ``.json`` or
@@ -52,6 +59,8 @@ def evaluate(
         model: The judge; see `mmrare_judge.Judge`.
         nproc: How many answers are graded at once.
         retry: How often a failed request is repeated.
+        api_base: The judge's address, with or without VLMEvalKit's ``/chat/completions``.
+        key: The judge's key.
         track: The track, where no column says it.
         items: The items, where the table does not hold the dataset's columns.
         **options: Everything `mmrare_judge.Judge` takes. What is meant for VLMEvalKit's own judges
@@ -64,7 +73,10 @@ def evaluate(
 
     Raises:
         InputError: The table cannot be read, or an answer has no item.
+        ConfigError: No judge was named.
     """
+    if model in (None, "exact_matching"):  # what VLMEvalKit says where nobody named a judge
+        raise ConfigError("no judge was named; run VLMEvalKit with --judge MODEL, or embedded")
     path = Path(eval_file)
     pairing = pair_up(read_predictions(path), _items(path if items is None else items, track))
     if pairing.predictions_without_item:
@@ -72,13 +84,17 @@ def evaluate(
             pairing.problems()[0], file=str(path), remedy="Give their items: items=..."
         )
     settings = {name: value for name, value in options.items() if name not in _OF_VLMEVALKIT}
-    if retry is not None:
-        settings["retries"] = retry
+    base = None if api_base is None else api_base.removesuffix("/chat/completions")
+    settings |= {"retries": retry, "api_base": base, "api_key": key}
+    if model == EMBEDDED:  # it is handed what is meant for a model all the same
+        settings = {name: given for name, given in settings.items() if name not in _OF_MODELS}
     grades = grade_many(pairing.pairs, judge=model, concurrency=nproc, **settings)
     write_whole(path.with_name(f"{path.stem}_mmrare.csv"), _table(grades))
     lines = "".join(f"{grade.model_dump_json()}\n" for grade in grades)
     write_whole(path.with_name(f"{path.stem}_mmrare_grades.jsonl"), lines)
-    return _metrics(grades)
+    metrics = _metrics(grades)
+    write_whole(path.with_name(f"{path.stem}_mmrare_metrics.json"), json.dumps(metrics, indent=4))
+    return metrics
 
 
 def _items(source: str | Path | Iterable[Item], track: str | None) -> list[Item]:
