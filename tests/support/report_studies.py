@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrare_judge.calibration.analyses.alt_test import alt_test
 from mmrare_judge.calibration.analyses.bias import leniency_by_group
-from mmrare_judge.calibration.analyses.ceiling import human_ceiling, non_inferiority
+from mmrare_judge.calibration.analyses.ceiling import human_ceiling
 from mmrare_judge.calibration.analyses.confidence import (
     brier_score,
     expected_calibration_error,
@@ -18,6 +18,7 @@ from mmrare_judge.calibration.analyses.confidence import (
     risk_coverage,
 )
 from mmrare_judge.calibration.analyses.correction import corrected_score
+from mmrare_judge.calibration.analyses.noninferiority import non_inferiority
 from mmrare_judge.calibration.report.blocks import (
     AgreementLimits,
     BiasFindings,

@@ -26,12 +26,7 @@ if _typing.TYPE_CHECKING:
         subgroup_bias,
         verbosity_slope,
     )
-    from mmrare_judge.calibration.analyses.ceiling import (
-        Ceiling,
-        NonInferiority,
-        human_ceiling,
-        non_inferiority,
-    )
+    from mmrare_judge.calibration.analyses.ceiling import Ceiling, human_ceiling
     from mmrare_judge.calibration.analyses.confidence import (
         BrierScore,
         RiskCoverage,
@@ -50,6 +45,7 @@ if _typing.TYPE_CHECKING:
         ppi_mean,
         rogan_gladen,
     )
+    from mmrare_judge.calibration.analyses.noninferiority import NonInferiority, non_inferiority
     from mmrare_judge.calibration.analyses.recalibration import (
         Recalibration,
         Recalibrator,
@@ -208,7 +204,7 @@ _NAMES_BY_MODULE = {
         "GroupBias compare_judges family_difference family_preference leniency "
         "leniency_by_group retest subgroup_bias verbosity_slope"
     ),
-    "analyses.ceiling": "Ceiling NonInferiority human_ceiling non_inferiority",
+    "analyses.ceiling": "Ceiling human_ceiling",
     "analyses.confidence": (
         "BrierScore RiskCoverage Threshold brier_score expected_calibration_error "
         "guaranteed_threshold log_loss reliability_diagram risk_coverage"
@@ -216,6 +212,7 @@ _NAMES_BY_MODULE = {
     "analyses.correction": (
         "CorrectedScore corrected_rubric_score corrected_score ppi_mean rogan_gladen"
     ),
+    "analyses.noninferiority": "NonInferiority non_inferiority",
     "analyses.recalibration": "Recalibration Recalibrator recalibrate",
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.exports": "GoldColumns",

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mmrare_judge.calibration.analyses.ceiling import Ceiling, human_ceiling, non_inferiority
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, human_ceiling
+from mmrare_judge.calibration.analyses.noninferiority import non_inferiority
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.calibration.statistics.table import estimate

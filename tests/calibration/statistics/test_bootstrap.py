@@ -32,7 +32,7 @@ def measured(ends: Interval | None) -> tuple[float, float]:
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     ratings = random_labels(GRADED, raters=3, seed=1, units=200)
     first, again, other = (
-        estimate(ratings, "alpha_ordinal", resampling=Resampling(seed=seed)).interval
+        estimate(ratings, "icc_2_1", resampling=Resampling(seed=seed)).interval
         for seed in (7, 7, 8)
     )
     assert first == again
@@ -83,7 +83,8 @@ def test_an_interval_of_a_share_is_that_of_the_binomial_distribution() -> None:
     # and 14/20.
     rows = [["YES", "YES"]] * 30 + [["YES", "NO"]] * 30
     ratings = Ratings.from_labels(rows, YES_NO, clusters=[unit // 3 for unit in range(60)])
-    found = estimate(ratings, "percent_agreement", resampling=Resampling(resamples=20_000))
+    resampling = Resampling(resamples=20_000, method="percentile")
+    found = estimate(ratings, "percent_agreement", resampling=resampling)
     assert measured(found.interval) == (0.3, 0.7)
 
 
@@ -110,13 +111,15 @@ def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_undefined_resamples_are_counted_and_said() -> None:
-    # One positive in 30: a share (29/30)^30 = .36 of resamples has none, and no sensitivity.
-    rows = [["YES", "YES"]] + [["NO", "NO"]] * 29
-    found = estimate(Ratings.from_labels(rows, YES_NO), "sensitivity")
-    assert found.interval is not None
-    assert found.interval.undefined == pytest.approx(2000 * (29 / 30) ** 30, abs=80)
-    assert f"undefined in {found.interval.undefined} of 2,000 resamples" in found.reason
-    assert "every resample gave the same value" in found.reason
+    # One positive in 30: a share (29/30)^30 = .36 of resamples has none, and no such number.
+    def share(weights: Floats) -> Floats:
+        return np.where(weights[:, 1] > 0, weights[:, 0], np.nan)
+
+    ratings = Ratings.from_labels([["YES", "YES"]] + [["NO", "NO"]] * 29, YES_NO)
+    interval, reason = intervals({"it": share}, cluster_table(ratings), Resampling())["it"]
+    assert interval is not None
+    assert interval.undefined == pytest.approx(2000 * (29 / 30) ** 30, abs=80)
+    assert f"undefined in {interval.undefined} of 2,000 resamples" in reason
 
 
 def test_more_undefined_than_defined_resamples_give_no_interval() -> None:
@@ -136,11 +139,13 @@ def test_one_cluster_has_no_interval() -> None:
     assert found.reason == "fewer than two clusters: no interval"
 
 
-def test_perfect_agreement_has_an_interval_without_width_and_says_so() -> None:
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_a_bootstrap_without_any_spread_gives_no_interval(method: str) -> None:
     ratings = Ratings.from_labels([["YES", "YES"], ["NO", "NO"]] * 20, YES_NO)
-    found = estimate(ratings, "cohen_kappa", resampling=Resampling(method="bca"))
-    assert measured(found.interval) == (1.0, 1.0)
-    assert found.reason == "every resample gave the same value"
+    resampling = Resampling(method=method)  # type: ignore[arg-type]  # a word
+    found = estimate(ratings, "cohen_kappa", resampling=resampling)
+    assert found.interval is None
+    assert "every resample gave the same value: no interval" in found.reason
 
 
 def test_bca_says_where_it_had_to_be_a_percentile_interval() -> None:
@@ -161,9 +166,11 @@ def test_weights_shift_the_interval_too() -> None:
     rows = [["YES", "YES"]] * 30 + [["YES", "NO"]] * 30
     plain = Ratings.from_labels(rows, YES_NO)
     ratings = replace(plain, weights=np.array([0.0] * 30 + [1.0] * 30))
-    found = estimate(ratings, "percent_agreement")
-    assert found.value == 0
-    assert measured(found.interval) == (0, 0)
+    half = replace(plain, weights=np.array([1.0] * 30 + [3.0] * 30))
+    found, before = estimate(half, "percent_agreement"), estimate(plain, "percent_agreement")
+    assert (found.value, before.value) == (0.25, 0.5)
+    assert measured(found.interval)[1] < measured(before.interval)[1]
+    assert estimate(ratings, "percent_agreement").value == 0
 
 
 @pytest.mark.parametrize("weights", [[-1.0], [float("nan")]], ids=["negative", "not a number"])

@@ -182,9 +182,7 @@ def test_labels_that_are_all_alike_tell_nothing_and_make_no_judge_degenerate() -
     ],
 )
 def test_perfect_agreement_on_few_cases_is_no_proof(units: int, rare: int, tone: str) -> None:
-    found = alike(units, rare)
-    assert found.tone == tone
-    assert any("no two labels differ" in one for one in found.verdict) == (tone == "open")
+    assert alike(units, rare).tone == tone
 
 
 def test_grades_made_in_two_ways_are_no_yes() -> None:

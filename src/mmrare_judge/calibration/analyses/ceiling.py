@@ -2,31 +2,43 @@
 
 A judge is compared with every other clinician in turn, or with the others taken together. Judge and
 clinicians are measured against the very same references on the very same units, so that the one
-number can be read beside the other. At the end: is the judge at most a margin worse?
+number can be read beside the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations
-from math import inf
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import Field
 
 from mmrare_judge.calibration.statistics.bootstrap import (
     RESAMPLING,
-    Functional,
     Resampling,
     cluster_table,
     intervals,
 )
-from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
+from mmrare_judge.calibration.statistics.estimate import Estimate, Floats, Interval
+from mmrare_judge.calibration.statistics.influence import (
+    Sample,
+    bounded_interval,
+    difference_interval,
+    disputed,
+    gradient,
+    off_mode,
+    sample_of,
+)
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Patterns, Ratings
-from mmrare_judge.calibration.statistics.table import Statistic, statistic, unsuited
+from mmrare_judge.calibration.statistics.table import (
+    Statistic,
+    by_influence,
+    statistic,
+    too_few_off,
+    unsuited,
+)
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record
 
@@ -43,8 +55,8 @@ class Side(Record):
             majority without j.
         clinicians: The ceiling: the mean over pairs of clinicians, or over clinicians j of the
             value of j against the majority without j.
-        difference: Judge minus clinicians, from the same resamples; above zero the judge is
-            better, also for statistics of which less is better.
+        difference: Judge minus clinicians, paired; above zero the judge is better, also for
+            statistics of which less is better.
         each: The clinicians one by one.
     """
 
@@ -95,6 +107,23 @@ class Comparison:
     def value(self, row: Statistic, weights: Floats) -> Floats:
         """A statistic of the two columns, from weights over the patterns they came from."""
         return row.compute(self.patterns, weights[:, self.source] * self.fraction)
+
+    def slopes(self, row: Statistic, weights: Floats) -> Floats:
+        """The derivative of that statistic by the weight of each pattern they came from."""
+        distinct, place = self._distinct
+        held = np.bincount(
+            place, weights[self.source] * self.fraction, minlength=len(distinct.codes)
+        )
+        found = gradient(partial(row.compute, distinct), held.astype(np.float64))
+        slopes = np.bincount(self.source, self.fraction * found[place], minlength=len(weights))
+        return slopes.astype(np.float64)
+
+    @cached_property
+    def _distinct(self) -> tuple[Patterns, Ints]:
+        codes, numbers = self.patterns.codes, self.patterns.numbers
+        rows, first, place = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+        categories, positive = self.patterns.categories, self.patterns.positive
+        return Patterns(rows, numbers[first], categories, positive), place.reshape(-1)
 
 
 def against(
@@ -194,13 +223,27 @@ def human_ceiling(
     >>> round(found.judge.value, 3), round(found.clinicians.value, 3)
     (0.833, 0.667)
     """
+    sides = tuple(
+        side_by(ratings, versus, judge=judge, name=name, resampling=resampling)
+        for versus in rules_for(ratings)
+    )
+    return Ceiling(statistic=name, judge=judge, sides=sides)
+
+
+def rules_for(ratings: Ratings) -> tuple[Versus, ...]:
+    """The rules there are: the mean of numbers has no ties that could be split."""
+    rules = get_args(Versus)
+    return rules if ratings.scale.categories else rules[:2]
+
+
+def side_by(
+    ratings: Ratings, versus: Versus, *, judge: str, name: str, resampling: Resampling | None
+) -> Side:
+    """Judge and clinicians by one rule; arguments and errors as in `human_ceiling`."""
     clinicians = [rater for rater in ratings.raters if rater != judge]
     ordered, row = ratings.only(judge, *clinicians), statistic(name)
     _check(ordered, row)
-    # The mean of numbers has no ties, so that both rules would say the same.
-    rules = get_args(Versus) if ratings.scale.categories else get_args(Versus)[:2]
-    sides = tuple(_side(ordered, row, versus, resampling) for versus in rules)
-    return Ceiling(statistic=name, judge=judge, sides=sides)
+    return _side(ordered, row, versus, resampling)
 
 
 def _check(ratings: Ratings, row: Statistic) -> None:
@@ -216,24 +259,110 @@ def _check(ratings: Ratings, row: Statistic) -> None:
 
 
 def _side(ratings: Ratings, row: Statistic, versus: Versus, resampling: Resampling | None) -> Side:
-    parts = _comparisons(ratings, row, versus)
-    means = {name: partial(_mean_value, row, part) for name, part in parts.items()}
+    known = ratings.codes >= 0
+    shared = ratings.take(known[:, 0] & (known[:, 1:].sum(axis=1) > 1))
+    inside = resampling is not None and by_influence(row, ratings, resampling) and shared.units > 0
+    sample = sample_of(shared, judge=True) if inside else None
+    patterns = sample.patterns if sample else shared.patterns
+    parts = _comparisons(patterns, row, versus)
+    parts |= {"difference": parts["judge"] + parts["human"]}
+    measures = {name: _Measure(row, tuple(part)) for name, part in parts.items()}
     # Turned round where less is better: above zero is to the judge's credit.
     sign = 1 if row.higher_is_better else -1
-    functionals: dict[str, Functional] = {
-        **means,
-        "difference": lambda weights: sign * (means["judge"](weights) - means["human"](weights)),
-    }
-    parts["difference"] = parts["judge"] + parts["human"]
-    found = _estimates(ratings, row, functionals, parts, resampling)
-    each = {name: found[f"each {name}"] for name in ratings.raters[1:]}
-    judge, human, difference = (found[name] for name in ("judge", "human", "difference"))
+    measures["difference"] = _Measure(row, tuple(parts["judge"]), tuple(parts["human"]), sign)
+    values = {name: _value(measure, shared, sample) for name, measure in measures.items()}
+    defined = {name: measures[name] for name, value in values.items() if value is not None}
+    found: dict[str, tuple[Interval | None, str]] = {}
+    if sample and resampling:
+        found = _influences(shared, row, sample, defined, resampling.level)
+    elif defined and resampling:
+        found = intervals(defined, cluster_table(shared), resampling)
+    estimates = {}
+    for name, value in values.items():
+        interval, reason = found.get(name, (None, ""))
+        if value is None:
+            reason = "undefined for at least one of the comparisons it is the mean of"
+        if interval is not None and name != "difference":
+            interval = interval.cut(row.low, row.high)
+        sources = np.concatenate([comparison.source for comparison in parts[name]])
+        units = np.isin(shared.pattern_of_unit, sources)
+        estimates[name] = Estimate(
+            name=row.name,
+            value=value,
+            interval=interval,
+            n=int(units.sum()),
+            clusters=len(np.unique(shared.clusters[units])),
+            missing=ratings.units - int(units.sum()),
+            reason=reason,
+        )
+    each = {name: estimates[f"each {n}"] for n, name in enumerate(ratings.raters) if n}
+    judge, human, difference = (estimates[name] for name in ("judge", "human", "difference"))
     return Side(versus=versus, judge=judge, clinicians=human, difference=difference, each=each)
 
 
-def _comparisons(ratings: Ratings, row: Statistic, versus: Versus) -> dict[str, list[Comparison]]:
+@dataclass(frozen=True)
+class _Measure:
+    """The mean of a statistic over comparisons, or that less the mean over others.
+
+    Undefined where the statistic is for one of them.
+    """
+
+    row: Statistic
+    comparisons: tuple[Comparison, ...]
+    less: tuple[Comparison, ...] = ()
+    sign: int = 1
+
+    def __call__(self, weights: Floats) -> Floats:
+        values = self._mean(self.comparisons, lambda one: one.value(self.row, weights))
+        if not self.less:
+            return values
+        return self.sign * (values - self._mean(self.less, lambda o: o.value(self.row, weights)))
+
+    def slopes(self, weights: Floats) -> Floats:
+        """The derivative by the weight of each pattern."""
+        values = self._mean(self.comparisons, lambda one: one.slopes(self.row, weights))
+        if not self.less:
+            return values
+        return self.sign * (values - self._mean(self.less, lambda o: o.slopes(self.row, weights)))
+
+    @staticmethod
+    def _mean(comparisons: Sequence[Comparison], of: Callable[[Comparison], Floats]) -> Floats:
+        return np.asarray(np.mean([of(comparison) for comparison in comparisons], axis=0))
+
+
+def _value(measure: _Measure, ratings: Ratings, sample: Sample | None) -> float | None:
+    weights = ratings.pattern_weights if sample is None else sample.total[None, :]
+    value = float(measure(weights)[0])
+    return None if np.isnan(value) else value
+
+
+def _influences(
+    ratings: Ratings,
+    row: Statistic,
+    sample: Sample,
+    measures: Mapping[str, _Measure],
+    level: float,
+) -> dict[str, tuple[Interval | None, str]]:
+    """The intervals of a side; see `bounded_interval` and `difference_interval`."""
+    columns = range(1, len(ratings.raters))
+    if why := too_few_off(row, off_mode(ratings.only(*ratings.raters[1:]))):
+        return dict.fromkeys(measures, (None, why))
+    pairs = {f"each {mine}": [(mine, other) for other in columns] for mine in columns}
+    pairs |= {"judge": [(0, column) for column in columns], "human": [*combinations(columns, 2)]}
+    found: dict[str, tuple[Interval | None, str]] = {}
+    pairs["difference"] = pairs["judge"] + pairs["human"]
+    for name, measure in measures.items():
+        of, options = (measure, measure.slopes, sample), (level, disputed(ratings, pairs[name]))
+        if name == "difference":
+            found[name] = difference_interval(*of, row.low - row.high, *options)
+        else:
+            found[name] = bounded_interval(*of, row.low, row.high, *options)
+    return found
+
+
+def _comparisons(patterns: Patterns, row: Statistic, versus: Versus) -> dict[str, list[Comparison]]:
     """The comparisons that each number of a side is the mean of; the judge is in column 0."""
-    patterns, columns = ratings.patterns, range(1, len(ratings.raters))
+    columns = range(1, patterns.codes.shape[1])
     if versus == "pairwise":
         shared = patterns.known[:, 0] & (patterns.known[:, 1:].sum(axis=1) > 1)
         compare = partial(against, patterns, among=shared)
@@ -247,7 +376,7 @@ def _comparisons(ratings: Ratings, row: Statistic, versus: Versus) -> dict[str, 
     human = [found for mine in each for found in mine]
     if versus == "pairwise" and row.symmetric:
         human = [compare(first, second) for first, second in combinations(columns, 2)]
-    named = {f"each {name}": found for name, found in zip(ratings.raters[1:], each, strict=True)}
+    named = {f"each {column}": found for column, found in zip(columns, each, strict=True)}
     return {"judge": judge, "human": human, **named}
 
 
@@ -255,128 +384,3 @@ _TIES: Mapping[Versus, Ties] = {
     "leave one out, ties dropped": "drop",
     "leave one out, ties split": "split",
 }
-
-
-def _mean_value(row: Statistic, comparisons: Sequence[Comparison], weights: Floats) -> Floats:
-    """The mean of a statistic over comparisons; undefined where it is for one of them."""
-    values = [comparison.value(row, weights) for comparison in comparisons]
-    return np.asarray(np.mean(values, axis=0))
-
-
-def _estimates(
-    ratings: Ratings,
-    row: Statistic,
-    functionals: Mapping[str, Functional],
-    parts: Mapping[str, Sequence[Comparison]],
-    resampling: Resampling | None,
-) -> dict[str, Estimate]:
-    values = {name: float(f(ratings.pattern_weights)[0]) for name, f in functionals.items()}
-    defined = {name: f for name, f in functionals.items() if not np.isnan(values[name])}
-    found = intervals(defined, cluster_table(ratings), resampling) if resampling else {}
-    estimates = {}
-    for name, value in values.items():
-        sources = np.concatenate([comparison.source for comparison in parts[name]])
-        units = np.isin(ratings.pattern_of_unit, sources)
-        interval, reason = found.get(name, (None, ""))
-        if np.isnan(value):
-            reason = "undefined for at least one of the comparisons it is the mean of"
-        if interval is not None and name != "difference":
-            interval = interval.cut(row.low, row.high)
-        estimates[name] = Estimate(
-            name=row.name,
-            value=None if np.isnan(value) else value,
-            interval=interval,
-            n=int(units.sum()),
-            clusters=len(np.unique(ratings.clusters[units])),
-            missing=ratings.units - int(units.sum()),
-            reason=reason,
-        )
-    return estimates
-
-
-# --- is the judge at most a margin worse than a clinician
-
-Verdict = Literal["non-inferior", "inferior", "inconclusive", "undefined"]
-
-
-class NonInferiority(Record):
-    """The outcome of a non-inferiority test.
-
-    Attributes:
-        statistic: What is measured.
-        margin: By how much the judge may be worse, as declared beforehand.
-        verdict: ``non-inferior``: the whole interval of the difference lies above ``-margin``;
-            ``inferior``: it lies below; ``inconclusive``: it straddles; ``undefined``.
-        side: Judge, clinicians and their difference.
-        sentence: The verdict in words.
-    """
-
-    statistic: str
-    margin: float = Field(gt=0)
-    verdict: Verdict
-    side: Side
-    sentence: str
-
-
-def non_inferiority(
-    ratings: Ratings,
-    *,
-    judge: str,
-    margin: float,
-    name: str = "cohen_kappa",
-    versus: Versus = "pairwise",
-    resampling: Resampling = RESAMPLING,
-) -> NonInferiority:
-    """Test whether the judge agrees with clinicians as well as they do, up to a margin.
-
-    ``difference = (judge against clinicians) - (clinicians against clinicians)``, each replicate
-    of a bootstrap over clusters giving both terms; non-inferior if the interval's lower end is
-    above ``-margin``. With a 95 % interval the one-sided level of the test is 2.5 %.
-
-    Args:
-        ratings: The labels of the judge and of two clinicians or more.
-        judge: The judge's name among the raters.
-        margin: The greatest loss that would be acceptable, in units of the statistic; to be fixed
-            before the labels are seen.
-        name: The statistic.
-        versus: By which rule it is compared.
-        resampling: How the interval is made.
-
-    Raises:
-        InputError: The margin is not positive or not finite, or the ratings do not allow the
-            comparison.
-
-    Source: Piaggio et al. (2012), CONSORT extension for non-inferiority trials.
-    """
-    if not 0 < margin < inf:
-        raise InputError(
-            f"margin {margin}", remedy="A margin of non-inferiority is finite and above zero"
-        )
-    ceiling = human_ceiling(ratings, judge=judge, name=name, resampling=resampling)
-    if versus not in [side.versus for side in ceiling.sides]:
-        known = ", ".join(side.versus for side in ceiling.sides)
-        raise InputError(f"no comparison {versus!r}", remedy=f"For this scale there are: {known}")
-    side = ceiling.side(versus)
-    verdict = _verdict(side, margin)
-    sentence = _sentence(side, margin, verdict)
-    return NonInferiority(
-        statistic=name, margin=margin, verdict=verdict, side=side, sentence=sentence
-    )
-
-
-def _verdict(side: Side, margin: float) -> Verdict:
-    interval = side.difference.interval
-    if interval is None:
-        return "undefined"
-    if interval.low > -margin:
-        return "non-inferior"
-    return "inferior" if interval.high < -margin else "inconclusive"
-
-
-def _sentence(side: Side, margin: float, verdict: Verdict) -> str:
-    interval, difference = side.difference.interval, side.difference.value
-    if interval is None or difference is None:
-        return f"No verdict: {side.difference.reason}."
-    head = f"The judge differs from clinicians by {difference:+.3f}"
-    ends = f"{interval.low:+.3f} to {interval.high:+.3f}"
-    return f"{head} ({ends}); with a margin of {margin:g} it is {verdict}."

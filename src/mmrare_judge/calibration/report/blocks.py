@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from mmrare_judge.calibration.analyses.alt_test import AltTest
 from mmrare_judge.calibration.analyses.bias import GroupBias
-from mmrare_judge.calibration.analyses.ceiling import Ceiling, NonInferiority
+from mmrare_judge.calibration.analyses.ceiling import Ceiling
 from mmrare_judge.calibration.analyses.confidence import (
     BrierScore,
     ReliabilityBin,
@@ -22,6 +22,7 @@ from mmrare_judge.calibration.analyses.confidence import (
     Threshold,
 )
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.analyses.noninferiority import NonInferiority
 from mmrare_judge.calibration.analyses.recalibration import Recalibration
 from mmrare_judge.calibration.statistics.coefficients import Confusion
 from mmrare_judge.calibration.statistics.estimate import Estimate

@@ -32,17 +32,19 @@ class Resampling(Record):
         resamples: How many resamples.
         seed: The seed of the random draws: the same seed, the same interval.
         level: Nominal coverage.
-        method: ``percentile``, or ``bca`` (bias-corrected and accelerated; Efron, 1987).
+        method: ``influence``, which asks what each case adds (see `influence`), and is
+            ``percentile`` where a scale has no categories or a statistic no bounds; or
+            ``percentile``; or ``bca`` (bias-corrected and accelerated; Efron, 1987).
     """
 
     resamples: int = Field(default=2000, ge=100)
     seed: int = Field(default=0, ge=0)
     level: float = Field(default=0.95, gt=0, lt=1)
-    method: Literal["percentile", "bca"] = "percentile"
+    method: Literal["influence", "percentile", "bca"] = "influence"
 
 
 RESAMPLING = Resampling()
-"""2,000 resamples, percentile, 95 %."""
+"""95 %, from influences; 2,000 resamples where there is a bootstrap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +147,7 @@ def intervals(
             for name in functionals
         }
     drawn = replicates(functionals, resampled(table, resampling))
-    if resampling.method == "percentile":
+    if resampling.method != "bca":
         return {name: _percentile(drawn[name], resampling.level) for name in functionals}
     return {
         name: _bca(points[name], drawn[name], without[name], table.multiplicity, resampling.level)
@@ -166,9 +168,10 @@ def _quantiles(
     reason = f"undefined in {undefined:,} of {len(drawn):,} resamples" if undefined else ""
     if undefined > len(defined):
         return None, f"{reason}: too many for an interval"
-    ends = np.quantile(defined, [low, high])
     if np.ptp(defined) == 0:
         reason = "; ".join(filter(None, (reason, "every resample gave the same value")))
+        return None, f"{reason}: no interval"
+    ends = np.quantile(defined, [low, high])
     interval = Interval(
         low=float(ends[0]), high=float(ends[1]), level=level, method=method, undefined=undefined
     )
@@ -207,6 +210,8 @@ def _jackknife_t(
         return None, f"{_FEW}, and without one of them it is undefined: no interval"
     mean = (multiplicity * without).sum() / count
     variance = (count - 1) / count * float((multiplicity * (without - mean) ** 2).sum())
+    if variance <= TINY**2:
+        return None, "no interval: nothing varies in this sample"
     half = float(library("scipy.stats").t.ppf((1 + level) / 2, count - 1)) * variance**0.5
     interval = Interval(low=point - half, high=point + half, level=level, method="jackknife-t")
     return interval, f"{_FEW}: a jackknife-t interval, which is approximate"

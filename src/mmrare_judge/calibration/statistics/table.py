@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from math import inf
 from typing import Any, Literal
 
@@ -23,6 +24,15 @@ from mmrare_judge.calibration.statistics.bootstrap import (
     intervals,
 )
 from mmrare_judge.calibration.statistics.estimate import Estimate, Interval, library
+from mmrare_judge.calibration.statistics.influence import (
+    LEAST_OFF,
+    bounded_interval,
+    disputed,
+    gradient,
+    off_mode,
+    sample_of,
+)
+from mmrare_judge.calibration.statistics.proportions import clopper_pearson, design_share
 from mmrare_judge.calibration.statistics.ratings import Bools, Compute, Ratings
 from mmrare_judge.errors import InputError
 
@@ -405,16 +415,71 @@ def _intervals(
     }
     for uses, units in telling.items():
         chosen, part = [row for row in rows if row.uses == uses], ratings.take(units)
+        simple = [row for row in chosen if not by_influence(row, part, resampling)]
         functionals: dict[str, Functional] = {
-            row.name: partial(row.compute, part.patterns) for row in chosen
+            row.name: partial(row.compute, part.patterns) for row in simple
         }
-        if chosen:
+        if simple:
             found |= intervals(functionals, cluster_table(part), resampling)
+        found |= _influences(part, [row for row in chosen if row not in simple], resampling.level)
     return {
         row.name: (interval and interval.cut(row.low, row.high), reason)
         for row in rows
         for interval, reason in [found[row.name]]
     }
+
+
+def by_influence(row: Statistic, ratings: Ratings, resampling: Resampling) -> bool:
+    """Whether limits come from influences: a bounded statistic on a scale with categories."""
+    bounded = row.low > -inf and row.high < inf
+    return resampling.method == "influence" and bounded and bool(ratings.scale.categories)
+
+
+def too_few_off(row: Statistic, off: float) -> str:
+    """Why labels vary too little for limits of a statistic; empty if they do not.
+
+    What is undefined where every label is the same hangs on the few that differ.
+    """
+    if row.one_class is not None or off >= LEAST_OFF:
+        return ""
+    return (
+        f"no interval: {off:.1f} labels a rater are off the most frequent level, "
+        f"and {LEAST_OFF} are the least"
+    )
+
+
+def _influences(
+    ratings: Ratings, rows: Sequence[Statistic], level: float
+) -> dict[str, tuple[Interval | None, str]]:
+    if not rows:
+        return {}
+    sample, off = sample_of(ratings), off_mode(ratings)
+    disputes = disputed(ratings, combinations(range(len(ratings.raters)), 2))
+    found: dict[str, tuple[Interval | None, str]] = {}
+    for row in rows:
+        functional = partial(row.compute, sample.patterns)
+        slopes = partial(gradient, functional)
+        if row.name in ("sensitivity", "specificity"):
+            found[row.name] = _recall_limits(row, ratings, level)
+        elif why := too_few_off(row, off):
+            found[row.name] = None, why
+        else:
+            found[row.name] = bounded_interval(
+                functional, slopes, sample, row.low, row.high, level, disputes
+            )
+    return found
+
+
+def _recall_limits(row: Statistic, ratings: Ratings, level: float) -> tuple[Interval | None, str]:
+    """Exact limits at the effective sample size, as for missed harm, which is 1 - sensitivity."""
+    first, second = (ratings.codes[:, column] == ratings.patterns.positive for column in (0, 1))
+    among = second if row.name == "sensitivity" else ~second
+    weights, codes = ratings.weights[among], ratings.clusters[among]
+    share = design_share((first == second)[among].astype(float), weights, codes, level=level)
+    if share is None or not weights.any():
+        return None, ""
+    interval = clopper_pearson(share.events, share.n_effective, level=level)
+    return interval.model_copy(update={"method": "korn-graubard"}), ""
 
 
 def _estimate(

@@ -16,12 +16,8 @@ import numpy as np
 from mmrare_judge.calibration.analyses import bias, confidence
 from mmrare_judge.calibration.analyses.alt_test import alt_test
 from mmrare_judge.calibration.analyses.bias import GroupBias
-from mmrare_judge.calibration.analyses.ceiling import (
-    Ceiling,
-    NonInferiority,
-    human_ceiling,
-    non_inferiority,
-)
+from mmrare_judge.calibration.analyses.ceiling import Ceiling, human_ceiling
+from mmrare_judge.calibration.analyses.noninferiority import NonInferiority, non_inferiority
 from mmrare_judge.calibration.analyses.recalibration import recalibrate
 from mmrare_judge.calibration.report.blocks import (
     AgreementLimits,
