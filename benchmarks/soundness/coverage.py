@@ -74,7 +74,7 @@ def studies_of(random: np.random.Generator, cell: Cell, studies: int) -> Labels:
 def patterns_of(levels: int, raters: int) -> Patterns:
     """All rows of labels there can be."""
     codes = np.array(list(itertools.product(range(levels), repeat=raters)), dtype=np.int64)
-    return Patterns(codes, codes.astype(np.float64), levels, 1 if levels == 2 else None)
+    return Patterns(codes, codes.astype(np.float64), levels, (1,) if levels == 2 else ())
 
 
 def truth_of(row: Statistic, cell: Cell) -> float:

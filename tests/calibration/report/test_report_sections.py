@@ -10,7 +10,7 @@ import pytest
 
 from mmrare_judge.calibration.analyses.alt_test import AltTest, ClinicianTest, EpsilonRow
 from mmrare_judge.calibration.analyses.bias import GroupBias
-from mmrare_judge.calibration.analyses.ceiling import NonInferiority, Side, Verdict
+from mmrare_judge.calibration.analyses.ceiling import Side
 from mmrare_judge.calibration.analyses.confidence import (
     RiskCoverage,
     Threshold,
@@ -18,6 +18,7 @@ from mmrare_judge.calibration.analyses.confidence import (
     risk_coverage,
 )
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.analyses.noninferiority import NonInferiority, Verdict
 from mmrare_judge.calibration.report.blocks import (
     AgreementLimits,
     BiasFindings,

@@ -177,8 +177,8 @@ def test_labels_that_are_all_alike_tell_nothing_and_make_no_judge_degenerate() -
         (40, 20, "open"),
         # 3 / 80 / .5 = .075, less than the margin of .1.
         (80, 40, "good"),
-        # 3 / 79 / (1 - .747² - .253²) = .0380 / .378 = .1004.
-        (79, 20, "open"),
+        # 3 / 60 / (1 - .75² - .25²) = .05 / .375 = .133.
+        (60, 15, "open"),
     ],
 )
 def test_perfect_agreement_on_few_cases_is_no_proof(units: int, rare: int, tone: str) -> None:

@@ -472,7 +472,7 @@ def _influences(
 
 def _recall_limits(row: Statistic, ratings: Ratings, level: float) -> tuple[Interval | None, str]:
     """Exact limits at the effective sample size, as for missed harm, which is 1 - sensitivity."""
-    first, second = (ratings.codes[:, column] == ratings.patterns.positive for column in (0, 1))
+    first, second = np.isin(ratings.codes[:, :2], ratings.patterns.positive).T
     among = second if row.name == "sensitivity" else ~second
     weights, codes = ratings.weights[among], ratings.clusters[among]
     share = design_share((first == second)[among].astype(float), weights, codes, level=level)
