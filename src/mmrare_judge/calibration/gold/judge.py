@@ -16,17 +16,9 @@ from pathlib import Path
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.calibration.gold.exports import GoldColumns, gold_rows
-from mmrare_judge.calibration.gold.labels import (
-    Gold,
-    GoldLabel,
-    Problem,
-    Unit,
-    criterion_id,
-    folded,
-    refusal,
-    whole_number,
-)
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, Unit, refusal
 from mmrare_judge.calibration.gold.reading import read_gold
+from mmrare_judge.calibration.gold.spelling import criterion_id, folded, whole_number
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.certificate import UNCALIBRATED
 from mmrare_judge.data.items import LIST_FIELDS
@@ -300,6 +292,8 @@ def joined(gold: Gold, graded: Collection[tuple[str, str]]) -> Gold:
         old, new = next(iter(items.items()))
         notes = [*notes, f"{len(items)} items of the gold join under another spelling: {old!r} is "
                          f"{new!r}{', and so on' if len(items) > 1 else ''}."]  # fmt: skip
+    if not items and not systems and set(graded) & {unit[:2] for unit in gold.units}:
+        return gold
     labels = tuple(_renamed(label, items, systems) for label in gold.labels)
     found = replace(gold, labels=labels, notes=(*gold.notes, *notes))
     _check_collisions(gold, found)

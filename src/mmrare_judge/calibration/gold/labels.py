@@ -6,14 +6,12 @@ makes `Gold`; `data_card` describes it.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite
 
+from mmrare_judge.calibration.gold.spelling import Spelling
 from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import Record, content_hash
@@ -250,8 +248,11 @@ def checked_gold(
     given = tuple(labels)
     found = list(problems)
     spelling = Spelling(scales, missing)
-    read = tuple(replace(label, label=spelling.read(label)) for label in given)
-    found += [*_no_scale(given, scales), *spelling.problems()]
+    read = tuple(
+        replace(one, label=spelling.read(one.criterion, one.label, one.row)) for one in given
+    )
+    found += _no_scale(given, scales)
+    found += [Problem(what, remedy, row, "label") for what, remedy, row in spelling.refused()]
     gold = Gold(read, dict(scales), (*notes, *spelling.notes()))
     found += [*_repeated(gold), *_inclusion_problems(gold)]
     if found:
@@ -329,152 +330,6 @@ def _inclusion_problems(gold: Gold) -> Iterator[Problem]:
         else:
             continue
         yield Problem(what, remedy, label.row, "inclusion")
-
-
-# --- one label, many spellings
-
-YES = frozenset("yes y true ja j wahr oui vrai sí si sì vero sim".split())
-NO = frozenset("no n false nein falsch non faux falso não nao".split())
-"""What stands for yes and for no, on a scale of which exactly one level is called so."""
-
-MISSING = frozenset(
-    ("", *"na n/a n.a. nan null <na> #n/a #na - – — . missing".split(), "k.a.", "k. a.")
-)
-"""What stands for a missing label, unless the scale has a level of that name."""
-
-# More noughts may stand behind a mark of thousands.
-_WHOLE = re.compile(r"[+-]?\d+(?:[.,]0{1,2})?")
-
-
-def folded(text: str) -> str:
-    """The text without regard to case, width of letters and blanks.
-
-    >>> folded("  Specific   Treatments ")
-    'specific treatments'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def whole_number(text: str) -> str:
-    """A whole number without leading zeros and decimals of nought; other texts as they are.
-
-    >>> whole_number("007"), whole_number("7.0"), whole_number("7.5")
-    ('7', '7', '7.5')
-    """
-    if not _WHOLE.fullmatch(text):
-        return text
-    return str(int(re.split("[.,]", text)[0]))
-
-
-def criterion_id(name: str) -> str:
-    """The id that a criterion's name comes to; empty where none does.
-
-    >>> criterion_id("Dose & route (0-2)")
-    'dose_route_0_2'
-    """
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("0123456789_")[:64].rstrip("_")
-
-
-def _as_number(text: str) -> str:
-    return whole_number(folded(text))
-
-
-def _as_answer(text: str) -> str | None:
-    word = folded(text)
-    return "yes" if word in YES else "no" if word in NO else None
-
-
-class Spelling:
-    """Reads labels on the declared scales, and remembers what it read otherwise than it stood.
-
-    A label is a level if it is written like one; else if it is like exactly one of them without
-    regard to case and blanks, as a whole number, or as a word for yes or no. Nothing is guessed:
-    with two such levels, or none, it is refused.
-    """
-
-    def __init__(self, scales: Mapping[str, Scale], missing: Collection[str] = ()) -> None:
-        self._scales = scales
-        self._missing = {whole_number(folded(word)) for word in missing}
-        self._known: dict[tuple[str, object], str | float | None] = {}
-        self._changed: Counter[tuple[str, str | None]] = Counter()
-        self._refused: dict[str, list[GoldLabel]] = {}
-
-    def read(self, label: GoldLabel) -> str | float | None:
-        """The level as declared; ``None`` for a missing label, and for one that is refused."""
-        scale, given = self._scales.get(label.criterion), label.label
-        if scale is None or given is None or given == "" or given != given:
-            return None if given == "" or given != given else given
-        key = (label.criterion, repr(given))
-        if key not in self._known:
-            try:
-                self._known[key] = self._on(scale, given)
-            except ValueError:
-                self._refused.setdefault(label.criterion, []).append(label)
-                return None
-        found = self._known[key]
-        if found is None or (isinstance(given, str) and isinstance(found, str) and found != given):
-            self._changed[str(given), None if found is None else str(found)] += 1
-        return found
-
-    def _on(self, scale: Scale, label: str | float) -> str | float | None:
-        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-        short = whole_number(folded(text))
-        if short in self._missing:
-            return None
-        if text in scale.categories:
-            return text
-        if not scale.categories:
-            return _number(label, short)
-        for way in (folded, _as_number, _as_answer):
-            wanted = way(text)
-            alike = [level for level in scale.categories if way(level) == wanted]
-            if len(alike) == 1 and wanted is not None:
-                return alike[0]
-        if short in MISSING:
-            return None
-        raise ValueError(text)
-
-    def problems(self) -> Iterator[Problem]:
-        """Labels that are on no scale, a problem a criterion."""
-        for criterion, wrong in self._refused.items():
-            first, *others = wrong
-            rest = [f"row {one.row} ({one.label!r})" for one in others[:9]]
-            more = f", nor are {', '.join(rest)}" if rest else ""
-            more += f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
-            known = ", ".join(self._scales[criterion].categories) or "finite numbers"
-            what = f"{first.label!r} is no label of {criterion!r}{more}"
-            yield Problem(what, f"Labels are: {known}{_hint(first)}", first.row, "label")
-
-    def notes(self) -> Iterator[str]:
-        """What was read otherwise than it stood, in sentences."""
-        read = {pair: n for pair, n in self._changed.items() if pair[1] is not None}
-        lost = {pair: n for pair, n in self._changed.items() if pair[1] is None}
-        if read:
-            ways = ", ".join(f"{old!r} as {new!r} ({n})" for (old, new), n in read.items())
-            yield f"{sum(read.values())} labels are read in another spelling: {ways}."
-        if lost:
-            words = ", ".join(f"{old!r} ({n})" for (old, _), n in lost.items())
-            yield f"{sum(lost.values())} labels count as missing by their word: {words}."
-
-
-def _number(label: str | float, text: str) -> float | None:
-    """A number of a continuous scale, with a decimal point or comma."""
-    if isinstance(label, float):
-        text = repr(label)
-    elif text in MISSING:
-        return None
-    value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
-    if not isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _hint(label: GoldLabel) -> str:
-    text = whole_number(str(label.label))
-    if text.lstrip("-") in ("8", "88", "888", "9", "99", "999", "9999"):
-        return f"; if {text} stands for a missing label, say so: missing, or --recode {text}="
-    return ""
 
 
 # --- the data card of a gold file: what a reader has to know before believing a number

@@ -13,13 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mmrare_judge.calibration.gold.exports import LAYOUT, LONG, GoldColumns, gold_rows
-from mmrare_judge.calibration.gold.labels import (
-    Gold,
-    GoldLabel,
-    Problem,
-    checked_gold,
-    criterion_id,
-)
+from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, checked_gold
+from mmrare_judge.calibration.gold.spelling import criterion_id
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError

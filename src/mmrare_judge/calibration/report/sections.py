@@ -54,7 +54,7 @@ def report_of(findings: Findings) -> Report:
         facts=findings.facts,
         tone=findings.tone,
         verdict=findings.verdict,
-        keys=tuple(_three_numbers(findings)) or findings.keys[:3],
+        keys=findings.keys or three_numbers(findings),
         sections=tuple(section for section in sections if section.blocks),
         would_change=findings.would_change or tuple(_would_change(findings)),
     )
@@ -63,8 +63,12 @@ def report_of(findings: Findings) -> Report:
 # --- the first screen
 
 
-def _three_numbers(findings: Findings) -> Iterator[Key]:
+def three_numbers(findings: Findings) -> tuple[Key, ...]:
     """How it agrees where it agrees worst, the worst missed harm, and the score to print."""
+    return tuple(_numbers(findings))
+
+
+def _numbers(findings: Findings) -> Iterator[Key]:
     rated = [one for one in _single(findings) if one.judge.value is not None]
     if rated:
         worst = min(rated, key=_standing)

@@ -18,6 +18,7 @@ from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card
 from mmrare_judge.calibration.report.blocks import CriterionFindings, Findings
 from mmrare_judge.calibration.report.checklist import grras
 from mmrare_judge.calibration.report.render import write_reports
+from mmrare_judge.calibration.report.sections import three_numbers
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.findings import MISSED, measured, on_tuning
@@ -37,7 +38,6 @@ from mmrare_judge.calibration.study.verdict import (
     decided,
     design,
     facts,
-    key_numbers,
     worst_disagreements,
 )
 from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
@@ -165,7 +165,7 @@ def _findings(parts: Parts, tables: Sequence[UnitTable], conditions: Conditions)
         found,
         title=inputs.options.title or title,
         facts=facts(inputs),
-        keys=key_numbers(found),
+        keys=three_numbers(found),
         others=(*found.others, *tuned),
         cases=worst_disagreements(inputs, tables),
         design=design(inputs, tables),

@@ -1,7 +1,7 @@
 """The verdict of a study in plain sentences, and all else that a report says in words.
 
-`decided` decides, and says why. Below it: what was studied, what to beware of, the numbers at a
-glance, and the predictions on which judge and clinicians disagree most.
+`decided` decides, and says why. Below it: what was studied, what to beware of, and the predictions
+on which judge and clinicians disagree most.
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ from mmrare_judge.calibration.report.blocks import (
     CaseBlock,
     CriterionFindings,
     Findings,
-    Key,
     Quote,
     Tone,
-    ends,
     number,
     percent,
     signed,
@@ -493,33 +491,6 @@ def _split(tables: Sequence[UnitTable]) -> Iterator[str]:
             "agreement with the clinicians taken together, kappa among it, leave these units out, "
             "and the others are easier. The comparison with every clinician in turn keeps them."
         )
-
-
-# --- the numbers at a glance
-
-
-def key_numbers(findings: Findings) -> tuple[Key, ...]:
-    """A few numbers at a glance."""
-    main = statistic(findings.statistic)
-    found = [
-        Key(f"{main.title}, {one.name}", number(one.judge.value, 2),
-            f"{ends(one.judge, 2)}{_beside(one.clinicians)}")
-        for one in findings.criteria if one.judge.name == main.name and one.judge.value is not None
-    ]  # fmt: skip
-    found += [
-        Key(f"Missed harm, {name}", percent(harm.value), f"{ends(harm)}, n {harm.n}")
-        for name, harm in _missed(findings) if harm.value is not None
-    ]  # fmt: skip
-    found += [
-        Key(f"Corrected score, {name}", number(score.ppi.value), f"{ends(score.ppi)}; raw "
-            f"{number(score.raw.value)}")
-        for name, score in list(findings.corrected.items())[:1] if score.ppi.value is not None
-    ]  # fmt: skip
-    return tuple(found[:6])
-
-
-def _beside(human: Estimate | None) -> str:
-    return f"; clinicians {number(human.value, 2)}" if human and human.value is not None else ""
 
 
 # --- the predictions on which judge and clinicians disagree most, told in full
