@@ -72,7 +72,7 @@ def _edit(old: str, new: str) -> str:
         ),
         pytest.param(
             _edit('"YES": {points: 1, meaning: It is.}', '"MAYBE": {points: 1, meaning: m}'),
-            22,
+            23,
             "level 'YES' has no meaning",
             id="another label",
         ),
