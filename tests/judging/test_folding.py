@@ -111,7 +111,12 @@ def test_tokens_come_in_order_from_within_the_text(text: str) -> None:
     assert all(token.text and not token.text.isspace() for token in tokens)
 
 
-@given(STORABLE)
+UNMARKED = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\x00\\~_*`&<>$^[](){}")
+)
+
+
+@given(UNMARKED)
 def test_nfc_and_nfd_fold_alike(text: str) -> None:
     composed, decomposed = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)
     assert said(composed) == said(decomposed)

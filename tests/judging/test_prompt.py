@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,17 @@ def test_a_criterion_whose_list_is_empty_is_judged_as_a_whole() -> None:
     questions = make_questions("a", rubric="treatment_elements", reference={"must_include": []})
     assert questions.all[0].key == "specific_treatments"
     assert "Key specific_treatments:" in chat_of(questions)[0]["content"]
+
+
+@pytest.mark.parametrize("begin", ["<", "</", "< /", "", "<prediction"])
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u2003"])
+def test_a_prompt_is_rendered_in_time_proportional_to_the_text(begin: str, blank: str) -> None:
+    questions = make_questions(begin + 200_000 * blank)
+    start = time.process_time()
+    chat_of(questions)
+    assert time.process_time() - start < 1
+
+
+def test_a_tag_of_ours_is_broken_up_whatever_white_space_it_holds() -> None:
+    for tag in ("< prediction>", "<\n/\t prediction>", "<   /prediction>"):
+        assert neutralise(tag) == tag.replace("<", "‹")

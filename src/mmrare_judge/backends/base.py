@@ -96,7 +96,8 @@ class JudgeSpec(Record):
         api_base: Address of an endpoint of your own.
         api_key: Its key; by default litellm reads the provider's environment variable. Never
             printed, hashed or stored.
-        backend: The way to the model: litellm, or straight to an OpenAI-compatible server, whose
+        backend: The way to the model: litellm, a function or client of your own (``own``, set by
+            itself), or straight to an OpenAI-compatible server, whose
             address ``api_base`` then is.
         mode: How structure is asked for; ``auto`` takes what the model supports.
         temperature: 0 to 2; ``None`` sends 0 where the model accepts it, and nothing where not.
@@ -119,7 +120,7 @@ class JudgeSpec(Record):
     model: str = Field(min_length=1)
     api_base: str | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True)
-    backend: Literal["litellm", "direct"] = "litellm"
+    backend: Literal["litellm", "direct", "own"] = "litellm"
     mode: Mode = "auto"
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)

@@ -140,6 +140,10 @@ class DryRunBackend:
 
 
 def _chat_backend(spec: JudgeSpec) -> ChatBackend:
+    if spec.backend == "own":
+        from mmrare_judge.backends.own import OwnBackend
+
+        return OwnBackend(spec, None)
     if spec.backend == "direct":
         from mmrare_judge.backends.direct import DirectBackend
 

@@ -21,6 +21,7 @@ from mmrare_judge.backends.base import (
     judge_spec,
 )
 from mmrare_judge.backends.limits import Limiter, Limits
+from mmrare_judge.backends.own import ChatClient, JudgeFunction, OwnBackend, OwnJudge
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.cache.read_only import Peek, Replay
 from mmrare_judge.cache.store import ReplyCache, default_cache_dir
@@ -45,8 +46,11 @@ from mmrare_judge.rubric.model import Rubric, load_rubric
 JUDGE_VARIABLE = "MMRARE_JUDGE"
 """The environment variable that names the default judge."""
 
-JudgeLike = str | Path | JudgeSpec | Mapping[str, Any] | None
-"""A model name, a judge YAML file, a spec or its settings; ``None`` for the default judge."""
+JudgeLike = (
+    str | Path | JudgeSpec | Mapping[str, Any] | OwnJudge | JudgeFunction | ChatClient | None
+)
+"""A model name, a judge YAML file, a spec or its settings, a function or client of your own;
+``None`` for the default judge."""
 
 RubricLike = Rubric | str | Path | None
 """A rubric, its name or its file; ``None`` for the one of the item's track."""
@@ -61,9 +65,11 @@ class Judge:
     """Grades predictions, one after another or many at once.
 
     Args:
-        judge: The model's name as litellm writes it, ``"embedded"``, a judge YAML file, or a
-            `JudgeSpec`. ``None`` takes the environment variable ``MMRARE_JUDGE``, else the
-            embedded judge.
+        judge: The model's name as litellm writes it, ``"embedded"``, a judge YAML file, a
+            `JudgeSpec`, a function ``(messages, schema) -> text``, asynchronous or not, or a client
+            with ``chat.completions.create``. ``None`` takes the environment variable
+            ``MMRARE_JUDGE``, else the embedded judge.
+        model: What the model of a function or client is called; a client is asked for it.
         rubric: A `Rubric`, the name of one that comes with the package, or the path of your own;
             by default each item's track decides. It decides the track of items that name none.
         cache: ``"default"`` for the user's cache directory, ``"off"``, a directory, or a
@@ -88,6 +94,7 @@ class Judge:
         self,
         judge: JudgeLike = None,
         *,
+        model: str | None = None,
         rubric: RubricLike = None,
         cache: CacheChoice = "default",
         backend: Backend | Literal["litellm", "direct"] | None = None,
@@ -100,7 +107,11 @@ class Judge:
     ) -> None:
         named = default_judge() if judge is None else judge
         name, backend = (backend, None) if isinstance(backend, str) else (None, backend)
-        self.spec = addressed(judge_spec(named, backend=name, **settings))
+        own = _own_judge(named, model, name)
+        if own is not None:
+            self.spec = judge_spec(own.settings(), **settings)
+        else:
+            self.spec = addressed(judge_spec(named, backend=name, **settings))  # type: ignore[arg-type]  # not one of its own
         self.rubric = rubric if isinstance(rubric, Rubric | None) else load_rubric(rubric)
         self.terms = terms or Terms.default()
         self.certificate = None if certificate is None else read_certificate(certificate)
@@ -113,7 +124,7 @@ class Judge:
         if limiter is None and limits is not None:
             limiter = limits.limiter()
         replies = open_cache(cache)
-        chosen = backend or _backend(self.spec, limiter, backoff)
+        chosen = backend or _backend(self.spec, own, limiter, backoff)
         self._answerer = ModelJudge(self.spec, chosen, replies)
         if isinstance(replies, ReplyCache) and replies.keep_grades:
             self._kept = KeptGrades(self.spec, replies)
@@ -345,7 +356,27 @@ def _refuse_model_settings(spec: JudgeSpec) -> None:
         )
 
 
-def _backend(spec: JudgeSpec, limiter: Limiter | None, backoff: Backoff | None) -> Backend:
+def _own_judge(
+    judge: str | Path | JudgeSpec | Mapping[str, Any] | OwnJudge | JudgeFunction | ChatClient,
+    model: str | None,
+    backend: str | None,
+) -> OwnJudge | None:
+    if isinstance(judge, str | Path | JudgeSpec | Mapping):
+        if model is not None:
+            problem = f"model={model!r} names the model of a function or client"
+            raise ConfigError(f"{problem}; name the model in judge=")
+        return None
+    if backend is not None:
+        raise ConfigError(f"a function or client is asked itself; leave out backend={backend!r}")
+    own = judge if isinstance(judge, OwnJudge) else OwnJudge(judge)
+    return own if model is None else OwnJudge(own.ask, model)
+
+
+def _backend(
+    spec: JudgeSpec, own: OwnJudge | None, limiter: Limiter | None, backoff: Backoff | None
+) -> Backend:
+    if spec.backend == "own":
+        return OwnBackend(spec, own, limiter=limiter, backoff=backoff)
     if spec.backend == "direct":
         from mmrare_judge.backends.direct import DirectBackend
 

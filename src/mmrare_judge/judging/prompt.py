@@ -40,7 +40,8 @@ SECTIONS: Mapping[str, str] = {
 }
 """The tags that fence data, and what each holds."""
 
-_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(SECTIONS)})\b)", re.IGNORECASE)
+# Possessive (``*+``): white space is never gone through twice, however much of it there is.
+_TAG = re.compile(rf"<(?=\s*+/?\s*+(?:{'|'.join(SECTIONS)})\b)", re.IGNORECASE)
 
 RULES = f"""\
 You are an examiner. You grade one response to a clinical question, criterion by criterion.
