@@ -248,8 +248,10 @@ def checked_gold(
     given = tuple(labels)
     found = list(problems)
     spelling = Spelling(scales, missing)
+    levels = (spelling.read(one.criterion, one.label, one.row) for one in given)
     read = tuple(
-        replace(one, label=spelling.read(one.criterion, one.label, one.row)) for one in given
+        one if one.label == level else replace(one, label=level)
+        for one, level in zip(given, levels, strict=True)
     )
     found += _no_scale(given, scales)
     found += [Problem(what, remedy, row, "label") for what, remedy, row in spelling.refused()]

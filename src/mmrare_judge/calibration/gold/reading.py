@@ -79,6 +79,9 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.problems: list[Problem] = []
+        columns = self.columns
+        self._asked = columns.asked
+        self._named = sorted({columns.item, columns.criterion, columns.rater} & {*self._asked})
         self._criteria: dict[str, str] = {}
         self._cells: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
 
@@ -88,8 +91,7 @@ class _Reader:
         self._check_columns(row)
         if columns.shape == "long" and self._untouched(values):
             return
-        asked = {columns.item, columns.criterion, columns.rater} & set(columns.asked)
-        blank = [name for name in sorted(asked) if _name(values[name]) == ""]
+        blank = [name for name in self._named if _name(values[name]) == ""]
         self.problems += [Problem("is empty", "", row.number, name) for name in blank]
         if blank:
             return
@@ -103,7 +105,7 @@ class _Reader:
             yield GoldLabel(item, system, name, rater, label, cluster, row.number, chance)
 
     def _check_columns(self, row: Row) -> None:
-        for name in self.columns.asked:
+        for name in self._asked:
             if name not in row.values:
                 known = ", ".join(map(str, row.values))
                 raise InputError(
