@@ -144,6 +144,15 @@ def test_joined_with_its_key_a_sheet_is_the_same_gold(tmp_path: Path) -> None:
     assert joined.hash == plain.hash
 
 
+def test_a_sheet_that_excel_saved_with_semicolons_joins_too(tmp_path: Path) -> None:
+    write_sheet(sample(), tmp_path / "blind.csv", key=tmp_path / "key.csv")
+    back = filled(tmp_path / "blind.csv", tmp_path / "back.csv", rater="Dr Müller")
+    excel = tmp_path / "excel.csv"
+    excel.write_text(back.read_text("utf-8").replace(",", ";"), "cp1252")
+    assert join_labels([excel], tmp_path / "key.csv", tmp_path / "gold.csv") == 60
+    assert read_gold(tmp_path / "gold.csv", SCALES).raters == ("Dr Müller",)
+
+
 def test_labelling_goes_on_with_a_larger_sample(tmp_path: Path) -> None:
     write_sheet(sample(48), tmp_path / "first.csv", key=tmp_path / "first key.csv")
     first = filled(tmp_path / "first.csv", tmp_path / "a.csv")

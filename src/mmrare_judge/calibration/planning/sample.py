@@ -23,11 +23,12 @@ from typing import Literal
 
 import numpy as np
 
+from mmrare_judge.calibration.gold.exports import LONG, gold_rows
 from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.statistics.estimate import Codes, Floats
 from mmrare_judge.calibration.study.inputs import grades_of_judge
 from mmrare_judge.data.cells import absent, identifier
-from mmrare_judge.data.tables import Row, stream_rows
+from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import write_whole
 from mmrare_judge.judging.grade import Grade, Verdict
@@ -579,7 +580,7 @@ def labelled_units(files: Iterable[Path]) -> frozenset[Unit]:
 
 
 def _rows(file: Path) -> Iterator[tuple[Unit, Row]]:
-    for row in stream_rows(file):
+    for row in gold_rows(file, LONG, [])[0]:
         missing = [name for name in UNIT if name not in row.values]
         if missing:
             problem = f"no column {missing[0]!r}; there are {', '.join(row.values)}"
