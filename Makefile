@@ -60,21 +60,17 @@ lowest: .venv-lowest/.ready ## run a part of the tests with the lowest versions 
 	@echo "== tests with the lowest allowed versions"
 	.venv-lowest/bin/python -m pytest --quiet -W default --disable-warnings $(LOWEST_TESTS)
 
-# In two environments: DeepEval and the others do not agree on the versions of what they need.
-HARNESSES_1 := inspect,mlflow,pydantic-evals
-HARNESSES_2 := deepeval,lm-eval
-
-.venv-harnesses-%/.ready: pyproject.toml .venv/.ready
-	@echo "== making .venv-harnesses-$*"
-	$(PYTHON) -m venv .venv-harnesses-$*
-	$(BIN)/python -m uv pip install --quiet --python .venv-harnesses-$*/bin/python \
-	  --editable ".[calibration,excel,$(HARNESSES_$*)]" pytest pytest-asyncio pandas polars datasets openevals langsmith
+.venv-harnesses/.ready: pyproject.toml .venv/.ready
+	@echo "== making .venv-harnesses"
+	$(PYTHON) -m venv .venv-harnesses
+	$(BIN)/python -m uv pip install --quiet --python .venv-harnesses/bin/python \
+	  --editable ".[calibration,excel,deepeval,inspect,lm-eval,mlflow,pydantic-evals]" \
+	  pytest pytest-asyncio pandas polars datasets openevals langsmith
 	@touch $@
 
-harnesses: .venv-harnesses-1/.ready .venv-harnesses-2/.ready ## run the tests of the harnesses against the real packages
+harnesses: .venv-harnesses/.ready ## run the tests of the harnesses against the real packages
 	@echo "== tests inside other harnesses"
-	.venv-harnesses-1/bin/python -m pytest --quiet -W default --disable-warnings tests/harness
-	.venv-harnesses-2/bin/python -m pytest --quiet -W default --disable-warnings tests/harness
+	.venv-harnesses/bin/python -m pytest --quiet -W default --disable-warnings tests/harness
 
 tests:
 	@echo "== tests and doctests"
@@ -92,4 +88,4 @@ lock: ## resolve requirements.lock and requirements.lowest.lock anew
 	  pyproject.toml tools/lowest.in
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-lowest .venv-harnesses-1 .venv-harnesses-2 build dist out
+	rm -rf .venv .venv-lowest .venv-harnesses build dist out
