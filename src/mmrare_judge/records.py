@@ -117,6 +117,18 @@ def text_hash(canonical: str) -> str:
     return f"{_HASH_TAG}:{digest}"
 
 
+def stream_hash(canonical: Iterable[str]) -> str:
+    """`text_hash` of canonical JSON that comes in pieces.
+
+    >>> stream_hash(["{", "}"]) == content_hash({})
+    True
+    """
+    digest = hashlib.sha256()
+    for piece in canonical:
+        digest.update(piece.encode("utf-8", "backslashreplace"))
+    return f"{_HASH_TAG}:{digest.hexdigest()}"
+
+
 def parts_hash(parts: Iterable[bytes]) -> str:
     """SHA-256 of several texts or files, untagged.
 

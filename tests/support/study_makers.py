@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.judge import scales_of
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
+from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
 from mmrare_judge.judging.verdicts import score_verdicts
 from mmrare_judge.level2.verify import Level2

@@ -51,6 +51,7 @@ if _typing.TYPE_CHECKING:
         Recalibrator,
         recalibrate,
     )
+    from mmrare_judge.calibration.gold.columns import GoldLabel
     from mmrare_judge.calibration.gold.consensus import (
         Consensus,
         DawidSkene,
@@ -66,13 +67,7 @@ if _typing.TYPE_CHECKING:
         read_judge_labels,
         scales_of,
     )
-    from mmrare_judge.calibration.gold.labels import (
-        DataCard,
-        Gold,
-        GoldLabel,
-        data_card,
-        gold_from,
-    )
+    from mmrare_judge.calibration.gold.labels import DataCard, Gold, data_card, gold_from
     from mmrare_judge.calibration.gold.reading import read_gold
     from mmrare_judge.calibration.planning.power import (
         AlternativePlan,
@@ -217,7 +212,8 @@ _NAMES_BY_MODULE = {
     "gold.consensus": "Consensus DawidSkene consensus dawid_skene majority",
     "gold.exports": "GoldColumns",
     "gold.judge": "JudgeLabels labels_of level2_grades read_judge_labels scales_of",
-    "gold.labels": "DataCard Gold GoldLabel data_card gold_from",
+    "gold.columns": "GoldLabel",
+    "gold.labels": "DataCard Gold data_card gold_from",
     "gold.reading": "read_gold",
     "planning.power": (
         "AlternativePlan NonInferiorityPlan labels_for_alternative_test labels_for_noninferiority"

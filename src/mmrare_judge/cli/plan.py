@@ -66,7 +66,7 @@ def split_command(study: Annotated[Path, typer.Argument(help="The study's YAML f
     gold = file.read_gold(load_rubric(file.rubric))
     items = read_items(*file.items, track=file.track) if file.items else ()
     tuning = tuning_cases(split, gold, {item.id: item for item in items})
-    for case in dict.fromkeys(label.cluster for label in gold.labels):
+    for case in gold.labels.columns["cluster"].used:
         say(f"{case}\t{'tuning' if case in tuning else 'test'}")
 
 

@@ -8,9 +8,10 @@ import pyarrow  # noqa: TID251  a file to read is written with it
 import pytest
 from pyarrow.parquet import write_table  # noqa: TID251
 
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.exports import GoldColumns
 from mmrare_judge.calibration.gold.judge import labels_of, scales_of
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, data_card, gold_from
+from mmrare_judge.calibration.gold.labels import Gold, data_card, gold_from
 from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.errors import InputError, MissingExtraError

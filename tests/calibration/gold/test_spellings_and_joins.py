@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook  # noqa: TID251  a file to read is written with it
 
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.judge import joined
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
+from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.errors import InputError

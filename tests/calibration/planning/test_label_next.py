@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrare_judge.calibration.analyses.correction import ppi_mean
-from mmrare_judge.calibration.gold.labels import Unit
+from mmrare_judge.calibration.gold.columns import Unit
 from mmrare_judge.calibration.planning.sample import (
     By,
     Candidate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmrare_judge.calibration import data_card, gold_from
-from mmrare_judge.calibration.gold.labels import GoldLabel
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.report.checklist import grras
 from mmrare_judge.calibration.statistics.ratings import Scale
 from support.report_studies import full_findings

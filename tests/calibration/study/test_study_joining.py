@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.judge import LEVEL2, level2_grades, scales_of
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, gold_from
+from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.calibration.report.blocks import CriterionFindings
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions

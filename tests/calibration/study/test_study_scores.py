@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.judge import scales_of
-from mmrare_judge.calibration.gold.labels import GoldLabel, gold_from
+from mmrare_judge.calibration.gold.labels import gold_from
 from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.study import Study, calibrate

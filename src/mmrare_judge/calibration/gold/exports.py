@@ -12,8 +12,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,12 +146,13 @@ def _table(
 
     In an ``even`` table every row has as many cells as the header; a sheet leaves out empty ones.
     """
-    numbered = list(enumerate(records, 1))
-    heads = [cells for number, cells in numbered if number in columns.header]
+    numbered = enumerate(records, 1)
+    top = list(islice(numbered, max(SEARCHED, *columns.header)))
+    heads = [cells for number, cells in top if number in columns.header]
     names = _names(heads, path, max(columns.header))
-    _check_header(names, numbered[:SEARCHED], columns, path)
+    _check_header(names, top[:SEARCHED], columns, path)
     above: dict[str, Any] = {}
-    for number, cells in numbered:
+    for number, cells in chain(top, numbered):
         if number <= max(columns.header) or all(_blank(cell) for cell in cells):
             continue
         beyond = any(not _blank(cell) for cell in cells[len(names) :])
@@ -220,39 +222,48 @@ def _blank(cell: object) -> bool:
     return cell is None or cell != cell or str(cell).strip() == ""
 
 
-def _delimited(path: Path, columns: GoldColumns, notes: list[str]) -> list[list[str]]:
-    text = _decoded(path, notes)
-    separator = columns.separator or _separator(text, path, columns)
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        remedy = "Look for a stray quote, or name the separator: --column separator=';'"
-        raise InputError(
-            f"not a well-formed table: {error}", remedy=remedy, file=str(path)
-        ) from error
+def _delimited(path: Path, columns: GoldColumns, notes: list[str]) -> Iterator[list[str]]:
+    encoding = _encoding(path, notes)
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        separator = columns.separator
+        if not separator:
+            head = [line.rstrip("\r\n") for line in islice(file, max(columns.header))]
+            separator = _separator(head, path, columns)
+            file.seek(0)
+        try:
+            yield from csv.reader(file, delimiter=separator, strict=True)
+        except csv.Error as error:
+            remedy = "Look for a stray quote, or name the separator: --column separator=';'"
+            raise InputError(
+                f"not a well-formed table: {error}", remedy=remedy, file=str(path)
+            ) from error
 
 
-def _decoded(path: Path, notes: list[str]) -> str:
+def _encoding(path: Path, notes: list[str]) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
+                return "utf-16"
+            file.seek(0)
+            decoder = getincrementaldecoder("utf-8-sig")()
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         notes.append(f"{path.name} is not UTF-8; it was read as Windows-1252.")
-        return data.decode("cp1252", errors="replace")
+        return "cp1252"
+    return "utf-8-sig"
 
 
-def _separator(text: str, path: Path, columns: GoldColumns) -> str:
+def _separator(lines: Sequence[str], path: Path, columns: GoldColumns) -> str:
     """The separator by which the header has the columns that are asked for, or else the most."""
-    head = "\n".join(text.splitlines()[: max(columns.header)])
+    head = "\n".join(lines)
     found = {}
     for separator in SEPARATORS:
-        lines = list(csv.reader(io.StringIO(head), delimiter=separator))
-        names = [cell.strip() for cell in lines[-1]] if lines else []
+        rows = list(csv.reader(io.StringIO(head), delimiter=separator))
+        names = [cell.strip() for cell in rows[-1]] if rows else []
         found[separator] = (sum(name in names for name in columns.asked), len(names))
     likely = "\t" if path.suffix.casefold() in (".tsv", ".tab") else ","
     return max(SEPARATORS, key=lambda one: (*found[one], one == likely))

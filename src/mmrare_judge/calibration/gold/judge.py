@@ -15,8 +15,9 @@ from pathlib import Path
 
 from mmrare_judge._version import __version__
 from mmrare_judge.backends.base import Usage
+from mmrare_judge.calibration.gold.columns import GoldLabel, Unit
 from mmrare_judge.calibration.gold.exports import GoldColumns, gold_rows
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, Unit, refusal
+from mmrare_judge.calibration.gold.labels import Gold, Problem, refusal
 from mmrare_judge.calibration.gold.reading import read_gold
 from mmrare_judge.calibration.gold.spelling import criterion_id, folded, whole_number
 from mmrare_judge.calibration.statistics.ratings import Scale
@@ -281,23 +282,24 @@ def joined(gold: Gold, graded: Collection[tuple[str, str]]) -> Gold:
         InputError: No label belongs to a graded prediction, labels of two ids fall on one, or gold
             names no system and several were graded.
 
+    >>> from mmrare_judge.calibration.gold.labels import gold_from
     >>> yes_no = Scale(level="nominal", categories=("NO", "YES"))
     >>> label = GoldLabel("7.0", "", "safe", "Dr A", "YES", "7.0")
-    >>> joined(Gold((label,), {"safe": yes_no}), [("007", "m")]).units
+    >>> joined(gold_from([label], {"safe": yes_no}), [("007", "m")]).units
     (('007', 'm', 'safe'),)
     """
     systems, notes = _system_names(gold, {system for _, system in graded})
-    items = _same({label.item for label in gold.labels}, {item for item, _ in graded})
+    items = _same(gold.labels.columns["item"].used, {item for item, _ in graded})
     if items:
         old, new = next(iter(items.items()))
         notes = [*notes, f"{len(items)} items of the gold join under another spelling: {old!r} is "
                          f"{new!r}{', and so on' if len(items) > 1 else ''}."]  # fmt: skip
-    if not items and not systems and set(graded) & {unit[:2] for unit in gold.units}:
-        return gold
-    labels = tuple(_renamed(label, items, systems) for label in gold.labels)
+    labels = gold.labels.renamed(items, systems)
     found = replace(gold, labels=labels, notes=(*gold.notes, *notes))
-    _check_collisions(gold, found)
-    if not {unit[:2] for unit in found.units} & set(graded):
+    if items or systems:
+        _check_collisions(gold, found)
+    known = set(graded)
+    if not any(key in known for key in labels.predictions):
         raise _unjoined(found, graded)
     return found
 
@@ -333,14 +335,6 @@ def _system_names(gold: Gold, graded: set[str]) -> tuple[dict[str, str], list[st
     names = _same(named, graded)
     told = ", ".join(f"{old!r} is {new!r}" for old, new in names.items())
     return names, [f"Systems of the gold join under another spelling: {told}."] if names else []
-
-
-def _renamed(label: GoldLabel, items: Mapping[str, str], systems: Mapping[str, str]) -> GoldLabel:
-    item, system = items.get(label.item, label.item), systems.get(label.system, label.system)
-    if (item, system) == (label.item, label.system):
-        return label
-    cluster = item if label.cluster == label.item else label.cluster
-    return replace(label, item=item, system=system, cluster=cluster)
 
 
 def _check_collisions(before: Gold, after: Gold) -> None:

@@ -10,45 +10,22 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
+import numpy as np
+
+from mmrare_judge.calibration.gold.columns import (
+    Column,
+    GoldLabel,
+    LabelBuilder,
+    Labels,
+    Unit,
+)
 from mmrare_judge.calibration.gold.spelling import Spelling
-from mmrare_judge.calibration.statistics.ratings import Label, Ratings, Scale
+from mmrare_judge.calibration.statistics.estimate import Floats
+from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings, Scale, indexed
 from mmrare_judge.errors import InputError
-from mmrare_judge.records import Record, content_hash
-
-Unit = tuple[str, str, str]
-"""What is labelled: item, system and criterion."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoldLabel:
-    """One rater's label of one prediction on one criterion.
-
-    Attributes:
-        item: The item.
-        system: The model that answered; empty where there is one only.
-        criterion: The criterion.
-        rater: Who labelled.
-        label: The label; ``None`` where the rater gave none.
-        cluster: The case the item belongs to; labels of one case are not independent.
-        row: The row of the file it was read from.
-        inclusion: The probability with which the unit was chosen to be labelled, as the labelling
-            sheet says; ``None`` where the units were not sampled with different ones.
-    """
-
-    item: str
-    system: str
-    criterion: str
-    rater: str
-    label: str | float | None
-    cluster: str
-    row: int | None = None
-    inclusion: float | None = None
-
-    @property
-    def unit(self) -> Unit:
-        """What is labelled."""
-        return self.item, self.system, self.criterion
+from mmrare_judge.records import Record, canonical_json, stream_hash
 
 
 @dataclass(frozen=True)
@@ -56,39 +33,48 @@ class Gold:
     """Gold labels with the scale of every criterion; make it with `gold_from` or `read_gold`.
 
     Attributes:
-        labels: One entry a rater and unit, missing ones among them.
+        labels: One entry a rater and unit, missing ones among them; kept in columns.
         scales: The declared scale of each criterion.
         notes: What was read otherwise than it stood in the file, in sentences.
     """
 
-    labels: tuple[GoldLabel, ...]
+    labels: Labels
     scales: Mapping[str, Scale]
     notes: tuple[str, ...] = ()
 
     @cached_property
     def raters(self) -> tuple[str, ...]:
         """Everyone who labelled, sorted by name."""
-        return tuple(sorted({label.rater for label in self.labels}))
+        return tuple(sorted(self._used("rater")))
 
     @cached_property
     def criteria(self) -> tuple[str, ...]:
         """The criteria that were labelled, in the order of the scales."""
-        seen = {label.criterion for label in self.labels}
+        seen = set(self._used("criterion"))
         return tuple(criterion for criterion in self.scales if criterion in seen)
 
     @cached_property
+    def systems(self) -> tuple[str, ...]:
+        """The systems whose predictions were labelled, sorted."""
+        return tuple(sorted(self._used("system")))
+
+    def _used(self, name: str) -> tuple[str, ...]:
+        return self.labels.columns[name].used
+
+    @property
     def units(self) -> tuple[Unit, ...]:
         """What was labelled, in the order of the labels."""
-        return tuple(dict.fromkeys(label.unit for label in self.labels))
+        return tuple((item, system, criterion) for item, system, criterion in self.labels.units)
 
     @cached_property
     def inclusion(self) -> Mapping[Unit, float]:
         """The probability with which each unit was chosen; empty where all were alike."""
-        chances: dict[Unit, float] = {}
-        for label in self.labels:
-            if label.inclusion is not None:
-                chances.setdefault(label.unit, label.inclusion)
-        return chances
+        known = self.labels.take(~np.isnan(self.labels.inclusion))
+        chances = known.inclusion[known.units.first].tolist()
+        return {
+            (item, system, criterion): chance
+            for (item, system, criterion), chance in zip(known.units, chances, strict=True)
+        }
 
     @cached_property
     def hash(self) -> str:
@@ -96,23 +82,23 @@ class Gold:
 
         Inclusion probabilities enter where there are some: corrected scores depend on them.
         """
-        rows = sorted(
-            [
-                *label.unit, label.rater, self._canonical(label), label.cluster,
-                *(() if label.inclusion is None else (label.inclusion,)),
-            ]
-            for label in self.labels
-        )  # fmt: skip
+        names = ("item", "system", "criterion", "rater")
+        ranks = [_ranks(self.labels.columns[name]) for name in names]
+        order = np.lexsort(ranks[::-1])
         scales = {name: scale.model_dump(mode="json") for name, scale in self.scales.items()}
-        return content_hash({"labels": rows, "scales": scales})
+        # The canonical JSON of {"labels": [[...], ...], "scales": {...}}, row by row.
+        rows = (canonical_json(self._canonical(label)) for label in self.labels.take(order))
+        return stream_hash(
+            chain(['{"labels":['], _joined(rows), ['],"scales":', canonical_json(scales), "}"])
+        )
 
-    def _canonical(self, label: GoldLabel) -> str | float | None:
-        """The label as declared, whichever way a file wrote it; empty where it is missing."""
+    def _canonical(self, label: GoldLabel) -> list[str | float | None]:
+        """A label as it is hashed: as declared, whichever way a file wrote it."""
         scale = self.scales[label.criterion]
         read = scale.read(label.label)
-        if read != read:
-            return ""
-        return scale.categories[int(read)] if scale.categories else read
+        level = "" if read != read else scale.categories[int(read)] if scale.categories else read
+        more = () if label.inclusion is None else (label.inclusion,)
+        return [*label.unit, label.rater, level, label.cluster, *more]
 
     def about(self, *, criterion: str | None = None, system: str | None = None) -> Gold:
         """The labels of one criterion, of one system, or of both.
@@ -120,21 +106,14 @@ class Gold:
         Raises:
             InputError: Nothing of that name was labelled.
         """
-        kept = tuple(
-            label
-            for label in self.labels
-            if criterion in (None, label.criterion) and system in (None, label.system)
-        )
-        if not kept:
+        columns = self.labels.columns
+        kept = columns["criterion"].where(lambda name: criterion in (None, name))
+        kept = kept & columns["system"].where(lambda name: system in (None, name))
+        if not kept.any():
             known = f"Criteria: {', '.join(self.criteria)}; systems: {', '.join(self.systems)}"
             problem = f"no labels of criterion {criterion!r}, system {system!r}"
             raise InputError(problem, remedy=known)
-        return replace(self, labels=kept)
-
-    @cached_property
-    def systems(self) -> tuple[str, ...]:
-        """The systems whose predictions were labelled, sorted."""
-        return tuple(sorted({label.system for label in self.labels}))
+        return replace(self, labels=self.labels.take(kept))
 
     def ratings(self, *, weights: Mapping[Unit, float] | None = None) -> Ratings:
         """The labels as a table of units by raters.
@@ -145,22 +124,22 @@ class Gold:
         Raises:
             InputError: The criteria have different scales, or a unit has no weight.
         """
-        scale = self._one_scale()
-        columns = {rater: column for column, rater in enumerate(self.raters)}
-        rows: dict[Unit, list[Label]] = {unit: [None] * len(columns) for unit in self.units}
-        clusters: dict[Unit, str] = {}
-        for label in self.labels:
-            rows[label.unit][columns[label.rater]] = label.label
-            clusters[label.unit] = label.cluster
-        lost = [unit for unit in rows if weights is not None and unit not in weights]
-        if lost:
-            raise InputError(f"unit {' / '.join(lost[0])} has no weight")
-        return Ratings.from_labels(
-            list(rows.values()),
-            scale,
-            raters=self.raters,
-            clusters=[clusters[unit] for unit in rows],
-            weights=None if weights is None else [weights[unit] for unit in rows],
+        labels, units, scale = self.labels, self.labels.units, self._one_scale()
+        heavy = np.ones(len(units))
+        if weights is not None:
+            lost = [unit for unit in self.units if unit not in weights]
+            if lost:
+                raise InputError(f"unit {' / '.join(lost[0])} has no weight")
+            heavy = np.array([weights[unit] for unit in self.units], dtype=np.float64)
+        place = {rater: number for number, rater in enumerate(self.raters)}
+        rater, label = labels.columns["rater"], labels.columns["label"]
+        where = np.array([place.get(name, -1) for name in rater.values])[rater.codes]
+        cells = np.full((len(units), len(place)), np.nan)
+        cells[units.of, where] = _read(scale, label)
+        clusters = np.empty(len(units), dtype=np.int64)
+        clusters[units.of] = labels.columns["cluster"].codes
+        return Ratings.from_cells(
+            cells, scale, raters=self.raters, clusters=indexed(clusters.tolist()), weights=heavy
         )
 
     def _one_scale(self) -> Scale:
@@ -189,11 +168,41 @@ class Gold:
             example = " / ".join(next(iter(units)))
             problem = f"{rater} labelled no unit of the gold, such as {example}"
             raise InputError(problem, remedy="Compare the ids of items, systems and criteria")
-        added = [
+        added = (
             replace(one, rater=rater, label=labels.get(unit), row=None)
             for unit, one in units.items()
-        ]
-        return replace(gold_from((*self.labels, *added), self.scales), notes=self.notes)
+        )
+        return replace(gold_from(chain(self.labels, added), self.scales), notes=self.notes)
+
+
+def _read(scale: Scale, label: Column) -> Floats:
+    """The labels as the scale reads them.
+
+    Raises:
+        InputError: One is not on the scale.
+    """
+    used = set(label.used)
+    found = []
+    for value in label.values:
+        try:
+            found.append(scale.read(value) if value in used else np.nan)
+        except ValueError as error:
+            remedy = f"Labels are: {', '.join(scale.categories) or 'finite numbers'}"
+            raise InputError(f"label {value!r}", remedy=remedy) from error
+    return np.array(found, dtype=np.float64)[label.codes]
+
+
+def _ranks(column: Column) -> Ints:
+    """Each label's place among the sorted values."""
+    order = sorted(range(len(column.values)), key=column.values.__getitem__)
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.arange(len(order))
+    return ranks[column.codes]
+
+
+def _joined(rows: Iterable[str]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield f",{row}" if number else row
 
 
 def gold_from(
@@ -245,23 +254,18 @@ def checked_gold(
     notes: Iterable[str] = (),
 ) -> Gold:
     """`gold_from` with the problems and notes of whoever read the file."""
-    given = tuple(labels)
-    found = list(problems)
-    spelling = Spelling(scales, missing)
-    levels = (spelling.read(one.criterion, one.label, one.row) for one in given)
-    read = tuple(
-        one if one.label == level else replace(one, label=level)
-        for one, level in zip(given, levels, strict=True)
-    )
-    found += _no_scale(given, scales)
+    builder, spelling = LabelBuilder(), Spelling(scales, missing)
+    for one in labels:
+        builder.add(one, spelling.read(one.criterion, one.label, one.row))
+    gold = Gold(builder.labels(), dict(scales))
+    found = [*problems, *_no_scale(gold.labels, scales)]
     found += [Problem(what, remedy, row, "label") for what, remedy, row in spelling.refused()]
-    gold = Gold(read, dict(scales), (*notes, *spelling.notes()))
     found += [*_repeated(gold), *_inclusion_problems(gold)]
     if found:
         raise refusal(found, file)
-    if not given:
+    if not gold.labels:
         raise InputError("no labels", file=file)
-    return gold
+    return replace(gold, notes=(*notes, *spelling.notes()))
 
 
 SHOWN = 20
@@ -289,21 +293,25 @@ def _line(problem: Problem) -> str:
     return f"{where}{problem.what}"
 
 
-def _no_scale(labels: Iterable[GoldLabel], scales: Mapping[str, Scale]) -> Iterator[Problem]:
-    unknown: dict[str, GoldLabel] = {}
-    for label in labels:
-        if label.criterion not in scales:
-            unknown.setdefault(label.criterion, label)
-    for name, label in unknown.items():
-        remedy = f"Declared criteria are: {', '.join(scales)}"
-        yield Problem(f"criterion {name!r} has no scale", remedy, label.row, "criterion")
+def _no_scale(labels: Labels, scales: Mapping[str, Scale]) -> Iterator[Problem]:
+    criterion = labels.columns["criterion"]
+    for name in criterion.used:
+        if name not in scales:
+            remedy = f"Declared criteria are: {', '.join(scales)}"
+            row = int(labels.row[criterion.where(name.__eq__)][0]) or None
+            yield Problem(f"criterion {name!r} has no scale", remedy, row, "criterion")
 
 
 def _repeated(gold: Gold) -> Iterator[Problem]:
     """Whoever labelled a unit twice, and units that are in two clusters."""
+    labels, units = gold.labels, gold.labels.units
+    cluster = labels.columns["cluster"].codes
+    twice = len(labels.grouped("item", "system", "criterion", "rater")) < len(labels)
+    if not twice and (cluster == cluster[units.first][units.of]).all():
+        return
     seen: dict[tuple[Unit, str], GoldLabel] = {}
     clusters: dict[Unit, str] = {}
-    for label in gold.labels:
+    for label in labels:
         unit = " / ".join(label.unit)
         before = seen.setdefault((label.unit, label.rater), label)
         if before is not label:
@@ -446,11 +454,11 @@ def data_card(
         source=source,
         licence=licence,
         hash=gold.hash,
-        items=len({label.item for label in gold.labels}),
-        clusters=len({label.cluster for label in gold.labels}),
-        systems=Counter(unit[1] for unit in gold.units),
-        units=len(gold.units),
-        labels=sum(map(_given, gold.labels)),
+        items=len(gold.labels.columns["item"].used),
+        clusters=len(gold.labels.columns["cluster"].used),
+        systems=Counter(unit[1] for unit in gold.labels.units),
+        units=len(gold.labels.units),
+        labels=int(_given(gold.labels).sum()),
         raters={rater: _rater(gold, rater) for rater in gold.raters},
         population=population,
         clinicians=raters,
@@ -463,13 +471,15 @@ def data_card(
     )
 
 
-def _given(label: GoldLabel) -> bool:
-    return label.label not in (None, "")
+def _given(labels: Labels) -> Bools:
+    return labels.columns["label"].where(lambda label: label not in (None, ""))
 
 
 def _rater(gold: Gold, rater: str) -> RaterCard:
-    own = [_given(label) for label in gold.labels if label.rater == rater]
-    return RaterCard(given=sum(own), empty=len(own) - sum(own), absent=len(gold.units) - len(own))
+    own = _given(gold.labels.take(gold.labels.columns["rater"].where(rater.__eq__)))
+    given = int(own.sum())
+    absent = len(gold.labels.units) - len(own)
+    return RaterCard(given=given, empty=len(own) - given, absent=absent)
 
 
 def _criterion(gold: Gold, criterion: str) -> CriterionCard:
@@ -485,8 +495,8 @@ def _criterion(gold: Gold, criterion: str) -> CriterionCard:
 
 def _distribution(gold: Gold, criterion: str) -> Mapping[str, float]:
     scale = gold.scales[criterion]
-    own = [label.label for label in gold.labels if label.criterion == criterion and _given(label)]
-    read = [scale.read(label) for label in own]
+    about = gold.labels.take(gold.labels.columns["criterion"].where(criterion.__eq__))
+    read = _read(scale, about.take(_given(about)).columns["label"]).tolist()
     if scale.level == "continuous":
         if not read:
             return {}

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.exports import LAYOUT, LONG, GoldColumns, gold_rows
-from mmrare_judge.calibration.gold.labels import Gold, GoldLabel, Problem, checked_gold
+from mmrare_judge.calibration.gold.labels import Gold, Problem, checked_gold
 from mmrare_judge.calibration.gold.spelling import criterion_id
 from mmrare_judge.calibration.statistics.ratings import Scale
 from mmrare_judge.data.tables import Row
@@ -52,17 +54,19 @@ def read_gold(
         raise InputError("a wide table has raters, criteria or cells as columns, not two of them")
     notes: list[str] = []
     found, laid_out = gold_rows(path, columns, notes)
-    rows = list(found)
+    rows = iter(found)
+    first = next(rows, None)
     if laid_out:
         names = {name: name for name in LAYOUT}
         columns = LONG.model_copy(
             update={**names, "criterion_names": columns.criterion_names, "raters": ()}
         )
-    elif rows and len(scales) == 1 and columns.criterion not in rows[0].values:
+    elif first and len(scales) == 1 and columns.criterion not in first.values:
         only = columns.only_criterion or next(iter(scales))
         columns = columns.model_copy(update={"only_criterion": only})
     reader = _Reader(columns, scales, recode or {}, str(path))
-    labels = [label for row in rows for label in reader.labels(row)]
+    read = chain([first] if first else (), rows)
+    labels = (label for row in read for label in reader.labels(row))
     return checked_gold(
         labels, scales, missing=missing, file=str(path), problems=reader.problems, notes=notes
     )

@@ -23,15 +23,15 @@ from typing import Literal
 
 import numpy as np
 
+from mmrare_judge.calibration.gold.columns import Unit
 from mmrare_judge.calibration.gold.exports import LONG, gold_rows
-from mmrare_judge.calibration.gold.labels import Unit
 from mmrare_judge.calibration.statistics.estimate import Codes, Floats
-from mmrare_judge.calibration.study.inputs import grades_of_judge
+from mmrare_judge.calibration.study.grades import VerdictColumns, grades_of_judge
 from mmrare_judge.data.cells import absent, identifier
 from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import write_whole
-from mmrare_judge.judging.grade import Grade, Verdict
+from mmrare_judge.judging.grade import Grade
 from mmrare_judge.records import Record
 from mmrare_judge.rubric.model import Rubric
 
@@ -89,22 +89,23 @@ def candidates_of(
     """
     chosen = grades_of_judge(grades, judge=judge, rubric=rubric).first
     cases, groups = clusters or {}, strata or {}
+    columns = [(name, one) for name in chosen.verdicts if (one := chosen.on(name)) is not None]
     return tuple(
         Candidate(
-            unit=(item, system, verdict.criterion),
+            unit=(item, system, name),
             cluster=cases.get(item, item),
-            level=verdict.level,
-            confidence=_confidence(verdict, grade),
+            level=verdicts.levels[verdicts.level[place]] if verdicts.level[place] >= 0 else None,
+            confidence=_confidence(verdicts, place),
             stratum=groups.get(item, ""),
         )
-        for (item, system), grade in chosen.items()
-        for verdict in grade.verdicts
-    )
+        for place, (item, system) in enumerate(chosen.keys)
+        for name, verdicts in columns if verdicts.known[place]
+    )  # fmt: skip
 
 
-def _confidence(verdict: Verdict, grade: Grade) -> float | None:
-    contradicted = any(one.criterion == verdict.criterion for one in grade.disagreements)
-    return DOUBTFUL if contradicted else verdict.confidence
+def _confidence(verdicts: VerdictColumns, place: int) -> float | None:
+    stated = float(verdicts.confidence[place])
+    return DOUBTFUL if verdicts.contradicted[place] else None if np.isnan(stated) else stated
 
 
 # --- design

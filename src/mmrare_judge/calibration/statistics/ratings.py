@@ -260,16 +260,33 @@ class Ratings:
         """
         read = np.array([_read_row(row, scale, n) for n, row in enumerate(rows, 1)], dtype=float)
         width = len(raters or ()) if not rows else len(rows[0])
-        cells = read.reshape(len(rows), width)
         names = tuple(raters) if raters else tuple(f"rater {n + 1}" for n in range(width))
         groups = list(range(len(rows))) if clusters is None else list(clusters)
         heavy = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=float)
         if not (len(names) == width and len(groups) == len(rows) == len(heavy)):
             raise InputError("raters, clusters or weights do not fit the rows")
-        if not (np.isfinite(heavy).all() and (heavy >= 0).all()):
+        cells = read.reshape(len(rows), width)
+        return cls.from_cells(cells, scale, raters=names, clusters=indexed(groups), weights=heavy)
+
+    @classmethod
+    def from_cells(
+        cls,
+        cells: Floats,
+        scale: Scale,
+        *,
+        raters: tuple[str, ...],
+        clusters: Ints,
+        weights: Floats,
+    ) -> Ratings:
+        """Ratings from labels that the scale has read: units by raters, nan for a missing label.
+
+        Raises:
+            InputError: A weight is negative or not finite.
+        """
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise InputError("a weight is negative or not finite")
         codes, numbers = _encoded(cells, scale)
-        return cls(codes, numbers, scale, names, indexed(groups), heavy)
+        return cls(codes, numbers, scale, raters, clusters, weights)
 
     @property
     def units(self) -> int:

@@ -5,10 +5,10 @@ Agreement, whole scores, missed harm, repeats and other judges, confidence, bias
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import compress, zip_longest
+from itertools import compress
 from typing import TypeVar
 
 import numpy as np
@@ -37,17 +37,12 @@ from mmrare_judge.calibration.statistics.proportions import (
 from mmrare_judge.calibration.statistics.ratings import Ints, Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
-from mmrare_judge.calibration.study.inputs import (
-    JudgeGrades,
-    PredictionKey,
-    StudyInputs,
-    UnitTable,
-)
+from mmrare_judge.calibration.study.grades import Graded, JudgeGrades
+from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.remarks import degenerate, lost_quotes
 from mmrare_judge.calibration.study.scores import corrected, score_ratings
 from mmrare_judge.errors import InputError
-from mmrare_judge.judging.grade import Grade
 
 POOLED = "all criteria"
 """The name of what is put together from all criteria with the same levels."""
@@ -80,7 +75,7 @@ def _remarks(
     for table, one in zip(tables, criteria, strict=False):  # what is pooled follows the criteria
         levels = table.ratings.scale.categories
         yield from degenerate(one, table.judge_codes, table.gold_codes, levels)
-    yield from lost_quotes(inputs.grades.first.values())
+    yield from lost_quotes(inputs.grades.first.quotes[inputs.grades.first.rows])
 
 
 def on_tuning(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[tuple[str, Estimate]]:
@@ -264,24 +259,19 @@ def _others(
         yield f"absolute error of {name} minus its own", soft.error_gain
 
 
-def _of_judge(given: Mapping[PredictionKey, Grade], tables: Sequence[UnitTable]) -> Floats:
+def _of_judge(given: Graded, tables: Sequence[UnitTable]) -> Floats:
     """Another judge's points, all criteria below each other."""
-    rows = [_share(given.get(key), table) for table in tables for key in table.predictions]
-    return np.array(rows, dtype=np.float64)
+    places = np.array([given.row_of.get(key, -1) for key in tables[0].predictions])
+    rows = np.where(places >= 0, given.rows[places], -1)
+    return np.concatenate([_shares(given, table, rows) for table in tables])
 
 
 def _repeats(grades: JudgeGrades, tables: Sequence[UnitTable]) -> Floats:
-    rows = [
-        [_share(one, table) for one in grades.repeats[key]] for table in tables
-        for key in table.predictions
-    ]  # fmt: skip
-    return np.array(list(zip_longest(*rows, fillvalue=np.nan))).T
+    return np.concatenate([_shares(grades.first, table, grades.first.samples) for table in tables])
 
 
-def _share(grade: Grade | None, table: UnitTable) -> float:
-    """The judge's points; NaN where it gave none, or was not asked about a blank prediction."""
-    points = None if grade is None or grade.empty else grade.verdict(table.criterion.id).points
-    return float("nan") if points is None else points / float(table.criterion.max_points)
+def _shares(graded: Graded, table: UnitTable, rows: Ints) -> Floats:
+    return graded.shares(table.criterion.id, float(table.criterion.max_points), rows)
 
 
 # --- the judge's stated confidence, against whether it was right

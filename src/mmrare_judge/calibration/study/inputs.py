@@ -3,164 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from mmrare_judge.calibration.gold.consensus import Consensus, consensus
-from mmrare_judge.calibration.gold.judge import labels_of
 from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.statistics.estimate import Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Ratings
+from mmrare_judge.calibration.study.grades import JudgeGrades, PredictionKey
 from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
 from mmrare_judge.data.items import Item
-from mmrare_judge.errors import InputError, RubricError
-from mmrare_judge.judging.grade import Grade
-from mmrare_judge.records import Signature, Signatures
-from mmrare_judge.rubric.model import Criterion, Rubric, load_rubric
-
-PredictionKey = tuple[str, str]
-"""Item and system, which name one prediction."""
-
-
-@dataclass(frozen=True)
-class JudgeGrades:
-    """One judge's grades, and those of the judges beside it.
-
-    Attributes:
-        judge: The judge's name.
-        rubric: The rubric that all grades were made by.
-        first: By prediction, the grade of the first sample: what is studied.
-        repeats: By prediction, the grades of all samples.
-        others: By further judge and prediction, the grade of the first sample.
-    """
-
-    judge: str
-    rubric: Rubric
-    first: Mapping[PredictionKey, Grade]
-    repeats: Mapping[PredictionKey, tuple[Grade, ...]]
-    others: Mapping[str, Mapping[PredictionKey, Grade]]
-
-    def only(self, keys: Iterable[PredictionKey]) -> JudgeGrades:
-        """The grades of some predictions."""
-        kept = set(keys)
-        return replace(
-            self,
-            first={key: one for key, one in self.first.items() if key in kept},
-            repeats={key: some for key, some in self.repeats.items() if key in kept},
-            others={
-                name: {key: one for key, one in theirs.items() if key in kept}
-                for name, theirs in self.others.items()
-            },
-        )
-
-    @cached_property
-    def signatures(self) -> tuple[Signature, ...]:
-        """The distinct signatures of grades in which the judge was asked; there should be one."""
-        found = Signatures()
-        for grade in self.first.values():
-            if grade.asked:
-                found.add(grade.signature)
-        return tuple(found)
-
-    @cached_property
-    def unscored(self) -> Mapping[str, int]:
-        """Grades in which the judge could not be asked, by kind."""
-        kinds = (g.unscored.kind for g in self.first.values() if g.unscored is not None)
-        return dict(Counter(kinds))
-
-    @property
-    def systems(self) -> tuple[str, ...]:
-        """The systems that were graded, sorted."""
-        return tuple(sorted({system for _, system in self.first}))
-
-
-def grades_of_judge(
-    grades: Iterable[Grade], *, judge: str | None = None, rubric: Rubric | None = None
-) -> JudgeGrades:
-    """Sort grades by judge, and check that one rubric made them all.
-
-    Args:
-        grades: The grades, of one judge or several.
-        judge: The judge to study; may be left out where there is one only.
-        rubric: The rubric they were made by; may be left out for a built-in one.
-
-    Raises:
-        InputError: There is no grade, several judges of whom none is named, or one prediction was
-            graded twice under one sample.
-        RubricError: The rubric is not the one that the grades were made by.
-    """
-    by_judge: dict[str, dict[PredictionKey, dict[int, Grade]]] = {}
-    for grade in _of_rubric(rubric, grades):
-        samples = by_judge.setdefault(grade.signature.judge, {}).setdefault(_key(grade), {})
-        if grade.sample in samples:
-            raise InputError(
-                f"item {grade.item_id!r}, system {grade.system!r}, sample {grade.sample} was "
-                f"graded twice by {grade.signature.judge}",
-                remedy="Take the grades of one run; `mmrare-judge grade` keeps one line a grade",
-            )
-        samples[grade.sample] = grade
-    chosen = _chosen(by_judge, judge)
-    first = {
-        name: {key: samples[min(samples)] for key, samples in given.items()}
-        for name, given in by_judge.items()
-    }
-    mine = first.pop(chosen)
-    found = _rubric_of(mine.values(), rubric)
-    others = {
-        name: {k: one for k, one in theirs.items() if one.signature.rubric_hash == found.hash}
-        for name, theirs in first.items()
-    }
-    return JudgeGrades(
-        judge=chosen,
-        rubric=found,
-        first=mine,
-        repeats={key: tuple(samples.values()) for key, samples in by_judge[chosen].items()},
-        others={name: theirs for name, theirs in others.items() if theirs},
-    )
-
-
-def _key(grade: Grade) -> PredictionKey:
-    return grade.item_id, grade.system
-
-
-def _of_rubric(rubric: Rubric | None, grades: Iterable[Grade]) -> list[Grade]:
-    """The grades made by a rubric; all of them where none is named, or none was made by it."""
-    given = list(grades)
-    mine = [grade for grade in given if rubric and grade.signature.rubric_hash == rubric.hash]
-    return mine or given
-
-
-def _chosen(by_judge: Mapping[str, object], judge: str | None) -> str:
-    known = ", ".join(by_judge)
-    if not by_judge:
-        raise InputError("no grades", remedy="Grade first: `mmrare-judge grade`")
-    if judge is None and len(by_judge) > 1:
-        raise InputError("the grades are those of several judges", remedy=f"Name one of: {known}")
-    if judge is not None and judge not in by_judge:
-        raise InputError(f"no grade by judge {judge!r}", remedy=f"There are grades by: {known}")
-    return judge or next(iter(by_judge))
-
-
-def _rubric_of(grades: Iterable[Grade], rubric: Rubric | None) -> Rubric:
-    made_by = {grade.signature.rubric_hash: grade.signature for grade in grades}
-    if len(made_by) > 1:
-        names = ", ".join(f"{one.rubric} {one.rubric_version}" for one in made_by.values())
-        raise InputError(
-            f"the grades were made by several rubrics: {names}",
-            remedy="Study one track and one rubric at a time",
-        )
-    (wanted, signature), *_ = made_by.items()
-    found = load_rubric(signature.rubric) if rubric is None else rubric
-    if found.hash != wanted:
-        raise RubricError(
-            f"the grades were made by {signature.rubric} {signature.rubric_version} ({wanted}), "
-            f"and this is {found.id} {found.version} ({found.hash})",
-            remedy="Give the rubric file they were graded by, or grade anew",
-        )
-    return found
+from mmrare_judge.errors import InputError
+from mmrare_judge.rubric.model import Criterion
 
 
 @dataclass(frozen=True)
@@ -186,19 +43,30 @@ class StudyInputs:
     @cached_property
     def clusters(self) -> Mapping[str, str]:
         """The case of each item that has gold; an item without is a case of its own."""
-        return {label.item: label.cluster for label in self.gold.labels}
+        return {item: case for item, case in self.gold.labels.grouped("item", "cluster")}
 
     @cached_property
+    def cases(self) -> tuple[str, ...]:
+        """The case of each graded prediction."""
+        return tuple(self.clusters.get(item, item) for item, _ in self.grades.first.keys)
+
+    @cached_property
+    def place_of_label(self) -> Ints:
+        """For each label the place of its prediction among the graded ones; -1 for none."""
+        places, predictions = self.grades.first.row_of, self.gold.labels.predictions
+        found = [places.get((item, system), -1) for item, system in predictions]
+        return np.array(found, dtype=np.int64)[predictions.of]
+
+    @cached_property
+    def with_gold(self) -> Ints:
+        """The places of the graded predictions that were labelled."""
+        return np.unique(self.place_of_label[self.place_of_label >= 0])
+
+    @property
     def unasked(self) -> Counter[str]:
         """Predictions with gold that the judge could not be asked about, by kind of failure."""
-        graded = [self.grades.first.get(key) for key in self.with_gold]
-        return Counter(one.unscored.kind for one in graded if one and one.unscored)
-
-    @cached_property
-    def with_gold(self) -> Mapping[PredictionKey, None]:
-        """The graded predictions that were labelled."""
-        first = self.grades.first
-        return {unit[:2]: None for unit in self.gold.units if unit[:2] in first}
+        kinds = self.grades.first.kinds
+        return Counter(kinds[place] for place in self.with_gold if kinds[place])
 
     @cached_property
     def raters(self) -> tuple[str, ...]:
@@ -303,8 +171,11 @@ def tables_of(inputs: StudyInputs) -> tuple[UnitTable, ...]:
 
 
 def _check_cases(gold: Gold) -> None:
+    labels = gold.labels
+    if len(labels.grouped("item", "cluster")) == len(labels.columns["item"].used):
+        return
     cases: dict[str, str] = {}
-    for label in gold.labels:
+    for label in labels:
         if cases.setdefault(label.item, label.cluster) != label.cluster:
             raise InputError(
                 f"item {label.item!r} is in two cases, {cases[label.item]!r} and {label.cluster!r}",
@@ -325,60 +196,60 @@ def _check_adjudicator(inputs: StudyInputs) -> None:
 
 def _labelled(inputs: StudyInputs) -> set[str]:
     """The criteria on which a clinician labelled a graded prediction."""
-    scales, graded = inputs.gold.scales, inputs.grades.first.keys()
-    return {
-        one.criterion
-        for one in inputs.gold.labels
-        if (one.item, one.system) in graded
-        and one.rater in inputs.raters
-        and not np.isnan(scales[one.criterion].read(one.label))
-    }
+    columns = inputs.gold.labels.columns
+    given = columns["label"].where(lambda label: label is not None)
+    given &= columns["rater"].where(inputs.raters.__contains__) & (inputs.place_of_label >= 0)
+    return set(inputs.gold.labels.take(given).columns["criterion"].used)
 
 
 def _table(inputs: StudyInputs, criterion: Criterion) -> UnitTable:
-    grades, gold = inputs.grades, inputs.gold.about(criterion=criterion.id)
-    ratings = _ratings(grades, gold)
-    clinicians = ratings.only(*ratings.raters[1:])
-    together = _together(clinicians, inputs.options)
-    predictions = tuple(grades.first)
-    given = [grades.first[key] for key in predictions]
-    verdicts = [grade.verdict(criterion.id) for grade in given]
-    asked = np.array([not grade.empty for grade in given])
-    row_of = {unit[:2]: row for row, unit in enumerate(gold.units)}
-    rows = np.array([row_of.get(key, -1) for key in predictions])
-    best = float(criterion.max_points)
-    scored = np.array([_known(verdict.points) / best for verdict in verdicts])
-    levels = {label: code for code, label in enumerate(ratings.scale.categories)}
-    codes = np.array([levels.get(v.level or "", -1) for v in verdicts], dtype=np.int64)
+    graded, options, best = inputs.grades.first, inputs.options, float(criterion.max_points)
+    gold = inputs.gold.about(criterion=criterion.id)
+    weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
+    clinicians = gold.ratings(weights=weights)
+    together = _together(clinicians, options)
+    about = inputs.gold.labels.columns["criterion"].where(criterion.id.__eq__)
+    places = inputs.place_of_label[about][gold.labels.units.first]
+    rows = np.full(len(graded), -1)
+    rows[places[places >= 0]] = np.flatnonzero(places >= 0)
+    verdicts, blank = graded.on(criterion.id), graded.blank_first
+    if verdicts is None:
+        raise InputError(f"no grade has a verdict on {criterion.id!r}")
+    scored = verdicts.points / best
+    levels = {label: code for code, label in enumerate(clinicians.scale.categories)}
+    known = np.array([*(levels.get(level, -1) for level in verdicts.levels), -1])
+    codes = np.where(blank, -1, known[verdicts.level])
+    cases = gold.labels.columns["cluster"]
     return UnitTable(
         criterion=criterion,
-        predictions=predictions,
-        clusters=tuple(inputs.clusters.get(item, item) for item, _ in predictions),
+        predictions=graded.keys,
+        clusters=inputs.cases,
         scored=scored,
-        judge=np.where(asked, scored, np.nan),
+        judge=np.where(blank, np.nan, scored),
         gold=_taken(together.points / best, rows, np.nan),
-        judge_codes=np.where(asked, codes, -1),
+        judge_codes=codes,
         gold_codes=_taken(together.codes, rows, -1).astype(np.int64),
-        confidence=np.array(
-            [_known(one.confidence if one.status == "judged" else None) for one in verdicts]
-        ),
-        inclusion=_inclusion(gold, predictions, criterion.id),
-        ratings=ratings.only(*(r for r in ratings.raters if r != inputs.options.adjudicator)),
+        confidence=np.where(verdicts.judged, verdicts.confidence, np.nan),
+        inclusion=_inclusion(gold, graded.keys, criterion.id),
+        ratings=_with_judge(inputs, clinicians, _taken(codes, places, -1).astype(np.int64)),
         together=together,
-        cases=tuple(inputs.clusters[item] for item, *_ in gold.units),
+        cases=tuple(cases.values[code] for code in cases.codes[gold.labels.units.first]),
     )
 
 
-def _ratings(grades: JudgeGrades, gold: Gold) -> Ratings:
-    """The judge first, and everyone who labelled; of blank predictions the judge said nothing."""
-    weights = {unit: 1 / chance for unit, chance in gold.inclusion.items()} or None
-    blank = {key for key, grade in grades.first.items() if grade.empty}
-    labels = {
-        unit: None if unit[:2] in blank else level
-        for unit, level in labels_of(grades.first.values()).items()
-    }
-    joined = gold.with_rater(grades.judge, labels).ratings(weights=weights)
-    return joined.only(grades.judge, *(r for r in joined.raters if r != grades.judge))
+def _with_judge(inputs: StudyInputs, clinicians: Ratings, codes: Ints) -> Ratings:
+    """The judge first, and every clinician but the adjudicator, on the units that have gold."""
+    judge, scale = inputs.grades.judge, clinicians.scale
+    if judge in inputs.gold.raters:
+        raise InputError(f"there is a rater {judge!r} already", remedy="Call one of them otherwise")
+    others = clinicians.only(*(r for r in clinicians.raters if r != inputs.options.adjudicator))
+    numbers = np.append(np.asarray(scale.points or np.full(len(scale.categories), np.nan)), np.nan)
+    return replace(
+        others,
+        codes=np.column_stack([codes, others.codes]),
+        numbers=np.column_stack([numbers[codes], others.numbers]),
+        raters=(judge, *others.raters),
+    )
 
 
 def _together(clinicians: Ratings, options: StudyOptions) -> Consensus:
@@ -393,10 +264,6 @@ def _inclusion(gold: Gold, keys: Sequence[PredictionKey], criterion: str) -> Flo
     if not gold.inclusion:
         return None
     return np.array([gold.inclusion.get((*key, criterion), np.nan) for key in keys])
-
-
-def _known(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _taken(values: Floats | Ints, rows: Ints, missing: float) -> Floats:

@@ -6,15 +6,13 @@ statistic, and clinicians among themselves are not. What it did not answer is no
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from mmrare_judge.calibration.report.blocks import CriterionFindings, with_ends
 from mmrare_judge.calibration.statistics.ratings import Ints
 from mmrare_judge.calibration.statistics.table import Statistic, statistic
-from mmrare_judge.judging.grade import Grade
 
 LEAST = 10
 """Units, or quotes, below which nothing is said."""
@@ -69,19 +67,16 @@ def _at_chance(found: CriterionFindings) -> bool:
     return judge.low <= 0 and judge.high < human.low
 
 
-def lost_quotes(grades: Iterable[Grade]) -> Iterator[str]:
-    """What is wrong with a judge's quotes; nothing where it is sound, or gave hardly any."""
-    matches = Counter(
-        evidence.match
-        for grade in grades
-        for verdict in grade.verdicts
-        for one in (verdict, *verdict.elements)
-        for evidence in one.evidence
-    )
-    total = matches.total()
-    lost = matches["not_found"] + matches["wrong_source"]
+def lost_quotes(quotes: Ints) -> Iterator[str]:
+    """What is wrong with a judge's quotes; nothing where it is sound, or gave hardly any.
+
+    Args:
+        quotes: By grade, how many there are, stand nowhere, and stand in another text.
+    """
+    total, nowhere, elsewhere = (int(count) for count in quotes.sum(axis=0))
+    lost = nowhere + elsewhere
     if total >= LEAST and lost / total > QUOTES_LOST:
         yield (
-            f"{lost} of {total} quotes do not stand in the prediction; {matches['wrong_source']} "
-            "of them stand in the reference, the criterion or the question instead."
+            f"{lost} of {total} quotes do not stand in the prediction; {elsewhere} of them stand in "
+            "the reference, the criterion or the question instead."
         )

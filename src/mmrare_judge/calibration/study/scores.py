@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import compress
 from typing import Any
 
@@ -17,9 +18,10 @@ from mmrare_judge.calibration.analyses import correction
 from mmrare_judge.calibration.analyses.correction import CorrectedScore
 from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale, indexed
-from mmrare_judge.calibration.study.inputs import PredictionKey, StudyInputs, UnitTable
+from mmrare_judge.calibration.study.grades import PredictionKey
+from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
 from mmrare_judge.judging.verdicts import score_shares
-from mmrare_judge.rubric.model import Rubric
+from mmrare_judge.rubric.model import Criterion, Rubric
 
 NUMBERS = Scale(level="continuous")
 EVERYONE, UNNAMED = "all systems", "not stated"
@@ -38,13 +40,14 @@ def score_ratings(inputs: StudyInputs) -> tuple[Ratings, Ratings] | None:
     """
     name, first = inputs.grades.judge, inputs.grades.first
     scores = _clinicians_scores(inputs)
-    chances = {key: _chance(inputs, key) for key in scores if key in first}
+    chances = {key: _chance(inputs, key) for key in scores if key in first.row_of}
     weights = {key: 1 / chance for key, chance in chances.items() if chance is not None}
     if not weights or len(inputs.grades.rubric.criteria) < 2:
         return None
+    given = np.where(first.blank, np.nan, first.score)[first.rows].tolist()
     whole, pair = [], []
     for key in weights:
-        judge = None if first[key].empty else first[key].score
+        judge = given[first.row_of[key]]
         theirs = [scores[key].get(rater) for rater in inputs.raters]
         known = [score for score in theirs if score is not None]
         whole.append([judge, *theirs])
@@ -59,21 +62,35 @@ def score_ratings(inputs: StudyInputs) -> tuple[Ratings, Ratings] | None:
 
 def _clinicians_scores(inputs: StudyInputs) -> dict[PredictionKey, dict[str, float | None]]:
     """By prediction and clinician the rubric score; ``None`` where a criterion has no label."""
-    rubric = inputs.grades.rubric
-    shares: dict[PredictionKey, dict[str, dict[str, Fraction]]] = {}
-    for label in inputs.gold.labels:
-        if label.label is None or label.rater not in inputs.raters:
-            continue
-        criterion = rubric.criterion(label.criterion)
-        scale = inputs.gold.scales[label.criterion]
-        level = criterion.levels[scale.categories[int(scale.read(label.label))]]
-        by_rater = shares.setdefault((label.item, label.system), {})
-        by_rater.setdefault(label.rater, {})[criterion.id] = level.points / criterion.max_points
-    scored = {
-        key: {rater: _full_score(rubric, one) for rater, one in by_rater.items()}
-        for key, by_rater in shares.items()
-    }
-    return {key: one for key, one in scored.items() if any(s is not None for s in one.values())}
+    rubric, labels = inputs.grades.rubric, inputs.gold.labels
+    given = labels.columns["label"].where(lambda label: label is not None)
+    labels = labels.take(given & labels.columns["rater"].where(inputs.raters.__contains__))
+    criterion, label = labels.columns["criterion"], labels.columns["label"]
+    place = {one.id: number for number, one in enumerate(rubric.criteria)}
+    sheets = labels.grouped("item", "system", "rater")
+    sheet = np.full((len(sheets), len(place)), -1, dtype=np.int32)
+    where = np.array([place[name] for name in criterion.values])[criterion.codes]
+    sheet[sheets.of, where] = label.codes
+
+    @cache  # there are far fewer ways to fill a sheet than sheets
+    def score(codes: tuple[int, ...]) -> float | None:
+        if min(codes) < 0:
+            return None
+        return _full_score(rubric, {
+            one.id: _share(inputs, one, label.values[code])
+            for one, code in zip(rubric.criteria, codes, strict=True)
+        })  # fmt: skip
+
+    scores: dict[PredictionKey, dict[str, float | None]] = {}
+    for (item, system, rater), codes in zip(sheets, sheet.tolist(), strict=True):
+        scores.setdefault((item, system), {})[rater] = score(tuple(codes))
+    return {key: one for key, one in scores.items() if any(s is not None for s in one.values())}
+
+
+def _share(inputs: StudyInputs, criterion: Criterion, label: str | float) -> Fraction:
+    scale = inputs.gold.scales[criterion.id]
+    level = criterion.levels[scale.categories[int(scale.read(label))]]
+    return level.points / criterion.max_points
 
 
 def _chance(inputs: StudyInputs, key: PredictionKey) -> float | None:
@@ -223,9 +240,9 @@ def _cascade(inputs: StudyInputs, tables: Sequence[UnitTable]) -> _Cascade:
     A prediction whose criteria were chosen for gold one by one has no known probability of having
     all of them, and counts as one without gold.
     """
-    first, keys = inputs.grades.first, tables[0].predictions
-    judge = _floats(first[key].score for key in keys)
-    gold = _floats(_cascade_gold(inputs.grades.rubric, tables, row) for row in range(len(keys)))
+    first, rows = inputs.grades.first, range(len(tables[0].predictions))
+    judge = first.score[first.rows]
+    gold = _floats(_cascade_gold(inputs.grades.rubric, tables, row) for row in rows)
     chances = [table.inclusion for table in tables if table.inclusion is not None]
     if not chances:
         return judge, gold, None

@@ -51,9 +51,12 @@ def parts_of(inputs: StudyInputs) -> Parts:
 
 
 def _of_cases(inputs: StudyInputs, cases: Collection[str], *, inside: bool) -> StudyInputs:
-    case_of = inputs.clusters
-    labels = tuple(one for one in inputs.gold.labels if (one.cluster in cases) == inside)
-    keys = [key for key in inputs.grades.first if (case_of.get(key[0], key[0]) in cases) == inside]
+    labels = inputs.gold.labels
+    labels = labels.take(labels.columns["cluster"].where(lambda case: (case in cases) == inside))
+    keys = [
+        key for key, case in zip(inputs.grades.first.keys, inputs.cases, strict=True)
+        if (case in cases) == inside
+    ]  # fmt: skip
     gold = replace(inputs.gold, labels=labels)
     return replace(inputs, grades=inputs.grades.only(keys), gold=gold)
 
@@ -67,7 +70,7 @@ def tuning_cases(split: Split, gold: Gold, items: Mapping[str, Item]) -> frozens
     Raises:
         InputError: A case that is named has no gold, or an item lacks the field of the strata.
     """
-    item_of = {label.cluster: label.item for label in gold.labels}
+    item_of = {case: item for case, item in gold.labels.grouped("cluster", "item")}
     for case in split.cases:
         if case not in item_of:
             raise InputError(f"the split names case {case!r}, which has no gold label")

@@ -22,12 +22,8 @@ from mmrare_judge.calibration.report.sections import three_numbers
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
 from mmrare_judge.calibration.study.findings import MISSED, measured, on_tuning
-from mmrare_judge.calibration.study.inputs import (
-    StudyInputs,
-    UnitTable,
-    grades_of_judge,
-    tables_of,
-)
+from mmrare_judge.calibration.study.grades import grades_of_judge
+from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable, tables_of
 from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
 from mmrare_judge.calibration.study.split import Part, Parts, parts_of
 from mmrare_judge.calibration.study.verdict import (
@@ -124,7 +120,7 @@ def calibrate(
     _check_scales(gold, chosen.rubric)
     if plan is not None:
         plan.check(options, chosen.rubric)
-    gold = joined(gold, chosen.first)
+    gold = joined(gold, chosen.first.keys)
     inputs = StudyInputs(
         chosen, gold, options, plan,
         items={item.id: item for item in items},

@@ -28,7 +28,7 @@ from mmrare_judge.calibration.report.blocks import (
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
-from mmrare_judge.calibration.study.inputs import PredictionKey, StudyInputs, UnitTable
+from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
 from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
 from mmrare_judge.calibration.study.remarks import corrected_for_chance
 from mmrare_judge.judging.grade import Verdict
@@ -409,8 +409,8 @@ def design(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
         ("hash of the gold labels", gold.hash),
         ("clinicians", ", ".join(inputs.raters)),
         ("ties", _ties(inputs, tables)),
-        ("cases", f"{len({label.cluster for label in gold.labels}):,}, of "
-                  f"{len({label.item for label in gold.labels}):,} items"),
+        ("cases", f"{len(gold.labels.columns['cluster'].used):,}, of "
+                  f"{len(gold.labels.columns['item'].used):,} items"),
         ("graded predictions", f"{len(grades.first):,}, of {len(grades.systems)} systems"),
         ("units with gold", "; ".join(f"{t.criterion.id} {t.with_gold:,}" for t in tables)),
         ("main statistic", options.statistic),
@@ -439,9 +439,9 @@ def caveats(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
     """What to beware of, as far as it can be read off the data."""
     grades, gold = inputs.grades, inputs.gold
     yield from gold.notes
-    ungraded = {unit[:2] for unit in gold.units} - grades.first.keys()
+    ungraded = len(gold.labels.predictions) - len(inputs.with_gold)
     if ungraded:
-        yield f"{len(ungraded)} predictions with gold labels were not graded; they are left out."
+        yield f"{ungraded} predictions with gold labels were not graded; they are left out."
     if grades.unscored:
         kinds = ", ".join(f"{kind} {count}" for kind, count in grades.unscored.items())
         lost = sum(grades.unscored.values())
@@ -451,7 +451,7 @@ def caveats(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Iterator[str]:
             f"The grades were made in {len(grades.signatures)} ways; a certificate needs one. "
             "Grade anew with one judge, one rubric and one package version."
         )
-    blank = sum(grade.empty for grade in grades.first.values())
+    blank = int(grades.first.blank_first.sum())
     if blank:
         yield (
             f"{blank} predictions were blank: the judge was not asked. They score 0 by rule, which "
@@ -514,12 +514,13 @@ def worst_disagreements(inputs: StudyInputs, tables: Sequence[UnitTable]) -> tup
 def _told(inputs: StudyInputs, table: UnitTable, row: int) -> CaseBlock:
     item, system = key = table.predictions[row]
     criterion = table.criterion
-    verdict = inputs.grades.first[key].verdict(criterion.id)
+    verdict = inputs.grades.first.verdict(row, criterion.id)
+    mine = inputs.place_of_label == row
+    mine &= inputs.gold.labels.columns["criterion"].where(criterion.id.__eq__)
     labels = [
         f"{label.rater}: {label.label}"
-        for label in inputs.gold.labels
-        if label.unit == (item, system, criterion.id) and label.label is not None
-    ]
+        for label in inputs.gold.labels.take(mine) if label.label is not None
+    ]  # fmt: skip
     elements = [f"- {one.element}: {one.level or one.status}" for one in verdict.elements]
     asked = Quote("What was judged", _cut("\n".join([criterion.question, *elements])))
     return CaseBlock(
@@ -529,7 +530,7 @@ def _told(inputs: StudyInputs, table: UnitTable, row: int) -> CaseBlock:
     )
 
 
-def _quotes(inputs: StudyInputs, key: PredictionKey, verdict: Verdict) -> Iterator[Quote]:
+def _quotes(inputs: StudyInputs, key: tuple[str, str], verdict: Verdict) -> Iterator[Quote]:
     item = inputs.items.get(key[0])
     texts = {
         "The question": item and item.question,
