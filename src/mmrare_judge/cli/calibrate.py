@@ -279,8 +279,8 @@ def _rubric_of(grades: Path) -> str:
 def _graded(plan: StudyFile, folder: Path) -> Path:
     from mmrare_judge.cli.grade import grade_shown, read_pairs
     from mmrare_judge.data.predictions import PredictionColumns
-    from mmrare_judge.run.folder import input_files
     from mmrare_judge.run.run import Run
+    from mmrare_judge.run.specification import input_files
 
     if not plan.items or not plan.predictions:
         raise InputError(

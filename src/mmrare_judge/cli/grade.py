@@ -39,9 +39,10 @@ from mmrare_judge.level2.terms import Terms
 from mmrare_judge.panels.panel import Rule
 from mmrare_judge.rubric.model import track_of
 from mmrare_judge.run.estimate import total_line
-from mmrare_judge.run.folder import GRADES, RUN, SUMMARY, input_files, iter_grades
+from mmrare_judge.run.folder import GRADES, SUMMARY, iter_grades
 from mmrare_judge.run.regrade import regrade, write_regraded
 from mmrare_judge.run.run import Run
+from mmrare_judge.run.specification import RUN, input_files
 from mmrare_judge.run.summary import RunReport, read_panel_figures, read_panels
 
 SystemOption = Annotated[str | None, typer.Option(help="The system that answered.")]

@@ -28,12 +28,11 @@ from mmrare_judge.panels.report import PanelFigures
 from mmrare_judge.records import today
 from mmrare_judge.run.folder import (
     EarlierGrades,
-    InputFile,
     Ledger,
     RunFolder,
     iter_grades,
-    record_of,
 )
+from mmrare_judge.run.specification import InputFile, record_of
 from mmrare_judge.run.summary import (
     Missing,
     Progress,

@@ -24,11 +24,10 @@ from mmrare_judge.run.folder import (
     GRADES,
     SUMMARY,
     PredictionId,
-    RunRecord,
     grade_of_line,
     prediction_id,
-    read_record,
 )
+from mmrare_judge.run.specification import RunRecord, read_record
 
 Missing = Mapping[tuple[str, str], tuple[str, ...]]
 """By system and track, the items without a prediction."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmrare_judge.rubric.model import Rubric
-from mmrare_judge.run.folder import RunRecord, differences
+from mmrare_judge.run.specification import RunRecord, differences
 from support.makers import RUBRIC, small_rubric
 
 
