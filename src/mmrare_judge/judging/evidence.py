@@ -15,7 +15,7 @@ from itertools import islice, pairwise, takewhile
 from typing import NotRequired, TypedDict
 
 from mmrare_judge.data.items import Reference
-from mmrare_judge.judging.folding import PUNCTUATION, UNSPACED, Folded, fold, is_number
+from mmrare_judge.judging.folding import PUNCTUATION, UNSPACED, Folded, fold, is_number, stripped
 from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.records import by_identity
@@ -146,7 +146,7 @@ def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> li
 
 
 def _pieces(quote: str) -> list[str]:
-    pieces = [piece.strip() for piece in _ELLIPSIS.split(quote)]
+    pieces = [stripped(piece) for piece in _ELLIPSIS.split(quote)]
     return [piece for piece in pieces if piece] or [quote]
 
 
@@ -340,6 +340,13 @@ def _can_be_cut_behind(after: str) -> bool:
 
 # --- Slips of copying
 
+_CONFUSED = [  # words that a letter makes of one another
+    set(pair.split("/"))
+    for pair in (
+        "dysphagia/dysphasia ileum/ilium ileal/ilial perineal/peroneal month/mouth sixty/sixth "
+        "seventy/seventh eighty/eighth forty/forth"
+    ).split()
+]
 _MIN_NEAR = 5  # shorter words have to be the same letter by letter
 _SAME_BEGINNING = 2  # another drug, side or sign often differs in its first letters
 
@@ -367,6 +374,8 @@ def _near(word: str, other: str) -> bool:
     if word == other:
         return True
     if min(len(word), len(other)) < _MIN_NEAR or is_number(word) or is_number(other):
+        return False
+    if {word, other} in _CONFUSED:
         return False
     american, other_american = (w.replace("ae", "e").replace("oe", "e") for w in (word, other))
     return _slipped(word, other) or _slipped(american, other_american)

@@ -32,7 +32,8 @@ _TOKEN = re.compile(
     rf"""
     (?P<number>
         \d{{1,3}}(?:\.\d{{3}})+,\d+(?!\d)                      # 1.000,5
-      | \d{{1,3}}(?:(?:[,'\xa0]\d{{2,3}})*[,'\xa0]\d{{3}}|(?:\ 000)+)(?:\.\d+)?(?!\d)  # 1,000.5
+      | \d{{1,3}}(?:(?:[,'\xa0]\d{{2,3}})*[,'\xa0]\d{{3}}|(?:\ 000)+|(?:\ \d{{3}}){{2,}})
+        (?:\.\d+)?(?!\d)                                      # 1,000.5
       | \d+(?:[.,·]\d+)*
       | (?<!\w)\.\d+
     )
@@ -112,7 +113,7 @@ _DAMAGED_COMMAND = "|".join(
 )
 
 _ODD = rf"""
-    (?P<damaged>(?:{_DAMAGED_COMMAND})(?![A-Za-z{_MARKS_ABOVE}]))
+    (?P<damaged>(?:{_DAMAGED_COMMAND})(?![^\W\d_]|[{_MARKS_ABOVE}]))
   | \\+(?P<micro>(?:mu|micro)(?![A-Za-z])\}}?\$?[ ]?)
   | \\+(?:u(?P<code>[0-9a-fA-F]{{4}})|(?P<command>[A-Za-z]+)(?![{_MARKS_ABOVE}])
         |(?P<escaped>[!-/:-@\[-`{{-~])(?![{_MARKS_ABOVE}])|(?=\s|\w|\Z))
@@ -121,7 +122,8 @@ _ODD = rf"""
   | &(?:amp;)*(?P<entity>\#\d{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,30}});
   | (?P<link>\]\((?:[^\s()]|\([^\s()]{{0,200}}\)){{1,1000}}
         (?:\ +(?:"[^"\n]{{0,200}}"|'[^'\n]{{0,200}}'))?\))
-  | (?P<lost>(?<=[.:;,!?)\]*])n{{1,3}}(?=[A-Z][a-z]|\d{{1,2}}[.)][ ]|[-*#•–][ *#]|\*\*))
+  | (?P<lost>(?<=[.:;,!?)\]*])n{{1,3}}(?=[A-Z][a-z]|\d{{1,2}}[.)][ ]|[-*#•–][ *#]|\*\*)
+        |(?<=[a-z])n(?=[A-Z][a-z]))
   | (?P<over>\}}[ ]?\{{)
   | (?P<times>(?<=\d)[ ]?(?<!\*)\*(?!\*)[ ]?(?=\d))
   | (?P<tilde>(?<=\d)~(?=[^\W\d_]|\\))
@@ -130,10 +132,15 @@ _ODD = rf"""
   | (?P<foreign>(?:[!-~](?=[{_MARKS_ABOVE}])|[^\x00-\x7f{_SUPERSCRIPT}])+)
 """
 _ODD_PLACES = re.compile(_ODD, re.VERBOSE)
+_DAMAGED_PLACE = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
 _ODD_OR_NUMBERED = re.compile(  # and what numbers the lines of a list, or refers to a source
     r"""
-    (?P<numbering>(?:(?<=\n)|\A)[ \t>]*
-        (?:\#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\[[ xX]\])[ \t]+(?=[^\s\d]))
+    (?P<numbering>(?:(?<=\n)|\A)[ \t>]*(?:[-*+•][ \t]+)?(?:
+        (?:\#{1,6}|\(?\d{1,3}[.):]|\(?(?:[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[[ xX]\]|[☐☑☒])
+        [ \t]+(?=[^\s\d])
+      | \d{1,2}(?:[.)]|(?:\.\d{1,2}){1,3}\.?[ \t]+)(?=[A-Z*\u3400-\u9fff])
+      | (?:[(（]?[一二三四五六七八九十\d]{1,3}[、)）]|[\u2460-\u24ff\u2776-\u2793])[ \t]*(?=[^\s\d])
+    ))
   | (?P<source>\[\^?\d{1,3}(?:\s?[,–-]\s?\^?\d{1,3}){0,20}\](?!\())
   | """
     + _ODD,
@@ -326,7 +333,7 @@ _REWRITE: dict[str, Callable[[str, str], str]] = {
 # --- Tokens
 
 
-class Token(NamedTuple):
+class FoldedToken(NamedTuple):
     """A word, a number, a sign, or a character of a script without spaces.
 
     Attributes:
@@ -350,7 +357,7 @@ class Folded:
     """
 
     original: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[FoldedToken, ...]
 
 
 def fold(text: str, *, numbering: bool = True) -> Folded:
@@ -375,7 +382,9 @@ def fold(text: str, *, numbering: bool = True) -> Folded:
     return Folded(
         text,
         tuple(
-            Token(meant, *rewritten.span(token.start, token.end)) for token, meant in said if meant
+            FoldedToken(meant, *rewritten.span(token.start, token.end))
+            for token, meant in said
+            if meant
         ),
     )
 
@@ -457,6 +466,18 @@ def _dash(before: _Raw | None, token: _Raw, after: _Raw | None) -> str:
 
 def _is(token: _Raw | None, kind: str) -> bool:
     return token is not None and token.kind == kind
+
+
+def stripped(text: str) -> str:
+    r"""A text without white space at its ends, unless that is what is left of a LaTeX command.
+
+    >>> stripped(" a\n"), stripped("\theta a")
+    ('a', '\theta a')
+    """
+    begin = len(text) - len(text.lstrip())
+    if begin and _DAMAGED_PLACE.match(text, begin - 1):
+        begin -= 1
+    return text[begin:].rstrip()
 
 
 def is_number(token: str) -> bool:
