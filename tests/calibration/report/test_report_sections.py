@@ -297,7 +297,7 @@ def test_corrected_scores_stand_beside_raw_ones() -> None:
 
 
 def with_test(
-    name: str, difference: float, low: float, high: float, verdict: Verdict
+    name: str, difference: float, low: float, high: float, verdict: Verdict, needed: str = ""
 ) -> CriterionFindings:
     """A criterion tested against a margin of 0.1, on 248 units."""
     side = Side(
@@ -305,8 +305,9 @@ def with_test(
         difference=estimate(difference, low, high), each={},
     )  # fmt: skip
     outcome = NonInferiority(
-        statistic="cohen_kappa", margin=0.1, verdict=verdict, side=side, sentence="tested"
-    )
+        statistic="cohen_kappa", margin=0.1, verdict=verdict, side=side, sentence="tested",
+        needed=needed,
+    )  # fmt: skip
     return CriterionFindings(name, estimate(0.5), estimate(0.6), non_inferiority=outcome)
 
 
@@ -330,21 +331,21 @@ def test_three_numbers_stand_behind_the_verdict() -> None:
     assert [key.value for key in report.keys] == ["0.50", "12.5 %", "0.625"]
 
 
-def test_what_would_change_an_open_verdict_is_a_number_of_labels() -> None:
-    """By hand: the difference of -0.02 is .08 above the margin, its interval .1 to either side.
-
-    To exclude the margin it may be .08: (.1 / .08)² = 1.5625 times the 248 units, 140 more.
-    """
-    (line,) = told(with_test("safe", -0.02, -0.12, 0.08, "inconclusive")).would_change
-    assert line == (
-        "On Safe about 140 more labelled units, if the difference stays at -0.02 (then a yes)."
-    )
+def test_what_would_change_an_open_verdict_is_what_its_test_needs() -> None:
+    one = with_test("safe", -0.02, -0.12, 0.08, "inconclusive", needed="about 140 more cases")
+    assert told(one).would_change == ("Safe – about 140 more cases.",)
 
 
-def test_where_the_difference_lies_at_the_margin_labels_are_no_way() -> None:
-    (line,) = told(with_test("safe", -0.0995, -0.2, 0.0, "inconclusive")).would_change
-    assert line == (
-        "On Safe hardly any number of labels: the difference, -0.10, lies at the margin."
+def test_the_first_screen_names_the_three_criteria_that_stand_worst() -> None:
+    five = [
+        with_test(name, 0.0, low, 0.1, "inconclusive", needed="more cases")
+        for name, low in zip("abcde", (-0.11, -0.15, -0.12, -0.14, -0.13), strict=True)
+    ]
+    assert told(*five).would_change == (
+        "B – more cases.",
+        "D – more cases.",
+        "E – more cases.",
+        "And on 2 further criteria, which stand better.",
     )
 
 

@@ -93,8 +93,9 @@ def _by_other_statistic(one: CriterionFindings) -> str:
 
 def criteria(findings: Findings) -> Section:
     """Each criterion by its title: what matters, and the rest folded away."""
-    cards = tuple(_card(one, place, findings) for place, one in enumerate(findings.criteria, 1))
-    return Section("criteria", "Criterion by criterion", cards)
+    cards = [_card(one, place, findings) for place, one in enumerate(findings.criteria, 1)]
+    by = f"Agreement is {statistic_title(findings.statistic)}, where nothing else is said."
+    return Section("criteria", "Criterion by criterion", (Paragraph(by), *cards))
 
 
 def _card(one: CriterionFindings, place: int, findings: Findings) -> Card:
@@ -106,10 +107,11 @@ def _card(one: CriterionFindings, place: int, findings: Findings) -> Card:
 
 
 def _facts(one: CriterionFindings, findings: Findings) -> Iterator[tuple[str, str]]:
-    title = statistic_title(one.judge.name)
-    yield f"{title}, judge and clinicians", f"{with_ends(one.judge)}, {one.judge.n} units"
+    other = one.judge.name != findings.statistic
+    by = f" ({statistic_title(one.judge.name)})" if other else ""
+    yield f"Judge and clinicians{by}", f"{with_ends(one.judge)}, {one.judge.n} units"
     if one.clinicians is not None:
-        yield f"{title}, clinicians", with_ends(one.clinicians)
+        yield f"Clinicians{by}", with_ends(one.clinicians)
     if one.non_inferiority is not None:
         yield "Non-inferiority", one.non_inferiority.sentence
     if (lenient := one.statistics.get("leniency")) is not None and lenient.value is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import ceil
 
 from mmrare_judge.calibration.report.agreement import agreement, criteria
 from mmrare_judge.calibration.report.blocks import (
@@ -33,7 +32,6 @@ from mmrare_judge.calibration.report.blocks import (
 )
 from mmrare_judge.calibration.report.scores import bias, confidence, correction
 from mmrare_judge.calibration.report.tables import statistic_title
-from mmrare_judge.calibration.statistics.estimate import normal_quantile, two_sided
 
 
 def report_of(findings: Findings) -> Report:
@@ -109,11 +107,8 @@ def _standing(one: CriterionFindings) -> float:
     return interval.low if interval else one.judge.value or 0.0
 
 
-HOPELESS = 20
-"""So many times the labels that there are cannot be asked for."""
-
 SHOWN_CHANGES = 3
-"""Criteria of which the first screen says how many more labels would decide."""
+"""Criteria of which the first screen says what would decide."""
 
 
 def _would_change(findings: Findings) -> Iterator[str]:
@@ -136,20 +131,15 @@ def _would_change(findings: Findings) -> Iterator[str]:
     if lower:
         names = ", ".join(lower)
         yield f"Another judge or a clearer rubric on {names}: more labels alone would not."
-    more = [(units, one) for one in tested if (units := _more_units(one)) is not None]
-    for units, one in sorted(more, key=lambda pair: -pair[0])[:SHOWN_CHANGES]:
-        if units > HOPELESS * one.judge.n:
-            yield (
-                f"On {title_of(one)} hardly any number of labels: the difference, "
-                f"{signed(_difference(one), 2)}, lies at the margin."
-            )
-        else:
-            found = (
-                f"if the difference stays at {signed(_difference(one), 2)} (then a {_then(one)})"
-            )
-            yield f"On {title_of(one)} about {_roughly(units)} more labelled units, {found}."
-    if len(more) > SHOWN_CHANGES:
-        yield f"Fewer on {len(more) - SHOWN_CHANGES} further criteria."
+    open_ones = [one for one in sorted(tested, key=_standing) if _needed(one)]
+    for one in open_ones[:SHOWN_CHANGES]:
+        yield f"{title_of(one)} – {_needed(one)}."
+    if len(open_ones) > SHOWN_CHANGES:
+        yield f"And on {len(open_ones) - SHOWN_CHANGES} further criteria, which stand better."
+
+
+def _needed(one: CriterionFindings) -> str:
+    return one.non_inferiority.needed if one.non_inferiority else ""
 
 
 def _verdict(one: CriterionFindings) -> str:
@@ -158,35 +148,6 @@ def _verdict(one: CriterionFindings) -> str:
 
 def _margin(one: CriterionFindings) -> float:
     return one.non_inferiority.margin if one.non_inferiority else 0.0
-
-
-def _roughly(units: int) -> str:
-    """Two digits of a number that is an extrapolation, rounded up."""
-    step = max(10 ** (len(str(units)) - 2), 1)
-    return f"{-(-units // step) * step:,}"
-
-
-def _more_units(one: CriterionFindings) -> int | None:
-    """How many more units would decide, if difference and spread stay what they are."""
-    test = one.non_inferiority
-    if test is None or test.verdict != "inconclusive":
-        return None
-    found, interval = test.side.difference, test.side.difference.interval
-    if found.value is None or interval is None or found.value == -test.margin:
-        return None
-    z = normal_quantile(two_sided(interval.level))
-    spread = (interval.high - interval.low) / (2 * z)
-    wanted = abs(found.value + test.margin) / z
-    return max(ceil(found.n * (spread / wanted) ** 2) - found.n, 1)
-
-
-def _difference(one: CriterionFindings) -> float:
-    difference = one.non_inferiority.side.difference.value if one.non_inferiority else None
-    return difference or 0.0
-
-
-def _then(one: CriterionFindings) -> str:
-    return "yes" if _difference(one) > -_margin(one) else "no"
 
 
 # --- what is left out
