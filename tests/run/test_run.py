@@ -112,6 +112,28 @@ def test_failed_predictions_are_tried_again_and_stand_there_once(tmp_path: Path)
     assert ids(tmp_path) == ["0", "1", "2"]
 
 
+def test_a_failure_whose_prediction_is_not_given_again_still_stands(tmp_path: Path) -> None:
+    def never(request: Request) -> Any:
+        return TransportError("down", kind="server_error")
+
+    def books() -> Any:
+        return json.loads((tmp_path / "summary.json").read_text("utf-8"))["all_starts"]
+
+    run_in(tmp_path, FakeBackend(never)).grade(pairs(3))
+    spent = books()["incurred"]["calls"]
+    report = run_in(tmp_path).grade(pairs(1))
+    assert sorted((g.item_id, g.unscored is None) for g in read_grades(tmp_path)) == [
+        *[("0", True), ("1", False), ("2", False)]
+    ]
+    assert (report.summaries[0].graded, report.summaries[0].unscored) == (3, {"server_error": 2})
+    assert report.superseded[0].startswith("1 earlier gradings had failed")
+    assert books()["incurred"]["calls"] == spent + 1
+    aside = (tmp_path / "superseded.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["item_id"] for line in aside] == ["0"]
+    assert run_in(tmp_path).grade(pairs(3)).summaries[0].unscored == {}
+    assert ids(tmp_path) == ["0", "1", "2"]
+
+
 def test_another_specification_in_the_same_folder_is_refused_with_the_difference(
     tmp_path: Path,
 ) -> None:

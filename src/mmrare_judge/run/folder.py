@@ -88,6 +88,27 @@ class Ledger:
         self.close()
         self._file = self._opened(lambda grade: grade.key not in keys)
 
+    def restore(self, grades: Sequence[Grade]) -> None:
+        """Take grades back that were moved aside.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        left: dict[str, list[Grade]] = {}
+        for grade in grades:
+            self.write(grade)
+            left.setdefault(grade.key, []).append(grade)
+        with _said_of(self.superseded, "read"), whole_file(self.superseded, private=True) as aside:
+            for line in _lines(self.superseded):
+                moved = _parse(line)
+                same_key = [] if moved is None else left.get(moved.key, [])
+                if moved is not None and moved in same_key:
+                    same_key.remove(moved)
+                else:
+                    aside.write(line)
+        if self.superseded.stat().st_size == 0:
+            self.superseded.unlink()
+
     def sort(self) -> None:
         """Close, and put the lines in order of system, item, judge and sample.
 
@@ -324,6 +345,7 @@ class EarlierGrades:
         self._ways = {(judge.spec.model, judge.spec.backend) for judge in judges}
         self._done: set[str] = set()
         self._by_prediction: dict[PredictionId, list[_Earlier]] = {}
+        self._failed: dict[PredictionId, list[Grade]] = {}
         self._again = Counter[str]()
 
     def keep(self, grade: Grade) -> bool:
@@ -332,9 +354,11 @@ class EarlierGrades:
             return False
         # The backend is no part of a grade's key, and it is part of its signature.
         backend = grade.signature.policy.get("backend")
-        other_way = backend is not None and (grade.signature.judge, backend) not in self._ways
-        if other_way or grade.unscored is not None:
-            self._again["were made over another client" if other_way else "had failed"] += 1
+        if backend is not None and (grade.signature.judge, backend) not in self._ways:
+            self._again["were made over another client"] += 1
+            return False
+        if grade.unscored is not None:
+            self._failed.setdefault(prediction_id(grade), []).append(grade)
             return False
         self._done.add(grade.key)
         text = None if grade.prediction is None else hash(grade.prediction)
@@ -350,6 +374,7 @@ class EarlierGrades:
         for earlier in self._by_prediction.pop(id, ()):
             if earlier.key not in keys:
                 self.superseded[earlier.key] = (id, self._why(id, text, earlier))
+        self._again["had failed"] += len(self._failed.pop(id, ()))
         for key in keys:
             self.superseded.pop(key, None)
         missing = [key not in self._done for key in keys]
@@ -373,8 +398,12 @@ class EarlierGrades:
         return why
 
     def stands(self, id: PredictionId) -> bool:
-        """Whether a prediction that did not come up has a grade that counts."""
-        return id in self._by_prediction
+        """Whether a prediction that did not come up has a grade that counts, or a failure."""
+        return id in self._by_prediction or id in self._failed
+
+    def failures(self) -> list[Grade]:
+        """Failures whose prediction did not come up, so that they still stand."""
+        return [grade for grades in self._failed.values() for grade in grades]
 
     def drop_unasked(self) -> None:
         """Give up the grades of predictions that did not come up: nothing shows that they count."""
@@ -382,6 +411,7 @@ class EarlierGrades:
             for one in grades:
                 self.superseded[one.key] = (id, "prediction was not given to this fork")
         self._by_prediction.clear()
+        self._failed.clear()
 
     def lines(self) -> tuple[str, ...]:
         """What does not count any more, and why, in sentences."""
@@ -397,6 +427,7 @@ class EarlierGrades:
             *(
                 f"{count} earlier gradings {why}: graded again where their prediction is given"
                 for why, count in self._again.items()
+                if count
             ),
         )
 

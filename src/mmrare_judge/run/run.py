@@ -189,6 +189,7 @@ class Run:
                 await self._grade_all(self._to_do(_told_apart(pairs), earlier), ledger, counted)
             except BaseException:
                 with suppress(OutputError):  # what ended the run is what has to be told
+                    _restore_failures(earlier, ledger, counted)
                     self._sum_up(ledger, counted, unmatched or {})
                 raise
             if self._folder.took_over and self.progress.stopped is None:
@@ -196,6 +197,7 @@ class Run:
             if earlier.superseded:
                 ledger.retire(earlier.superseded)
                 counted = Summariser(iter_grades(ledger.path))
+            _restore_failures(earlier, ledger, counted)
             counted.missing = _missing(pairing, earlier)
             if canonical:
                 ledger.sort()
@@ -417,6 +419,14 @@ class _Reach:
             why = fault.message.partition(f"{silent}: ")[2] or fault.message
             self.sentence = f"{silent} ({self._in_a_row} predictions in a row: {why})"
         return self._in_a_row >= self._most
+
+
+def _restore_failures(earlier: EarlierGrades, ledger: Ledger, counted: Summariser) -> None:
+    failures = earlier.failures()
+    if failures:
+        ledger.restore(failures)
+    for grade in failures:
+        counted.add(grade)
 
 
 def _told_apart(pairs: Iterable[Pair]) -> Iterator[Pair]:
