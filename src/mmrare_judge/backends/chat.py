@@ -281,7 +281,8 @@ _PROBE: tuple[Message, ...] = (
 _OF_THE_ACCOUNT: frozenset[FaultKind] = frozenset(("key", "quota", "model", "permission"))
 # A refusal that names what is wrong, which then is not one of the habits.
 _NAMES_ANOTHER = re.compile(
-    r"(?:unknown|un\w*supported|unrecogni[sz]ed|unexpected|invalid|extra|missing)\b.{0,60}['\"`‘]\w",
+    r"(?:unknown|un\w*supported|unrecogni[sz]ed|unexpected|invalid|extra|missing|required)\b.{0,60}"
+    r"(?:['\"`‘:]\s*\w|\b(?:argument|parameter|field|option|property|setting)s?\b)",
     re.IGNORECASE | re.DOTALL,
 )
 
