@@ -14,7 +14,7 @@ from mmrare_judge.judging.folding import fold, is_blank
 
 def said(text: str, **options: bool) -> str:
     """The tokens of a text, in one line."""
-    return " ".join(token.text for token in fold(text, **options).tokens)
+    return " ".join(fold(text, **options).words)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ TRICKY = st.text(
 
 @given(STORABLE | TRICKY)
 def test_tokens_come_in_order_from_within_the_text(text: str) -> None:
-    tokens = fold(text).tokens
-    spans = [(token.start, token.end) for token in tokens]
+    folded = fold(text)
+    spans = [folded.span(place, place) for place in range(len(folded.words))]
     assert spans == sorted(spans)
     assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(token.text and not token.text.isspace() for token in tokens)
+    assert all(word and " " not in word for word in folded.words)
 
 
 UNMARKED = st.text(
@@ -133,8 +133,9 @@ def test_nfc_and_nfd_fold_alike(text: str) -> None:
     ],
 )
 def test_a_token_leads_back_to_what_was_written(written: str, token: str, original: str) -> None:
-    (found,) = [t for t in fold(written).tokens if t.text == token]
-    assert written[found.start : found.end] == original
+    folded = fold(written)
+    place = folded.words.index(token)
+    assert written[slice(*folded.span(place, place))] == original
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,15 @@ from itertools import islice, pairwise, takewhile
 from typing import NotRequired, TypedDict
 
 from mmrare_judge.data.items import Reference
-from mmrare_judge.judging.folding import PUNCTUATION, UNSPACED, Folded, fold, is_number, stripped
+from mmrare_judge.judging.folding import (
+    PUNCTUATION,
+    UNSPACED,
+    Folded,
+    fold,
+    has_numbering,
+    is_number,
+    stripped,
+)
 from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
 from mmrare_judge.records import by_identity
@@ -36,6 +44,9 @@ _FUNCTION_WORDS = frozenset(
 _MOST_TRIED = 500  # places in a text; more come of texts that repeat themselves
 _SAY_NOTHING = _FUNCTION_WORDS | _NEGATIONS | {"or", "do", "does", "avoided", "contraindicated"}
 
+_SAYS_SOMETHING = re.compile(
+    rf"(?<![^\W_])(?!(?:{'|'.join(sorted(_SAY_NOTHING))})(?![^\W_]))[^\W_]{{2}}"
+)
 _ELLIPSIS = re.compile(r"[\[(]?(?:[…⋯‥]|\.(?:\s?\.){2,}|。{2,})+[\])]?")
 
 
@@ -59,18 +70,19 @@ class Text:
     @cached_property
     def folded(self) -> tuple[Searchable, ...]:
         """The text folded, and once more without the numbers of lists if it has any."""
-        whole = fold(self.original)
-        bare = fold(self.original, numbering=False)
-        same = len(bare.tokens) == len(whole.tokens)
-        return (Searchable(whole),) if same else (Searchable(whole), Searchable(bare))
+        whole = Searchable(fold(self.original))
+        if not has_numbering(self.original):
+            return (whole,)
+        return whole, Searchable(fold(self.original, numbering=False))
 
 
 class Searchable:
     """A folded text, prepared for searches."""
 
     def __init__(self, folded: Folded) -> None:
-        self.folded = folded
-        self.words = [token.text for token in folded.tokens]
+        self.original = folded.original
+        self.words = folded.words
+        self.span = folded.span
 
     @cached_property
     def line(self) -> str:
@@ -89,10 +101,6 @@ class Searchable:
         for number, place in enumerate(self.content):
             places.setdefault(self.words[place], []).append(number)
         return places
-
-    def span(self, first: int, last: int) -> tuple[int, int]:
-        """Begin and end, in the original, of some words."""
-        return self.folded.tokens[first].start, self.folded.tokens[last].end
 
 
 @dataclass(frozen=True)
@@ -199,7 +207,7 @@ class _Needle:
     @cached_property
     def _words(self) -> list[str]:
         """What the quote says, without punctuation at its ends."""
-        words = [token.text for token in fold(self.quote).tokens]
+        words = fold(self.quote).words
         while words and words[-1] in PUNCTUATION:
             words.pop()
         while words and words[0] in PUNCTUATION:
@@ -209,6 +217,8 @@ class _Needle:
     @cached_property
     def says_something(self) -> bool:
         """Whether it has two letters or digits beside bare function words."""
+        if _SAYS_SOMETHING.search(self.quote.lower()):  # nearly always, and told at once
+            return True
         said = (word for word in self._words if word not in _SAY_NOTHING)
         return sum(character.isalnum() for word in said for character in word) > 1
 
@@ -252,7 +262,7 @@ class _Needle:
         start, end = text.span(first, last)
         start += len(before)
         end -= len(after)
-        if _can_be_cut_before(text.folded.original, start, before) and _can_be_cut_behind(after):
+        if _can_be_cut_before(text.original, start, before) and _can_be_cut_behind(after):
             return start, end
         return None
 

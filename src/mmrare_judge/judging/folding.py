@@ -12,7 +12,6 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -133,8 +132,7 @@ _ODD = rf"""
 """
 _ODD_PLACES = re.compile(_ODD, re.VERBOSE)
 _DAMAGED_PLACE = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
-_ODD_OR_NUMBERED = re.compile(  # and what numbers the lines of a list, or refers to a source
-    r"""
+_NUMBERED = r"""  # what numbers the lines of a list, or refers to a source
     (?P<numbering>(?:(?<=\n)|\A)[ \t>]*(?:[-*+•][ \t]+)?(?:
         (?:\#{1,6}|\(?\d{1,3}[.):]|\(?(?:[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[[ xX]\]|[☐☑☒])
         [ \t]+(?=[^\s\d])
@@ -142,10 +140,9 @@ _ODD_OR_NUMBERED = re.compile(  # and what numbers the lines of a list, or refer
       | (?:[(（]?[一二三四五六七八九十\d]{1,3}[、)）]|[\u2460-\u24ff\u2776-\u2793])[ \t]*(?=[^\s\d])
     ))
   | (?P<source>\[\^?\d{1,3}(?:\s?[,–-]\s?\^?\d{1,3}){0,20}\](?!\())
-  | """
-    + _ODD,
-    re.VERBOSE,
-)
+"""
+_NUMBERING = re.compile(_NUMBERED, re.VERBOSE)
+_ODD_OR_NUMBERED = re.compile(f"{_NUMBERED}|{_ODD}", re.VERBOSE)
 
 _CHARACTERS = str.maketrans(
     {
@@ -333,31 +330,29 @@ _REWRITE: dict[str, Callable[[str, str], str]] = {
 # --- Tokens
 
 
-class FoldedToken(NamedTuple):
-    """A word, a number, a sign, or a character of a script without spaces.
-
-    Attributes:
-        text: Its folded form.
-        start: Where it begins in the original text.
-        end: Where it ends there.
-    """
-
-    text: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Folded:
-    """A text as tokens.
+    """A text as words: each a word, a number, a sign, or a character of a script without spaces.
 
     Attributes:
         original: The text as it was.
-        tokens: What it says.
+        words: What it says.
     """
 
-    original: str
-    tokens: tuple[FoldedToken, ...]
+    def __init__(self, text: str, *, numbering: bool) -> None:
+        self.original = text
+        self.words: list[str] = []
+        self._rewritten = Rewritten(text, numbering=numbering)
+        self._places: list[tuple[int, int]] = []
+        tokens = list(_TOKEN.finditer(self._rewritten.text))
+        for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+            word = _said(before, token, after)
+            if word:
+                self.words.append(word)
+                self._places.append(token.span())
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Begin and end, in the original, of the words from ``first`` to ``last``."""
+        return self._rewritten.span(self._places[first][0], self._places[last][1])
 
 
 def fold(text: str, *, numbering: bool = True) -> Folded:
@@ -372,38 +367,28 @@ def fold(text: str, *, numbering: bool = True) -> Folded:
         text: The text.
         numbering: Keep the numbers of lists, headings and sources; a judge may leave them out.
 
-    >>> [token.text for token in fold("Give  “**Prednisone**”\n≥1,000 µg").tokens]
+    >>> fold("Give  “**Prednisone**”\n≥1,000 µg").words
     ['give', 'prednisone', '≥', '1000', 'μg']
     """
-    rewritten = Rewritten(text, numbering=numbering)
-    raw = [_Raw(str(m.lastgroup), m[0], *m.span()) for m in _TOKEN.finditer(rewritten.text)]
-    around = zip([None, *raw], raw, [*raw[1:], None], strict=False)
-    said = ((token, _said(before, token, after)) for before, token, after in around)
-    return Folded(
-        text,
-        tuple(
-            FoldedToken(meant, *rewritten.span(token.start, token.end))
-            for token, meant in said
-            if meant
-        ),
-    )
+    return Folded(text, numbering=numbering)
 
 
-class _Raw(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
+def has_numbering(text: str) -> bool:
+    """Whether `fold` would leave something out without ``numbering``."""
+    return _NUMBERING.search(text) is not None
 
 
-def _said(before: _Raw | None, token: _Raw, after: _Raw | None) -> str:
+_Token = re.Match[str]
+
+
+def _said(before: _Token | None, token: _Token, after: _Token | None) -> str:
     """What a token says between its neighbours; nothing if it can be left out."""
-    if token.kind == "number":
-        return _number(token.text)
-    if token.kind == "word":
-        return _word(before, token.text.replace("'", ""), after)
-    if token.kind == "unspaced":
-        return token.text
+    if token.lastgroup == "number":
+        return _number(token[0])
+    if token.lastgroup == "word":
+        return _word(before, token[0].replace("'", ""), after)
+    if token.lastgroup == "unspaced":
+        return token[0]
     return _sign(before, token, after)
 
 
@@ -422,17 +407,17 @@ def _number(text: str) -> str:
     return f"0{text}" if text.startswith(".") else text
 
 
-def _word(before: _Raw | None, word: str, after: _Raw | None) -> str:
-    numeric = _is(before, "number") or (before is not None and before.text == "/")
+def _word(before: _Token | None, word: str, after: _Token | None) -> str:
+    numeric = _is(before, "number") or (before is not None and before[0] == "/")
     if word == "x" and (_is(before, "number") or _is(after, "number")):
         return "×"
     if _MICRO.fullmatch(word):
         return f"μ{word[2:]}"
     if numeric and _MICRO_AFTER_NUMBER.fullmatch(word):
         return f"μ{word[1:]}"
-    if word in ("deg", "degree", "degrees") and after is not None and after.text in _SCALES:
+    if word in ("deg", "degree", "degrees") and after is not None and after[0] in _SCALES:
         return "°"
-    if word in _SCALES and before is not None and before.text in ("°", "deg", "degree", "degrees"):
+    if word in _SCALES and before is not None and before[0] in ("°", "deg", "degree", "degrees"):
         return word[0]
     return _GREEK.get(word, word)
 
@@ -440,32 +425,34 @@ def _word(before: _Raw | None, word: str, after: _Raw | None) -> str:
 _SCALES = ("c", "f", "celsius", "fahrenheit", "centigrade")
 
 
-def _sign(before: _Raw | None, token: _Raw, after: _Raw | None) -> str:
-    text = _SIGNS.get(token.text, token.text)
+def _sign(before: _Token | None, token: _Token, after: _Token | None) -> str:
+    text = _SIGNS.get(token[0], token[0])
     if len(text) > 1 and text[0] in "<-=" and text[-1] in ">-":
         return "→" if text[0] != "<" else "↔" if text[-1] == ">" else "←"
     if text == "-":
         return _dash(before, token, after)
     if text == "·" and _is(before, "number") and _is(after, "number"):
         return "×"
-    if text == "^" and (not _is(before, "number") or (after is not None and after.text == "°")):
+    if text == "^" and (not _is(before, "number") or (after is not None and after[0] == "°")):
         return ""
     return "" if text in _SILENT else text
 
 
-def _dash(before: _Raw | None, token: _Raw, after: _Raw | None) -> str:
+def _dash(before: _Token | None, token: _Token, after: _Token | None) -> str:
     """A hyphen says nothing, a minus or "to" between numbers does, a dash is punctuation."""
     if _is(before, "number") and _is(after, "number"):
         return "-"
-    joins_before = before is not None and before.kind != "sign" and before.end == token.start
-    joins_after = after is not None and after.kind != "sign" and after.start == token.end
+    joins_before = (
+        before is not None and before.lastgroup != "sign" and before.end() == token.start()
+    )
+    joins_after = after is not None and after.lastgroup != "sign" and after.start() == token.end()
     if joins_before and joins_after:
         return ""
     return "-" if _is(after, "number") and joins_after else "–"
 
 
-def _is(token: _Raw | None, kind: str) -> bool:
-    return token is not None and token.kind == kind
+def _is(token: _Token | None, kind: str) -> bool:
+    return token is not None and token.lastgroup == kind
 
 
 def stripped(text: str) -> str:
