@@ -3,7 +3,7 @@
 20 to 200 cases, 1 and 4 units a case (whose labels go together), three prevalences, kappa .3 to .9,
 two scales, two and three raters; sensitivity among the statistics of two raters::
 
-    cd benchmarks; python -m soundness.coverage --studies 600
+    cd benchmarks; python -m soundness.coverage
 
 Coverage is counted among the intervals that are given; where labels vary too little there is none.
 The agreement statistics are computed for all studies of a cell at once, by the formulas of
@@ -23,7 +23,7 @@ import numpy as np
 from scipy import stats
 
 from mmrare_judge.calibration import corrected_score, estimates
-from mmrare_judge.calibration.statistics.influence import LEAST_DISPUTED, LEAST_OFF
+from mmrare_judge.calibration.statistics.influence import LEAST_DISPUTED, LEAST_OFF, LEAST_SHARED
 from mmrare_judge.calibration.statistics.ratings import Patterns
 from mmrare_judge.calibration.statistics.table import Statistic, statistic, unsuited
 from soundness.labels import Floats, Labels, Population, draw, ratings_of
@@ -115,6 +115,12 @@ def limits(row: Statistic, labels: Labels, levels: int) -> tuple[Floats, Floats]
     few = disputed < LEAST_DISPUTED
     fourth = (apart**4).sum(axis=1) + np.where(few, 0, (chance * guess**4).sum(axis=1))
     square = np.where(few, (apart**2).sum(axis=1), second)
+    counts = np.stack([(labels == level).sum(axis=(1, 2, 3)) for level in range(levels)], axis=1)
+    mode = counts.argmax(axis=1)
+    given = np.stack([(labels == level).sum(axis=-1) >= 2 for level in range(levels)], axis=-1)
+    given[np.arange(len(labels)), :, :, mode] = False
+    shared = given.any(axis=(2, 3)).sum(axis=1)
+    widened = np.where((shared < LEAST_SHARED) & (row.one_class is None), 1.5, 1.0)
     with np.errstate(all="ignore"):
         freedom = np.clip(2 * second**2 / (fourth - square**2 / cases), 1, cases - 1)
         scaled = 2 * (value - row.low) / (row.high - row.low) - 1
@@ -122,12 +128,11 @@ def limits(row: Statistic, labels: Labels, levels: int) -> tuple[Floats, Floats]
         reach = stats.t.ppf(0.975, freedom) * error / (1 - scaled**2)
         low, high = (
             row.low + (row.high - row.low) * (np.tanh(np.arctanh(scaled) + end) + 1) / 2
-            for end in (-reach, reach)
+            for end in (-reach, widened * reach)
         )
     high = np.where(few, row.high, high)
     point = row.compute(patterns, total)
     low, high = np.fmin(low, point), np.fmax(high, point)
-    counts = np.stack([(labels == level).sum(axis=(1, 2, 3)) for level in range(levels)], axis=1)
     off = (counts.sum(axis=1) - counts.max(axis=1)) / raters
     withheld = np.isnan(point) | (error <= 1e-12) | ((row.one_class is None) & (off < LEAST_OFF))
     return np.where(withheld, np.nan, low), np.where(withheld, np.nan, high)
@@ -220,7 +225,7 @@ def print_table(found: dict[tuple[str, Cell], Found], cases: tuple[int, ...]) ->
 def main() -> int:
     """Run the grid and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--studies", type=int, default=600, help="studies a cell")
+    parser.add_argument("--studies", type=int, default=400, help="studies a cell")
     parser.add_argument("--checked", type=int, default=1, help="of them asked of the library too")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -30,6 +30,7 @@ from mmrare_judge.calibration.statistics.influence import (
     gradient,
     off_mode,
     sample_of,
+    shared_off_mode,
 )
 from mmrare_judge.calibration.statistics.ratings import Bools, Ints, Patterns, Ratings
 from mmrare_judge.calibration.statistics.table import (
@@ -351,12 +352,13 @@ def _influences(
     pairs |= {"judge": [(0, column) for column in columns], "human": [*combinations(columns, 2)]}
     found: dict[str, tuple[Interval | None, str]] = {}
     pairs["difference"] = pairs["judge"] + pairs["human"]
+    shared = (shared_off_mode(ratings),) if row.one_class is None else ()
     for name, measure in measures.items():
         of, options = (measure, measure.slopes, sample), (level, disputed(ratings, pairs[name]))
         if name == "difference":
             found[name] = difference_interval(*of, row.low - row.high, *options)
         else:
-            found[name] = bounded_interval(*of, row.low, row.high, *options)
+            found[name] = bounded_interval(*of, row.low, row.high, *options, *shared)
     return found
 
 

@@ -39,6 +39,10 @@ LEAST_OFF = 5
 LEAST_DISPUTED = 4
 """Disputed cases: with fewer, perfect agreement beyond the sample cannot be excluded."""
 
+LEAST_SHARED = 4
+"""Cases in which raters agree on another level than the most frequent: with fewer, a value that is
+corrected for chance can be far higher than the sample shows."""
+
 _ROWS_AT_ONCE = 1000
 _STEP = 1e-4
 _MOST_SKEWED = -1.0
@@ -83,6 +87,14 @@ def disputed(ratings: Ratings, pairs: Iterable[tuple[int, int]]) -> int:
         both = (codes[:, first] >= 0) & (codes[:, second] >= 0)
         apart |= both & (codes[:, first] != codes[:, second])
     return len(np.unique(ratings.clusters[apart]))
+
+
+def shared_off_mode(ratings: Ratings) -> int:
+    """Cases in which two raters agree on a level that is not the most frequent one."""
+    counts = ratings.patterns.counts[ratings.pattern_of_unit]
+    mode = int(counts.sum(axis=0).argmax())
+    units = np.delete(counts, mode, axis=1).max(axis=1, initial=0) >= 2
+    return len(np.unique(ratings.clusters[units]))
 
 
 def shares_of(ratings: Ratings, column: int) -> Floats:
@@ -226,12 +238,15 @@ def bounded_interval(
     high: float,
     level: float,
     disputes: int,
+    shared: int = LEAST_SHARED,
 ) -> tuple[Interval | None, str]:
     """An interval for a statistic between ``low`` and ``high``; or the reason why there is none.
 
     ``tanh(atanh s +- t error / (1 - s^2))``, with ``s`` the statistic of `spread_of` brought to
     -1..1 (Fisher's z, which for a share is the logit), and t on its degrees of freedom. With fewer
-    than four disputed cases the upper end is the greatest value there can be.
+    than four disputed cases the upper end is the greatest value there can be; with fewer than four
+    ``shared`` ones (`shared_off_mode`, asked of chance-corrected values) it reaches half as far
+    again.
     """
     if sample.table.clusters < 2:
         return None, "fewer than two clusters: no interval"
@@ -242,8 +257,15 @@ def bounded_interval(
     middle, half = (low + high) / 2, (high - low) / 2
     s = float(np.clip((spread.value - middle) / half, -1 + TINY, 1 - TINY))
     reach = t_quantile(two_sided(level), spread.freedom) * spread.error / half / (1 - s**2)
-    ends = middle + half * np.tanh(np.arctanh(s) + np.array([-reach, reach]))
+    few = shared < LEAST_SHARED
+    above = 1.5 * reach if few else reach
+    ends = middle + half * np.tanh(np.arctanh(s) + np.array([-reach, above]))
     reasons = []
+    if few:
+        reasons.append(
+            f"in only {shared} cases two raters agree on another level than the most frequent "
+            "one: the upper end is widened"
+        )
     if sample.table.clusters < FEW_CLUSTERS:
         reasons.append(f"fewer than {FEW_CLUSTERS} clusters: the interval is approximate")
     if disputes < LEAST_DISPUTED:

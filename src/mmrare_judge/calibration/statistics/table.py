@@ -31,6 +31,7 @@ from mmrare_judge.calibration.statistics.influence import (
     gradient,
     off_mode,
     sample_of,
+    shared_off_mode,
 )
 from mmrare_judge.calibration.statistics.proportions import clopper_pearson, design_share
 from mmrare_judge.calibration.statistics.ratings import Bools, Compute, Ratings
@@ -453,7 +454,7 @@ def _influences(
 ) -> dict[str, tuple[Interval | None, str]]:
     if not rows:
         return {}
-    sample, off = sample_of(ratings), off_mode(ratings)
+    sample, off, shared = sample_of(ratings), off_mode(ratings), shared_off_mode(ratings)
     disputes = disputed(ratings, combinations(range(len(ratings.raters)), 2))
     found: dict[str, tuple[Interval | None, str]] = {}
     for row in rows:
@@ -464,8 +465,9 @@ def _influences(
         elif why := too_few_off(row, off):
             found[row.name] = None, why
         else:
+            counts = (disputes, shared) if row.one_class is None else (disputes,)
             found[row.name] = bounded_interval(
-                functional, slopes, sample, row.low, row.high, level, disputes
+                functional, slopes, sample, row.low, row.high, level, *counts
             )
     return found
 
