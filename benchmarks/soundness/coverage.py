@@ -122,7 +122,8 @@ def limits(row: Statistic, labels: Labels, levels: int) -> tuple[Floats, Floats]
     shared = given.any(axis=(2, 3)).sum(axis=1)
     widened = np.where((shared < LEAST_SHARED) & (row.one_class is None), 1.5, 1.0)
     with np.errstate(all="ignore"):
-        freedom = np.clip(2 * second**2 / (fourth - square**2 / cases), 1, cases - 1)
+        unsure = np.maximum(fourth - square**2 / cases, 1e-300)
+        freedom = np.clip(2 * second**2 / unsure, 1, cases - 1)
         scaled = 2 * (value - row.low) / (row.high - row.low) - 1
         error = np.sqrt(second * cases / (cases - 1)) * 2 / (row.high - row.low)
         reach = stats.t.ppf(0.975, freedom) * error / (1 - scaled**2)
@@ -233,7 +234,7 @@ def main() -> int:
     found, apart = agreement(random, options.studies, options.checked, list(grid()))
     print_table(found, CASES)
     few = max(options.studies // 4, 10)
-    others = sensitivity(random, few) | corrected(random, few)
+    others = sensitivity(random, few) | corrected(random, options.studies)
     print()
     print_table(others, (20, 40, 100, 200))
     everything = found | others

@@ -25,6 +25,7 @@ from mmrare_judge.calibration.report.blocks import (
     signed,
     with_ends,
 )
+from mmrare_judge.calibration.statistics.bootstrap import Resampling
 from mmrare_judge.calibration.statistics.estimate import FEW_CLUSTERS, Estimate
 from mmrare_judge.calibration.statistics.table import statistic
 from mmrare_judge.calibration.study.findings import MISSED
@@ -210,8 +211,7 @@ def lacking(findings: Findings, conditions: Conditions) -> tuple[str, ...]:
     tested = [one for one in findings.criteria if one.kind != "overall"]
     found = (_whole(conditions), _enough_cases(tested), _covered(tested, conditions),
              *_harmless(findings, conditions), _by_more_than_chance(tested),
-             _below_the_ceiling(tested, conditions),
-             _not_too_sure(tested, conditions))  # fmt: skip
+             _below_the_ceiling(tested, conditions))  # fmt: skip
     return tuple(filter(None, found))
 
 
@@ -249,6 +249,16 @@ def _harmless(findings: Findings, conditions: Conditions) -> Iterator[str]:
             )
 
 
+def _intervals(resampling: Resampling) -> str:
+    method = "percentile" if resampling.method == "influence" else str(resampling.method)
+    head = "what each case adds, one case of chance among them; of numbers "
+    return (
+        f"{head if resampling.method == 'influence' else ''}{method} bootstrap over cases, "
+        f"{resampling.resamples:,} resamples, seed {resampling.seed}, {resampling.level:.0%}; "
+        f"jackknife-t below {FEW_CLUSTERS} cases"
+    )
+
+
 def _by_more_than_chance(tested: Sequence[CriterionFindings]) -> str:
     """Clinicians who agree by chance alone are no ceiling: any judge is as good as they are."""
     unproven = []
@@ -279,27 +289,6 @@ def above_the_ceiling(
         f"{name} {number(theirs, 2)}" for name, theirs in known
         if theirs is not None and theirs <= options.margin
     )  # fmt: skip
-
-
-def _not_too_sure(tested: Sequence[CriterionFindings], conditions: Conditions) -> str:
-    """Where no resample differs, the interval has no width, and the rule of three takes its place.
-
-    Up to ``3 / G`` of G cases may differ unseen, which costs a coefficient corrected for chance up
-    to ``3 / G / (1 - sum p²)``, p being the shares of the levels.
-    """
-    names = [one.name for one in tested if _unseen(one) > (conditions.options.margin or 0.0)]
-    return f"more cases, since no two labels differ on {', '.join(names)}" if names else ""
-
-
-def _unseen(one: CriterionFindings) -> float:
-    """The loss that may have gone unseen; 0 where the interval has a width of its own."""
-    difference = one.non_inferiority.side.difference if one.non_inferiority else None
-    interval = None if difference is None else difference.interval
-    if difference is None or interval is None or interval.high > interval.low:
-        return 0.0
-    rows = [sum(row) for row in one.confusion.counts] if one.confusion else []
-    varied = 1 - sum((row / sum(rows)) ** 2 for row in rows) if sum(rows) else 0.0
-    return 3 / difference.clusters / varied if varied > 0 else float("inf")
 
 
 def _lenient(findings: Findings) -> Iterator[str]:
@@ -418,9 +407,7 @@ def design(inputs: StudyInputs, tables: Sequence[UnitTable]) -> Facts:
                                       else f"{options.margin:g}, {conditions.declared}"),
         *([("reason for the margin", options.margin_reason)] if options.margin_reason else ()),
         *([("plan", f"of {plan.dated}, {plan.hash}")] if plan else ()),
-        ("intervals", f"{resampling.method} bootstrap over cases, {resampling.resamples:,} "
-                      f"resamples, seed {resampling.seed}, {resampling.level:.0%}; jackknife-t "
-                      f"below {FEW_CLUSTERS} cases"),
+        ("intervals", _intervals(resampling)),
         ("rubric", f"{grades.rubric.id} {grades.rubric.version}, {grades.rubric.hash}"),
         ("package", f"mmrare-judge {__version__}"),
     )  # fmt: skip
