@@ -262,7 +262,8 @@ def _check(ratings: Ratings, row: Statistic) -> None:
 def _side(ratings: Ratings, row: Statistic, versus: Versus, resampling: Resampling | None) -> Side:
     known = ratings.codes >= 0
     shared = ratings.take(known[:, 0] & (known[:, 1:].sum(axis=1) > 1))
-    inside = resampling is not None and by_influence(row, ratings, resampling) and shared.units > 0
+    # Whatever bootstrap is asked for: none keeps the level of the test that this is made for.
+    inside = resampling is not None and by_influence(row, ratings) and shared.units > 0
     sample = sample_of(shared, judge=True) if inside else None
     patterns = sample.patterns if sample else shared.patterns
     parts = _comparisons(patterns, row, versus)

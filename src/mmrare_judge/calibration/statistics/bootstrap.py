@@ -34,7 +34,8 @@ class Resampling(Record):
         level: Nominal coverage.
         method: ``influence``, which asks what each case adds (see `influence`), and is
             ``percentile`` where a scale has no categories or a statistic no bounds; or
-            ``percentile``; or ``bca`` (bias-corrected and accelerated; Efron, 1987).
+            ``percentile``; or ``bca`` (bias-corrected and accelerated; Efron, 1987). Judge beside
+            clinicians is measured by influences whatever is asked for, where it can be.
     """
 
     resamples: int = Field(default=2000, ge=100)

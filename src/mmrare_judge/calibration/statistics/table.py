@@ -416,7 +416,8 @@ def _intervals(
     }
     for uses, units in telling.items():
         chosen, part = [row for row in rows if row.uses == uses], ratings.take(units)
-        simple = [row for row in chosen if not by_influence(row, part, resampling)]
+        inside = resampling.method == "influence"
+        simple = [row for row in chosen if not (inside and by_influence(row, part))]
         functionals: dict[str, Functional] = {
             row.name: partial(row.compute, part.patterns) for row in simple
         }
@@ -430,10 +431,9 @@ def _intervals(
     }
 
 
-def by_influence(row: Statistic, ratings: Ratings, resampling: Resampling) -> bool:
-    """Whether limits come from influences: a bounded statistic on a scale with categories."""
-    bounded = row.low > -inf and row.high < inf
-    return resampling.method == "influence" and bounded and bool(ratings.scale.categories)
+def by_influence(row: Statistic, ratings: Ratings) -> bool:
+    """Whether limits can come from influences: a bounded statistic on a scale with categories."""
+    return row.low > -inf and row.high < inf and bool(ratings.scale.categories)
 
 
 def too_few_off(row: Statistic, off: float) -> str:
