@@ -112,7 +112,8 @@ def test_tokens_come_in_order_from_within_the_text(text: str) -> None:
 
 
 UNMARKED = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\x00\\~_*`&<>$^[](){}")
+    st.characters(exclude_categories=["Cs", "Mn"], exclude_characters="\x00\\~_*`&<>$^[](){}")
+    | st.sampled_from("\u0301\u0327\u0308\u3099")
 )
 
 

@@ -37,7 +37,10 @@ MIN_APPROXIMATE = 12
 MIN_CUT = 30
 """A quote of at least so many folded characters may begin or end within a word."""
 
-_NEGATIONS = frozenset("no not never none nor without avoid cannot against stop".split())
+_NEGATIONS = frozenset(
+    "no not never none nor neither without avoid cannot against stop dont doesnt didnt isnt arent "
+    "wasnt werent cant couldnt wont wouldnt shouldnt mustnt hasnt havent hardly barely".split()
+)
 _FUNCTION_WORDS = frozenset(
     "a an and are as at be by for from in is it its of on that the this to was with".split()
 )
@@ -273,24 +276,32 @@ class _Needle:
             return None
         for number in _beginnings(quoted, text):
             window = text.content[number : number + len(quoted)]
-            if all(
-                _near(*pair) for pair in zip(quoted, (text.words[n] for n in window), strict=True)
-            ):
-                first, last = self._widened(text, window[0], window[-1])
-                there = text.words[first : last + 1]
-                similarity = _similarity(self._words, there)
-                if similarity >= APPROXIMATE and _ended(self._words) == _ended(there):
-                    return text.span(first, last), similarity
+            if not all(map(_near, quoted, (text.words[place] for place in window))):
+                continue
+            ends = self._widened(text, window[0], window[-1])
+            if ends is None:
+                continue
+            there = text.words[ends[0] : ends[1] + 1]
+            similarity = _similarity(self._words, there)
+            if similarity >= APPROXIMATE and _ended(self._words) == _ended(there):
+                return text.span(*ends), similarity
         return None
 
-    def _widened(self, text: Searchable, first: int, last: int) -> tuple[int, int]:
-        """A window with the function words at its ends that the quote has as well."""
+    def _widened(self, text: Searchable, first: int, last: int) -> tuple[int, int] | None:
+        """A window with the function words at its ends that the quote has as well.
+
+        ``None`` if the quote leaves out a negation there: "with [no] fever".
+        """
         for word in reversed(list(takewhile(_is_empty, self._words))):
             if first == 0 or text.words[first - 1] != word:
+                if first and text.words[first - 1] in _NEGATIONS:
+                    return None
                 break
             first -= 1
         for word in reversed(list(takewhile(_is_empty, reversed(self._words)))):
             if last + 1 == len(text.words) or text.words[last + 1] != word:
+                if text.words[last + 1 : last + 2] and text.words[last + 1] in _NEGATIONS:
+                    return None
                 break
             last += 1
         return first, last
