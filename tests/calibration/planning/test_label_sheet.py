@@ -219,7 +219,7 @@ def test_the_command_line_tells_how_many() -> None:
     assert "the judge spares 0" in run("score", *score)
     assert "none of 59 violations" in run("harm", "--max-share", 0.05)
     kappas = ("--kappa", 0.6, "--clinicians-kappa", 0.6, "--prevalence", 0.5)
-    assert "Label 335 units" in run("non-inferiority", *kappas, "--margin", 0.1)
+    assert "Label 423 units" in run("non-inferiority", *kappas, "--margin", 0.1)
     assert "at an epsilon of 0.1" in run("alternative", *kappas, "--epsilon", 0.1)
 
 

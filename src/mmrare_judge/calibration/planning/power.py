@@ -89,9 +89,9 @@ def labels_for_noninferiority(
 ) -> NonInferiorityPlan:
     """How many units show that a judge agrees with clinicians as well as they do, up to a margin.
 
-    ``n = D V [(z_level + z_power) / (difference + margin)]²``, where the difference is that of the
-    two kappas and V the variance of its influence, from all patterns of labels; D is the design
-    effect. It is a large-sample formula: a study below about 60 cases needs more.
+    ``n = D [(z_level s0 + z_power s1) / (difference + margin)]²``, where the difference is that of
+    the two kappas, s1 the standard deviation of its influence from all patterns of labels, and s0
+    that of a judge who is worse by the margin, as the test is a score test; D is the design effect.
 
     Args:
         kappa: Of the judge with a clinician, as expected.
@@ -107,7 +107,7 @@ def labels_for_noninferiority(
         InputError: A value is impossible, or the judge is expected to be worse by the margin.
 
     >>> labels_for_noninferiority(0.6, 0.6, 0.1, 0.5).labels
-    335
+    423
     """
     _check(kappa, clinicians_kappa, prevalence, clinicians, power, design_effect)
     if not 0 < margin < 1:
@@ -119,11 +119,13 @@ def labels_for_noninferiority(
             f"margin {margin:g} or more",
             remedy="No number of labels would show the contrary",
         )
-    patterns, chances = _patterns(kappa, clinicians_kappa, prevalence, clinicians)
-    influence = _difference_influence(patterns, prevalence, kappa, clinicians_kappa)
-    variance = float(chances @ influence**2)
-    z = normal_quantile(two_sided(level)) + normal_quantile(power)
-    labels = max(rounded_up(design_effect * variance * (z / room) ** 2), 2)
+    least = max(clinicians_kappa - margin, 0.0)  # what the test rejects
+    at_margin, expected = (
+        sqrt(_difference_variance(judge, clinicians_kappa, prevalence, clinicians))
+        for judge in (least, kappa)
+    )
+    spread = normal_quantile(two_sided(level)) * at_margin + normal_quantile(power) * expected
+    labels = max(rounded_up(design_effect * (spread / room) ** 2), 2)
     return NonInferiorityPlan(
         labels=labels, clinicians=clinicians, kappa=kappa, clinicians_kappa=clinicians_kappa,
         margin=margin, prevalence=prevalence, power=power, level=level,
@@ -236,12 +238,13 @@ def _patterns(
     return patterns, chances
 
 
-def _difference_influence(patterns: Codes, prevalence: float, kappa: float, human: float) -> Floats:
-    """What each pattern adds to the judge's mean kappa with clinicians less theirs."""
+def _difference_variance(kappa: float, human: float, prevalence: float, clinicians: int) -> float:
+    """The variance of what a unit adds to the judge's mean kappa with clinicians less theirs."""
+    patterns, chances = _patterns(kappa, human, prevalence, clinicians)
     columns = range(1, patterns.shape[1])
     judge = [_kappa_influence(patterns[:, [0, j]], prevalence, kappa) for j in columns]
     pairs = [_kappa_influence(patterns[:, p], prevalence, human) for p in combinations(columns, 2)]
-    return np.asarray(np.mean(judge, axis=0) - np.mean(pairs, axis=0))
+    return float(chances @ (np.mean(judge, axis=0) - np.mean(pairs, axis=0)) ** 2)
 
 
 def _kappa_influence(pair: Codes, prevalence: float, kappa: float) -> Floats:
