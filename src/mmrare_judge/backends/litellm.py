@@ -206,7 +206,7 @@ def litellm() -> Any:
         # By name, since the type checker would otherwise read all of litellm, minutes of it.
         module: Any = importlib.import_module("litellm")
         module.ModelResponse()  # builds pydantic models that warn about themselves
-    # litellm serialises replies whose shape it does not know, and the warning would show their text.
+    # It serialises replies whose shape it does not know, and the warning would show their text.
     warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
     module.suppress_debug_info = True
     module.telemetry = False
