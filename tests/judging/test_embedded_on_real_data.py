@@ -83,7 +83,7 @@ def test_every_real_plan_is_verified_and_judged_with_quotes_that_stand_in_it() -
         spans = [match.span for match in verify(plan, item).lists[0].elements if match.span]
         assert all(plan[span.start : span.end] == span.text for span in spans)
         answers = judge.judge(Questions(rubric, item, plan))
-        assert all(quote in plan for draft in answers.values() for quote in draft.quotes)
+        assert all(quote in plan for answer in answers.values() for quote in answer.quotes)
     assert len(plans) == 120
 
 

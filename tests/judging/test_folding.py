@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrare_judge.judging.folding import fold, is_blank
+from mmrare_judge.judging.evidence import is_blank
+from mmrare_judge.judging.folding import fold
 
 
 def said(text: str, **options: bool) -> str:

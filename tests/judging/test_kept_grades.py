@@ -169,7 +169,7 @@ def test_other_code_works_it_out_anew_and_keeps_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: list[Any]
 ) -> None:
     graded(tmp_path, Seller())
-    monkeypatch.setattr(kept_grades, "OWN_SOURCE", "another")
+    monkeypatch.setattr(kept_grades, "CODE_HASH", "another")
     graded(tmp_path, Seller())
     assert len(worked) == 2
     graded(tmp_path, Seller())
@@ -329,7 +329,7 @@ def test_a_changed_parameter_is_asked_for_also_when_it_is_changed_in_place(tmp_p
 def test_where_the_code_cannot_be_read_nothing_is_kept_and_nothing_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_grades, "OWN_SOURCE", None)
+    monkeypatch.setattr(kept_grades, "CODE_HASH", None)
     assert graded(tmp_path, Seller()).score == 1.0
     assert not (tmp_path / GRADES).exists()
 

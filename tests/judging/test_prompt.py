@@ -77,7 +77,7 @@ def test_text_without_a_tag_stays_as_it_is() -> None:
     )
 
 
-def test_a_second_look_asks_only_for_the_doubted_keys_and_says_why() -> None:
+def test_a_second_look_asks_only_for_the_open_keys_and_says_why() -> None:
     questions = make_questions("a")
     asked = tuple(q for q in questions.all if q.key == "follow_up")
     user = chat_of(questions, asked, {"follow_up": '"in 2 weeks" does not stand there'})[1]

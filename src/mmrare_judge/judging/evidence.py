@@ -16,13 +16,13 @@ from typing import NotRequired, TypedDict
 
 from mmrare_judge.data.items import Reference
 from mmrare_judge.judging.folding import (
+    DAMAGED,
     PUNCTUATION,
     UNSPACED,
     Folded,
     fold,
     has_numbering,
     is_number,
-    stripped,
 )
 from mmrare_judge.judging.grade import Match, Source
 from mmrare_judge.judging.questions import Question, Questions
@@ -51,6 +51,15 @@ _SAYS_SOMETHING = re.compile(
     rf"(?<![^\W_])(?!(?:{'|'.join(sorted(_SAY_NOTHING))})(?![^\W_]))[^\W_]{{2}}"
 )
 _ELLIPSIS = re.compile(r"[\[(]?(?:[…⋯‥]|\.(?:\s?\.){2,}|。{2,})+[\])]?")
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text holds nothing but white space, invisible characters and Markdown marks.
+
+    >>> is_blank(" \u200b** "), is_blank("0")
+    (True, False)
+    """
+    return all(c.isspace() or c in "*`" or unicodedata.category(c) == "Cf" for c in text)
 
 
 class LookedUp(TypedDict):
@@ -157,8 +166,16 @@ def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> li
 
 
 def _pieces(quote: str) -> list[str]:
-    pieces = [stripped(piece) for piece in _ELLIPSIS.split(quote)]
+    pieces = [_stripped(piece) for piece in _ELLIPSIS.split(quote)]
     return [piece for piece in pieces if piece] or [quote]
+
+
+def _stripped(text: str) -> str:
+    """A text without white space at its ends, unless that is what is left of a LaTeX command."""
+    begin = len(text) - len(text.lstrip())
+    if begin and DAMAGED.match(text, begin - 1):
+        begin -= 1
+    return text[begin:].rstrip()
 
 
 def _look_up(quote: str, question: Question, sources: Sources) -> LookedUp:

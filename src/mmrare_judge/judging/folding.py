@@ -131,7 +131,9 @@ _ODD = rf"""
   | (?P<foreign>(?:[!-~](?=[{_MARKS_ABOVE}])|[^\x00-\x7f{_SUPERSCRIPT}])+)
 """
 _ODD_PLACES = re.compile(_ODD, re.VERBOSE)
-_DAMAGED_PLACE = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
+DAMAGED = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
+"""What is left of a LaTeX command whose backslash JSON read as an escape."""
+
 _NUMBERED = r"""  # what numbers the lines of a list, or refers to a source
     (?P<numbering>(?:(?<=\n)|\A)[ \t>]*(?:[-*+•][ \t]+)?(?:
         (?:\#{1,6}|\(?\d{1,3}[.):]|\(?(?:[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[[ xX]\]|[☐☑☒])
@@ -455,27 +457,6 @@ def _is(token: _Token | None, kind: str) -> bool:
     return token is not None and token.lastgroup == kind
 
 
-def stripped(text: str) -> str:
-    r"""A text without white space at its ends, unless that is what is left of a LaTeX command.
-
-    >>> stripped(" a\n"), stripped("\theta a")
-    ('a', '\theta a')
-    """
-    begin = len(text) - len(text.lstrip())
-    if begin and _DAMAGED_PLACE.match(text, begin - 1):
-        begin -= 1
-    return text[begin:].rstrip()
-
-
 def is_number(token: str) -> bool:
     """Whether a folded token is a number."""
     return token[0].isdigit()
-
-
-def is_blank(text: str) -> bool:
-    """Whether a text holds nothing but white space, invisible characters and Markdown marks.
-
-    >>> is_blank(" \u200b** "), is_blank("0")
-    (True, False)
-    """
-    return all(c.isspace() or c in "*`" or unicodedata.category(c) == "Cf" for c in text)

@@ -30,8 +30,7 @@ from mmrare_judge.data.items import Item, as_item
 from mmrare_judge.data.predictions import NO_ANSWER, Prediction
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
-from mmrare_judge.judging.evidence import Sources
-from mmrare_judge.judging.folding import is_blank
+from mmrare_judge.judging.evidence import Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Unscored
 from mmrare_judge.judging.grades import Grades
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade

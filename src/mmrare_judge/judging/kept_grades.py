@@ -86,11 +86,11 @@ class KeptGrades:
     async def keep(self, grading: Grading, attempts: Sequence[Answers], grade: Grade) -> None:
         """Keep a grade, if every request of it was answered."""
         failed = any(attempt.failure is not None for attempt in attempts)
-        if failed or grade.unscored is not None or OWN_SOURCE is None:
+        if failed or grade.unscored is not None or CODE_HASH is None:
             return
         replies = (reply for attempt in attempts for reply in attempt.replies)
         digests = dict(zip(grade.requests, map(_digest, replies), strict=True))
-        kept = _Kept(source=OWN_SOURCE, replies=digests, grade=_from_cache(attempts, grade))
+        kept = _Kept(source=CODE_HASH, replies=digests, grade=_from_cache(attempts, grade))
         try:
             text = kept.model_dump_json()
         except ValueError:  # a lone surrogate, which UTF-8 cannot hold
@@ -118,7 +118,7 @@ def _is_of(kept: _Kept, grading: Grading) -> bool:
     grade, made = kept.grade, kept.grade.signature
     told = {name: getattr(made, name) for name in ("reported_model", "mode", "sampling")}
     return (
-        kept.source == OWN_SOURCE
+        kept.source == CODE_HASH
         and grade.key == grading.key
         and grade.notes == grading.notes
         and made == signature_of(grading, told)
@@ -230,7 +230,7 @@ _HASHED_FILES = (".py", ".tsv")  # rubrics are hashed by themselves
 _MAKES_NO_GRADES = "calibration"
 
 
-def source_hash(package: Traversable) -> str | None:
+def code_hash(package: Traversable) -> str | None:
     """Hash of a package's files, of Python's version and of the packages grading rests on.
 
     Returns:
@@ -261,5 +261,5 @@ def _files(folder: Traversable, above: str = "") -> Iterator[bytes]:
 
 # Unlike the package's version it changes with every edit. It is taken when this module is imported,
 # as the code was: what is edited later is not what is running.
-OWN_SOURCE = source_hash(resources.files("mmrare_judge"))
-"""`source_hash` of this package."""
+CODE_HASH = code_hash(resources.files("mmrare_judge"))
+"""`code_hash` of this package."""

@@ -24,8 +24,7 @@ from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.errors import CacheMissError, InputError, OutputError, RubricError
 from mmrare_judge.files import make_folder, whole_file
-from mmrare_judge.judging.evidence import APPROXIMATE, Sources
-from mmrare_judge.judging.folding import is_blank
+from mmrare_judge.judging.evidence import APPROXIMATE, Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Verdict
 from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
 from mmrare_judge.judging.model_judge import answers_of
