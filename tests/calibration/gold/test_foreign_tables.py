@@ -117,7 +117,7 @@ def test_several_raters_by_several_criteria_in_one_row_as_redcap_has_them(tmp_pa
     path = tmp_path / "redcap.csv"
     path.write_text("record_id,dr_a_safe,dr_a_coverage,dr_b_safe,complete\n7,1,99,0,2\n")
     columns = GoldColumns(item="record_id", cells="{rater}_{criterion}")
-    with pytest.raises(InputError, match="'1' is no label of 'safe', nor are row 2"):
+    with pytest.raises(InputError, match="'1' is not a label of 'safe', nor are row 2"):
         read_gold(path, SCALES, columns=columns)
     gold = read_gold(path, SCALES, columns=columns, recode={"1": "YES", "0": "NO"}, missing=("99",))
     assert labels(gold) == [

@@ -141,7 +141,7 @@ def test_labels_off_the_scale_are_refused_with_all_their_rows(tmp_path: Path) ->
         read_gold(path, SCALES)
     error = caught.value
     assert (error.file, error.row, error.field) == (str(path), 3, "label")
-    assert error.problem == "'3' is no label of 'coverage', nor are row 6 ('two')"
+    assert error.problem == "'3' is not a label of 'coverage', nor are row 6 ('two')"
     assert error.remedy == "Labels are: 0, 1, 2"
 
 
@@ -155,7 +155,7 @@ REFUSED = {
     "unknown criterion": ([label(criterion="sfae")], r"criterion 'sfae' has no scale.*safe"),
     "truth value": (
         [label(criterion="coverage", value=True)],
-        r"True is no label of 'coverage'. Labels are: 0, 1, 2",
+        r"True is not a label of 'coverage'. Labels are: 0, 1, 2",
     ),
     "a code": ([label(value=99.0)], r"if 99 stands for a missing label, say so: missing"),
     "two clusters": ([label(), label(rater="b", cluster="x")], r"in two clusters, '1' and 'x'"),
@@ -198,7 +198,7 @@ def test_continuous_labels_are_numbers() -> None:
     scales = {"score": Scale(level="continuous")}
     labels = [label(criterion="score", value=0.5), label("2", criterion="score", value="0.75")]
     assert gold_from(labels, scales).ratings().numbers.tolist() == [[0.5], [0.75]]
-    with pytest.raises(InputError, match=r"'high' is no label of 'score'. Labels are: finite"):
+    with pytest.raises(InputError, match=r"'high' is not a label of 'score'. Labels are: finite"):
         gold_from([label(criterion="score", value="high")], scales)
 
 
@@ -283,7 +283,7 @@ CHANCES = {
     "one is missing": (("", 0.5, 0.5), r"row 1.*7 /  / safe has no inclusion probability.*is 1 "),
     "above one": ((1.5, 0.5, 0.5), r"row 1.*probability 1.5 of 7 /  / safe is outside \(0, 1\]"),
     "none": ((0, 0.5, 0.5), r"row 1.*probability 0 of"),
-    "a word": (("often", 0.5, 0.5), r"row 1, field 'inclusion': 'often' is no probability"),
+    "a word": (("often", 0.5, 0.5), r"row 1, field 'inclusion': 'often' is not a probability"),
     "two of one unit": ((1, 0.5, 0.25), r"row 3.*8 /  / safe has two inclusion probabilities"),
 }
 
@@ -314,7 +314,7 @@ def test_labels_may_be_called_otherwise_than_in_the_rubric(tmp_path: Path) -> No
     path = written(tmp_path / "gold.jsonl", rows)
     gold = read_gold(path, SCALES, recode={"1": "YES"})
     assert [label.label for label in gold.labels] == ["YES", "NO", None]
-    with pytest.raises(InputError, match="'MAYBE' is no label of 'safe'"):
+    with pytest.raises(InputError, match="'MAYBE' is not a label of 'safe'"):
         read_gold(path, SCALES, recode={"1": "MAYBE"})
 
 

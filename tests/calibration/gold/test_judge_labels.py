@@ -63,7 +63,7 @@ def test_criteria_may_have_levels_of_their_own(tmp_path: Path) -> None:
         ("NO", "YES"), ("0", "1", "2"), ("0", "1", "2"),
     ]  # fmt: skip
     assert [verdict.level for verdict in found.grades[0].verdicts] == ["NO", "2", "1"]
-    with pytest.raises(InputError, match=r"levels '' of 'dose' are no scale.*'dose=NO,YES'"):
+    with pytest.raises(InputError, match=r"levels '' of 'dose' are not a scale.*'dose=NO,YES'"):
         read_judge_labels(path, levels={"safe": ("NO", "YES")})
 
 
@@ -83,9 +83,9 @@ def test_several_judges_of_one_table_are_compared(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "no levels": ({}, "levels '' of 'label' are no scale. Give two or more"),
-    "one level": ({"levels": ("YES",)}, "levels 'YES' of 'label' are no scale"),
-    "a label off the levels": ({"levels": ("A", "B")}, "'YES' is no label of 'label'"),
+    "no levels": ({}, "levels '' of 'label' are not a scale. Give two or more"),
+    "one level": ({"levels": ("YES",)}, "levels 'YES' of 'label' are not a scale"),
+    "a label off the levels": ({"levels": ("A", "B")}, "'YES' is not a label of 'label'"),
     "no criterion of a rubric of several": ({"rubric": TREATMENT}, "no column 'criterion'"),
 }
 

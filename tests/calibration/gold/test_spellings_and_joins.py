@@ -69,7 +69,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("given", "scale"), REFUSED.values(), ids=REFUSED)
 def test_a_label_that_means_no_level_or_two_is_refused(given: str, scale: Scale) -> None:
-    with pytest.raises(InputError, match="is no label of 'x'"):
+    with pytest.raises(InputError, match="is not a label of 'x'"):
         gold_from([label(given, "x")], {"x": scale})
 
 
@@ -129,10 +129,10 @@ def test_one_message_lists_all_that_is_wrong(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{path}: 6 problems:"
     assert lines[1:7] == [
-        "- row 2, field 'inclusion': 'often' is no probability",
+        "- row 2, field 'inclusion': 'often' is not a probability",
         "- row 3, field 'item': is empty",
         "- row 5, field 'criterion': criterion 'sfae' has no scale",
-        "- row 4, field 'label': 'maybe' is no label of 'safe'",
+        "- row 4, field 'label': 'maybe' is not a label of 'safe'",
         "- row 7, field 'rater': a labelled 4 /  / safe twice, first in row 6",
         "- row 2, field 'inclusion': 1 /  / safe has no inclusion probability, and other labels "
         "have one",

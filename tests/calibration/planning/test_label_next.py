@@ -216,7 +216,7 @@ WRONG = {
     "no budget": (frame(), {"budget": 0}, "a budget of 0 labels"),
     "no floor": (frame(), {"floor": 0}, "floor 0 must be above 0.*could never be drawn"),
     "unknown whole": (frame(), {"by": "item"}, "by 'item' is unknown. It is unit, prediction"),
-    "no classes": (frame(), {"classes": 0}, "0 classes are none"),
+    "no classes": (frame(), {"classes": 0}, "0 classes are too few"),
     "tiny budget": (frame(), {"budget": 1}, "a budget of 1 labels is too small"),
 }
 

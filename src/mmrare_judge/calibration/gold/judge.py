@@ -106,7 +106,7 @@ def _scale_of(name: str, levels: Sequence[str] | Mapping[str, Sequence[str]]) ->
     given = levels.get(name, levels.get("", ())) if isinstance(levels, Mapping) else levels
     if len(given) < 2 or len(set(given)) < len(given):
         raise InputError(
-            f"levels {', '.join(given)!r} of {name!r} are no scale",
+            f"levels {', '.join(given)!r} of {name!r} are not a scale",
             remedy="Give two or more different ones, worst first: --levels NO,YES, or for one "
             f"criterion --levels '{name}=NO,YES'",
         )

@@ -228,7 +228,7 @@ def gold_from(
     >>> yes_no = Scale(level="nominal", categories=("NO", "YES"))
     >>> gold_from([GoldLabel("1", "m", "safe", "Dr A", "maybe", "1", row=7)], {"safe": yes_no})
     Traceback (most recent call last):
-    mmrare_judge.errors.InputError: row 7, field 'label': 'maybe' is no label of 'safe'. \
+    mmrare_judge.errors.InputError: row 7, field 'label': 'maybe' is not a label of 'safe'. \
 Labels are: NO, YES
     """
     return checked_gold(labels, scales, missing=missing, file=file)

@@ -131,7 +131,7 @@ class _Reader:
         try:
             return float(str(cell))
         except ValueError:
-            what = f"{cell!r} is no probability"
+            what = f"{cell!r} is not a probability"
             self.problems.append(Problem(what, "", row.number, self.columns.inclusion))
             return None
 

@@ -122,7 +122,7 @@ class Spelling:
             more = f", nor are {', '.join(rest)}" if rest else ""
             more += f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
             known = ", ".join(self._scales[criterion].categories) or "finite numbers"
-            what = f"{first!r} is no label of {criterion!r}{more}"
+            what = f"{first!r} is not a label of {criterion!r}{more}"
             yield what, f"Labels are: {known}{_hint(first)}", row
 
     def notes(self) -> Iterator[str]:

@@ -224,14 +224,14 @@ def _check(
     if by not in ("unit", "prediction", "case"):
         raise InputError(f"by {by!r} is unknown", remedy="It is unit, prediction or case")
     if budget < 1:
-        raise InputError(f"a budget of {budget} labels is none")
+        raise InputError(f"a budget of {budget} labels is too small")
     if not 0 < floor <= 1:
         raise InputError(
             f"floor {floor:g} must be above 0 and at most 1",
             remedy="Without an even share some units could never be drawn",
         )
     if classes < 1:
-        raise InputError(f"{classes} classes are none")
+        raise InputError(f"{classes} classes are too few")
 
 
 def _draws(candidates: Sequence[Candidate], by: By) -> list[list[int]]:
