@@ -50,6 +50,7 @@ _SAY_NOTHING = _FUNCTION_WORDS | _NEGATIONS | {"or", "do", "does", "avoided", "c
 _SAYS_SOMETHING = re.compile(
     rf"(?<![^\W_])(?!(?:{'|'.join(sorted(_SAY_NOTHING))})(?![^\W_]))[^\W_]{{2}}"
 )
+_DOTS = re.compile(r"[…⋯‥]|[.。]\s?[.。]")
 _ELLIPSIS = re.compile(r"[\[(]?(?:[…⋯‥]|\.(?:\s?\.){2,}|。{2,})+[\])]?")
 
 
@@ -166,6 +167,8 @@ def look_up(quotes: tuple[str, ...], question: Question, sources: Sources) -> li
 
 
 def _pieces(quote: str) -> list[str]:
+    if _DOTS.search(quote) is None:  # mostly, and told in a fraction of the time
+        return [_stripped(quote) or quote]
     pieces = [_stripped(piece) for piece in _ELLIPSIS.split(quote)]
     return [piece for piece in pieces if piece] or [quote]
 
