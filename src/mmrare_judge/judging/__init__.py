@@ -3,6 +3,6 @@
 In comes a prediction with its item; out comes a `mmrare_judge.judging.grade.Grade`. Start reading
 at `Judge` in `judge.py`: it writes the questions (`questions.py`), has them answered (by
 `model_judge.py`, through `prompt.py` and `reply_model.py`, or by `embedded_judge.py`), looks the
-quotes up (`evidence.py`), makes verdicts and a score of the answers (`verdicts.py`), and signs the
-grade (`grading.py`). `kept_grades.py` finds what was graded before.
+quotes up (`evidence.py`, `folding.py`), makes verdicts and a score of the answers (`verdicts.py`),
+and signs the grade (`grading.py`). `kept_grades.py` finds what was graded before.
 """

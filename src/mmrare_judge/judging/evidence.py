@@ -142,7 +142,7 @@ def _said(reference: Reference) -> Text:
     return Text("\n".join(lines))
 
 
-_shown = lru_cache(maxsize=256)(Text)
+_shown = lru_cache(maxsize=64)(Text)
 
 
 @by_identity
