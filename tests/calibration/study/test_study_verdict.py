@@ -195,6 +195,17 @@ def test_grades_made_in_two_ways_are_no_yes() -> None:
     assert "made in one way" in study.findings.verdict[1]
 
 
+def test_what_would_decide_is_told_where_the_labels_do_not() -> None:
+    """30 cases of a judge that is as good as the clinicians prove nothing by a margin of .1."""
+    world = World(graded=30, labelled=30, judge_errs=(0.1, 0.1), seed=2)
+    found = studied(world, margin=0.1).findings
+    quality = found.criteria[0].non_inferiority
+    assert quality is not None
+    assert quality.verdict == "inconclusive"
+    told = next(one for one in found.verdict if one.startswith("To decide it would take: "))
+    assert f"on quality, {quality.needed}" in told
+
+
 # The margin
 
 

@@ -164,6 +164,15 @@ class Labels(Sequence[GoldLabel]):
         fields = tuple(self.columns[name] for name in names)
         return Groups(fields, first[order], rank[inverse.reshape(-1)])
 
+    def pairs(self, one: str, other: str) -> dict[Any, Any]:
+        """For each value of a field that of another with which it comes."""
+        groups = self.grouped(one, other)
+        columns = (self.columns[one], self.columns[other])
+        keys, values = (
+            [column.values[code] for code in column.codes[groups.first]] for column in columns
+        )
+        return dict(zip(keys, values, strict=True))
+
     def renamed(self, items: Mapping[str, str], systems: Mapping[str, str]) -> Labels:
         """The same under other ids; a case that is called like its item is called like it still."""
         if not items and not systems:

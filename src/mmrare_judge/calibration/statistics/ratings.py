@@ -323,8 +323,18 @@ class Ratings:
 
     @cached_property
     def _distinct(self) -> tuple[Ints, Ints, Ints]:
-        rows, first, inverse = np.unique(self.codes, axis=0, return_index=True, return_inverse=True)
-        return rows, first, inverse.reshape(-1)
+        # A row of codes as one number: sorted alike, at a fraction of the time and memory.
+        base, width = int(self.codes.max(initial=0)) + 2, self.codes.shape[1]
+        if base**width >= 2**62:
+            rows, first, inverse = np.unique(
+                self.codes, axis=0, return_index=True, return_inverse=True
+            )
+            return rows, first, inverse.reshape(-1)
+        place = base ** np.arange(width - 1, -1, -1, dtype=np.int64)
+        _, first, inverse = np.unique(
+            (self.codes + 1) @ place, return_index=True, return_inverse=True
+        )
+        return self.codes[first], first, inverse.reshape(-1)
 
     @cached_property
     def patterns(self) -> Patterns:

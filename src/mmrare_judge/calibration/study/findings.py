@@ -180,6 +180,8 @@ def _tried(make: Callable[[], Result]) -> Result | None:
 
 
 def _points(pair: Ratings) -> tuple[tuple[float, float], ...]:
+    if len(pair.scale.categories) == 2:  # two levels make no plot of differences
+        return ()
     numbers = pair.numbers[~np.isnan(pair.numbers).any(axis=1)]
     return tuple((float(a + b) / 2, float(a - b)) for a, b in numbers)
 

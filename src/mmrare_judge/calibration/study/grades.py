@@ -1,4 +1,4 @@
-"""The grades of a study in columns: those of one judge, chosen and checked, and of others beside it.
+"""Grades in columns: those of one judge, chosen and checked, and of others beside it.
 
 A grade with its reasons and quotes takes tens of kilobytes as an object. `grades_of_judge` takes
 each for a moment: what is counted goes into arrays, and its words are kept compressed.
@@ -119,7 +119,7 @@ class Graded:
         return replace(whole, **arrays)
 
     def shares(self, criterion: str, best: float, rows: Ints) -> Floats:
-        """Points as a share of the best; nan without a verdict, and where the judge was not asked."""
+        """Points as a share of the best; nan without a verdict of the judge's own."""
         whole = self.verdicts.get(criterion)
         if whole is None:
             return np.full(rows.shape, np.nan)

@@ -43,7 +43,7 @@ class StudyInputs:
     @cached_property
     def clusters(self) -> Mapping[str, str]:
         """The case of each item that has gold; an item without is a case of its own."""
-        return {item: case for item, case in self.gold.labels.grouped("item", "cluster")}
+        return self.gold.labels.pairs("item", "cluster")
 
     @cached_property
     def cases(self) -> tuple[str, ...]:

@@ -77,6 +77,6 @@ def lost_quotes(quotes: Ints) -> Iterator[str]:
     lost = nowhere + elsewhere
     if total >= LEAST and lost / total > QUOTES_LOST:
         yield (
-            f"{lost} of {total} quotes do not stand in the prediction; {elsewhere} of them stand in "
-            "the reference, the criterion or the question instead."
+            f"{lost} of {total} quotes do not stand in the prediction; {elsewhere} of them stand "
+            "in the reference, the criterion or the question instead."
         )

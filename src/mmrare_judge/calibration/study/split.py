@@ -70,7 +70,7 @@ def tuning_cases(split: Split, gold: Gold, items: Mapping[str, Item]) -> frozens
     Raises:
         InputError: A case that is named has no gold, or an item lacks the field of the strata.
     """
-    item_of = {case: item for case, item in gold.labels.grouped("cluster", "item")}
+    item_of = gold.labels.pairs("cluster", "item")
     for case in split.cases:
         if case not in item_of:
             raise InputError(f"the split names case {case!r}, which has no gold label")

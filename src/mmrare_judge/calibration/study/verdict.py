@@ -122,6 +122,7 @@ def decided(findings: Findings, conditions: Conditions) -> Findings:
     sentences = [answer]
     if tone == "open" and lacks:
         sentences.append(f"Lacking for a yes: {'; '.join(lacks)}.")
+    sentences += _needed(findings) if tone == "open" else ()
     if findings.remarks:
         more = f" And {count} more below." if (count := len(findings.remarks) - 1) else ""
         sentences.append(f"A remark on this judge: {findings.remarks[0]}{more}")
@@ -289,6 +290,16 @@ def above_the_ceiling(
         f"{name} {number(theirs, 2)}" for name, theirs in known
         if theirs is not None and theirs <= options.margin
     )  # fmt: skip
+
+
+def _needed(findings: Findings) -> Iterator[str]:
+    """How many more cases would decide where the test is open."""
+    open_ones = [
+        f"on {one.name}, {one.non_inferiority.needed}" for one in findings.criteria
+        if one.kind != "overall" and one.non_inferiority and one.non_inferiority.needed
+    ]  # fmt: skip
+    if open_ones:
+        yield f"To decide it would take: {'; '.join(open_ones)}."
 
 
 def _lenient(findings: Findings) -> Iterator[str]:
