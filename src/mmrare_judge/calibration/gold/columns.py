@@ -139,7 +139,10 @@ class Labels(Sequence[GoldLabel]):
         columns = {
             name: Column(one.values, one.codes[chosen]) for name, one in self.columns.items()
         }
-        return Labels(columns, self.row[chosen], self.inclusion[chosen])
+        alike = self.inclusion.strides == (0,)  # nobody has one: see `LabelBuilder.labels`
+        chances = self.inclusion[:1] if alike else self.inclusion[chosen]
+        row = self.row[chosen]
+        return Labels(columns, row, np.broadcast_to(chances, row.shape) if alike else chances)
 
     @cached_property
     def units(self) -> Groups:
@@ -244,8 +247,11 @@ class LabelBuilder:
             name: Column(tuple(names), np.array(codes, dtype=np.int32))
             for name, names, codes in zip(NAMES, self._names, self._codes, strict=True)
         }
-        rows = np.array(self._rows, dtype=np.int64)
-        return Labels(columns, rows, np.array(self._chances, dtype=np.float64))
+        rows = np.array(self._rows, dtype=np.int32)
+        chances = np.array(self._chances, dtype=np.float64)
+        if np.isnan(chances).all():  # one cell for all of them
+            chances = np.broadcast_to(np.float64(np.nan), rows.shape)
+        return Labels(columns, rows, chances)
 
 
 def in_columns(labels: Iterable[GoldLabel]) -> Labels:

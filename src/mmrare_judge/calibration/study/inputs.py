@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mmrare_judge.calibration.gold.columns import Indices
 from mmrare_judge.calibration.gold.consensus import Consensus, consensus
 from mmrare_judge.calibration.gold.labels import Gold
 from mmrare_judge.calibration.statistics.estimate import Floats
@@ -51,14 +52,14 @@ class StudyInputs:
         return tuple(self.clusters.get(item, item) for item, _ in self.grades.first.keys)
 
     @cached_property
-    def place_of_label(self) -> Ints:
+    def place_of_label(self) -> Indices:
         """For each label the place of its prediction among the graded ones; -1 for none."""
         places, predictions = self.grades.first.row_of, self.gold.labels.predictions
         found = [places.get((item, system), -1) for item, system in predictions]
-        return np.array(found, dtype=np.int64)[predictions.of]
+        return np.array(found, dtype=np.int32)[predictions.of]
 
     @cached_property
-    def with_gold(self) -> Ints:
+    def with_gold(self) -> Indices:
         """The places of the graded predictions that were labelled."""
         return np.unique(self.place_of_label[self.place_of_label >= 0])
 
