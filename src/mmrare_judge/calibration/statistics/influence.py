@@ -190,7 +190,7 @@ def sample_of(ratings: Ratings, *, judge: bool = False) -> Sample:
 
 
 @dataclass(frozen=True)
-class Spread:
+class InfluenceSpread:
     """How far chance moves a statistic: its value with one case of chance, error and freedom."""
 
     value: float
@@ -198,7 +198,9 @@ class Spread:
     freedom: float
 
 
-def spread_of(functional: Functional, slopes: Slopes, sample: Sample, *, disputes: int) -> Spread:
+def spread_of(
+    functional: Functional, slopes: Slopes, sample: Sample, *, disputes: int
+) -> InfluenceSpread:
     """The infinitesimal jackknife over cases, with one case of pure chance among them.
 
     With influence ``u_g`` of case g (the derivative by its weight) the variance is
@@ -223,7 +225,7 @@ def spread_of(functional: Functional, slopes: Slopes, sample: Sample, *, dispute
         float(times[drawn] @ apart[drawn] ** 2),
     )
     worth = 2 * second**2 / max(fourth - square**2 / cases, TINY**2)
-    return Spread(
+    return InfluenceSpread(
         value=float(functional(weights[None, :])[0]),
         error=(second * cases / (cases - 1)) ** 0.5,
         freedom=float(np.clip(worth, 1, cases - 1)),

@@ -37,7 +37,7 @@ from mmrare_judge.calibration.statistics.proportions import (
 from mmrare_judge.calibration.statistics.ratings import Ints, Ratings, Scale, indexed
 from mmrare_judge.calibration.statistics.regression import Slope
 from mmrare_judge.calibration.statistics.table import estimates, statistic, unsuited
-from mmrare_judge.calibration.study.grades import Graded, JudgeGrades
+from mmrare_judge.calibration.study.grades import GradeColumns, JudgeGrades
 from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
 from mmrare_judge.calibration.study.options import StudyOptions
 from mmrare_judge.calibration.study.remarks import degenerate, lost_quotes
@@ -261,7 +261,7 @@ def _others(
         yield f"absolute error of {name} minus its own", soft.error_gain
 
 
-def _of_judge(given: Graded, tables: Sequence[UnitTable]) -> Floats:
+def _of_judge(given: GradeColumns, tables: Sequence[UnitTable]) -> Floats:
     """Another judge's points, all criteria below each other."""
     places = np.array([given.row_of.get(key, -1) for key in tables[0].predictions])
     rows = np.where(places >= 0, given.rows[places], -1)
@@ -272,7 +272,7 @@ def _repeats(grades: JudgeGrades, tables: Sequence[UnitTable]) -> Floats:
     return np.concatenate([_shares(grades.first, table, grades.first.samples) for table in tables])
 
 
-def _shares(graded: Graded, table: UnitTable, rows: Ints) -> Floats:
+def _shares(graded: GradeColumns, table: UnitTable, rows: Ints) -> Floats:
     return graded.shares(table.criterion.id, float(table.criterion.max_points), rows)
 
 

@@ -54,7 +54,7 @@ class VerdictColumns:
 
 
 @dataclass(frozen=True, eq=False)
-class Graded:
+class GradeColumns:
     """The grades of one judge, a prediction each: of several samples the first.
 
     Attributes:
@@ -91,7 +91,7 @@ class Graded:
         """The place of each prediction among `keys`."""
         return {key: place for place, key in enumerate(self.keys)}
 
-    def only(self, places: Ints) -> Graded:
+    def only(self, places: Ints) -> GradeColumns:
         """Some of the predictions."""
         keys = tuple(self.keys[place] for place in places)
         return replace(self, keys=keys, rows=self.rows[places], samples=self.samples[places])
@@ -165,14 +165,14 @@ class JudgeGrades:
 
     judge: str
     rubric: Rubric
-    first: Graded
-    others: Mapping[str, Graded]
+    first: GradeColumns
+    others: Mapping[str, GradeColumns]
 
     def only(self, keys: Iterable[PredictionKey]) -> JudgeGrades:
         """The grades of some predictions."""
         kept = set(keys)
 
-        def some(graded: Graded) -> Graded:
+        def some(graded: GradeColumns) -> GradeColumns:
             return graded.only(np.flatnonzero([key in kept for key in graded.keys]))
 
         others = {name: some(theirs) for name, theirs in self.others.items()}
@@ -322,7 +322,7 @@ class _Builder:
             self._last = (signature, number)
         return self._last[1]
 
-    def graded(self) -> Graded:
+    def graded(self) -> GradeColumns:
         """All of them."""
         rows = np.array(self._first, dtype=np.int64)
         width = max((len(some) for some in self._again.values()), default=1)
@@ -331,7 +331,7 @@ class _Builder:
         for place, some in self._again.items():
             samples[place, : len(some)] = some
         count = len(self._sample)
-        return Graded(
+        return GradeColumns(
             keys=tuple(self._places),
             rows=rows,
             samples=samples,

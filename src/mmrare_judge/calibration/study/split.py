@@ -17,7 +17,7 @@ Part = Literal["all", "test", "tuning"]
 
 
 @dataclass(frozen=True)
-class Parts:
+class StudiedParts:
     """What is studied of the gold labels.
 
     Attributes:
@@ -33,7 +33,7 @@ class Parts:
     sentences: tuple[str, ...] = ()
 
 
-def parts_of(inputs: StudyInputs) -> Parts:
+def parts_of(inputs: StudyInputs) -> StudiedParts:
     """The parts of a study by its split; all of it where it has none.
 
     Raises:
@@ -42,12 +42,12 @@ def parts_of(inputs: StudyInputs) -> Parts:
     split = inputs.options.split
     cases = tuning_cases(split, inputs.gold, inputs.items) if split else frozenset()
     if split is None or not cases:
-        return Parts("all", inputs)
+        return StudiedParts("all", inputs)
     sentences = tuple(_sentences(inputs, split, cases))
     tuning, test = (_of_cases(inputs, cases, inside=inside) for inside in (True, False))
     if not test.gold.labels:
-        return Parts("tuning", tuning, sentences=sentences)
-    return Parts("test", test, tuning, sentences)
+        return StudiedParts("tuning", tuning, sentences=sentences)
+    return StudiedParts("test", test, tuning, sentences)
 
 
 def _of_cases(inputs: StudyInputs, cases: Collection[str], *, inside: bool) -> StudyInputs:

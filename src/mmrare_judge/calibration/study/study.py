@@ -25,7 +25,7 @@ from mmrare_judge.calibration.study.findings import MISSED, measured, on_tuning
 from mmrare_judge.calibration.study.grades import grades_of_judge
 from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable, tables_of
 from mmrare_judge.calibration.study.options import StudyOptions, StudyPlan
-from mmrare_judge.calibration.study.split import Part, Parts, parts_of
+from mmrare_judge.calibration.study.split import Part, StudiedParts, parts_of
 from mmrare_judge.calibration.study.verdict import (
     Conditions,
     above_the_ceiling,
@@ -151,7 +151,7 @@ def calibrate(
     )
 
 
-def _findings(parts: Parts, tables: Sequence[UnitTable], conditions: Conditions) -> Findings:
+def _findings(parts: StudiedParts, tables: Sequence[UnitTable], conditions: Conditions) -> Findings:
     """Everything that is found, with the verdict on it."""
     inputs, rubric = parts.studied, parts.studied.grades.rubric
     found = decided(measured(inputs, tables), conditions)
