@@ -3,5 +3,5 @@
 In come one judge's grades, the clinicians' labels and what was decided beforehand (`StudyOptions`,
 or a `StudyFile` in YAML); out comes a `Study`, its report and its certificate. Start at
 `study.calibrate`: `inputs` joins grades and gold into a table a criterion, `findings` measures,
-`verdict` decides.
+`verdict` decides, `account` tells the rest.
 """

@@ -21,6 +21,7 @@ from mmrare_judge.calibration.report.render import write_reports
 from mmrare_judge.calibration.report.sections import three_numbers
 from mmrare_judge.calibration.statistics.estimate import Estimate
 from mmrare_judge.calibration.statistics.table import statistic, unsuited
+from mmrare_judge.calibration.study.account import caveats, design, facts, worst_disagreements
 from mmrare_judge.calibration.study.findings import MISSED, measured, on_tuning
 from mmrare_judge.calibration.study.grades import grades_of_judge
 from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable, tables_of
@@ -29,12 +30,8 @@ from mmrare_judge.calibration.study.split import Part, StudiedParts, parts_of
 from mmrare_judge.calibration.study.verdict import (
     Conditions,
     above_the_ceiling,
-    caveats,
     conditions_of,
     decided,
-    design,
-    facts,
-    worst_disagreements,
 )
 from mmrare_judge.certificate import FILE, Certificate, CertifiedCriterion, Measured, Rules
 from mmrare_judge.data.items import Item
