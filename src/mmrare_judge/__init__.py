@@ -28,8 +28,7 @@ if _typing.TYPE_CHECKING:
         OutputError,
         RubricError,
     )
-    from mmrare_judge.judging.grade import Evidence, Grade, Unscored, Verdict
-    from mmrare_judge.judging.grades import Grades, MeanScore
+    from mmrare_judge.judging.grade import Evidence, Grade, Grades, MeanScore, Unscored, Verdict
     from mmrare_judge.judging.judge import Judge, agrade, grade, grade_many
     from mmrare_judge.judging.own_engine import messages, read_reply
     from mmrare_judge.level2.terms import Terms
@@ -113,8 +112,7 @@ _NAMES_BY_MODULE = {
         "BackendError BudgetError ConfigError InputError MMRareJudgeError MissingExtraError "
         "NoScoreError OutputError RubricError"
     ),
-    "judging.grade": "Evidence Grade Unscored Verdict",
-    "judging.grades": "Grades MeanScore",
+    "judging.grade": "Evidence Grade Grades MeanScore Unscored Verdict",
     "judging.judge": "Judge agrade grade grade_many",
     "judging.own_engine": "messages read_reply",
     "level2.terms": "Terms",

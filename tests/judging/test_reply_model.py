@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mmrare_judge.judging.reply_model import (
+from mmrare_judge.judging.questions import (
     MAX_QUOTE,
     MAX_QUOTES,
     MAX_REASONING,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrare_judge.judging.grade import Verdict
-from mmrare_judge.judging.verdicts import Scored, score_verdicts
+from mmrare_judge.judging.grading import Scored, score_verdicts
 from mmrare_judge.rubric.model import Rubric, list_rubrics, load_rubric
 
 

@@ -2,8 +2,8 @@ import pytest
 
 from mmrare_judge.judging.evidence import Sources
 from mmrare_judge.judging.grade import Verdict
+from mmrare_judge.judging.grading import by_criterion, empty_verdicts, open_questions, verdicts_of
 from mmrare_judge.judging.questions import Answer, Questions
-from mmrare_judge.judging.verdicts import by_criterion, empty_verdicts, open_questions, verdicts_of
 from support.makers import answers_for, make_questions, small_rubric
 
 PLAN = "Start prednisone 40 mg daily. No taper."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmrare_judge.backends.base import Usage
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
-from mmrare_judge.judging.verdicts import score_verdicts
+from mmrare_judge.judging.grading import score_verdicts
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.panels.panel import Panel, Rule, aggregate, judge_key
 from mmrare_judge.panels.report import correlation, effective_number, panel_report

@@ -5,7 +5,7 @@ from mmrare_judge.backends.fake import FakeBackend
 from mmrare_judge.cli.output import summary_lines
 from mmrare_judge.errors import RefusalError
 from mmrare_judge.judging.grade import Grade
-from mmrare_judge.judging.reply_model import CANNOT_DETERMINE
+from mmrare_judge.judging.questions import CANNOT_DETERMINE
 from mmrare_judge.run.summary import RunningMean
 from support.makers import make_item
 

@@ -18,7 +18,7 @@ from mmrare_judge.backends.limits import Limiter
 from mmrare_judge.backends.litellm import LLMBackend
 from mmrare_judge.backends.retry import Backoff
 from mmrare_judge.errors import MMRareJudgeError
-from mmrare_judge.judging.reply_model import ReplyModel
+from mmrare_judge.judging.questions import ReplyModel
 from support.server import Received, ScriptedServer, Step, error, filled
 
 KEY = "sk-scripted-0123456789"

@@ -11,7 +11,7 @@ from mmrare_judge.calibration.gold.columns import GoldLabel
 from mmrare_judge.calibration.gold.judge import scales_of
 from mmrare_judge.calibration.gold.labels import Gold, gold_from
 from mmrare_judge.judging.grade import Bounds, Grade, Unscored, Verdict
-from mmrare_judge.judging.verdicts import score_verdicts
+from mmrare_judge.judging.grading import score_verdicts
 from mmrare_judge.level2.verify import Level2
 from mmrare_judge.records import Signature
 from mmrare_judge.rubric.model import Rubric, parse_rubric

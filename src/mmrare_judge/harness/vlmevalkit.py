@@ -24,8 +24,7 @@ from mmrare_judge.data.items import Item, read_items
 from mmrare_judge.data.predictions import pair_up, read_predictions
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.files import write_whole
-from mmrare_judge.judging.grade import Grade
-from mmrare_judge.judging.grades import Grades
+from mmrare_judge.judging.grade import Grade, Grades
 from mmrare_judge.judging.judge import JudgeLike, grade_many
 from mmrare_judge.run.summary import summarise
 

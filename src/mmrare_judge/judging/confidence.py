@@ -15,7 +15,7 @@ from json import JSONDecoder
 from math import exp, isnan
 from typing import Any, NamedTuple
 
-from mmrare_judge.judging.reply_model import CANNOT_DETERMINE, Shape
+from mmrare_judge.judging.questions import CANNOT_DETERMINE, Shape
 
 # --- Where a reply names its levels: offsets of the labels in the JSON text
 

@@ -31,13 +31,19 @@ from mmrare_judge.data.predictions import NO_ANSWER, Prediction
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.embedded_judge import EmbeddedJudge
 from mmrare_judge.judging.evidence import Sources, is_blank
-from mmrare_judge.judging.grade import Grade, Unscored
-from mmrare_judge.judging.grades import Grades
-from mmrare_judge.judging.grading import Grading, blank_grade, finish, settings_hash, unscored_grade
+from mmrare_judge.judging.grade import Grade, Grades, Unscored
+from mmrare_judge.judging.grading import (
+    Grading,
+    blank_grade,
+    finish,
+    open_questions,
+    settings_hash,
+    unscored_grade,
+    verdicts_of,
+)
 from mmrare_judge.judging.kept_grades import KeptGrades
 from mmrare_judge.judging.model_judge import ModelJudge
 from mmrare_judge.judging.questions import Answerer, Questions
-from mmrare_judge.judging.verdicts import open_questions, verdicts_of
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import by_identity
 from mmrare_judge.rubric.model import Rubric, load_rubric

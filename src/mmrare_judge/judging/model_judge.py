@@ -41,8 +41,7 @@ from mmrare_judge.errors import (
 from mmrare_judge.judging.confidence import Token, label_confidences
 from mmrare_judge.judging.grade import Unscored, UnscoredKind
 from mmrare_judge.judging.prompt import requests_for
-from mmrare_judge.judging.questions import Answer, Answers, Questions
-from mmrare_judge.judging.reply_model import answers_in, shape_of
+from mmrare_judge.judging.questions import Answer, Answers, Questions, answers_in, shape_of
 
 log = logging.getLogger("mmrare_judge")
 

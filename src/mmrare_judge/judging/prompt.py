@@ -10,12 +10,13 @@ from pydantic import JsonValue
 
 from mmrare_judge.backends.base import JudgeSpec, Message, Request
 from mmrare_judge.data.items import Item, field_value
-from mmrare_judge.judging.questions import Question, Questions
-from mmrare_judge.judging.reply_model import (
+from mmrare_judge.judging.questions import (
     CANNOT_DETERMINE,
     MAX_QUOTE,
     MAX_QUOTES,
     MAX_REASONING,
+    Question,
+    Questions,
     longest_reply,
     reply_model,
     reply_schema,

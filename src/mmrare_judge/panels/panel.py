@@ -16,7 +16,7 @@ from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.items import Track
 from mmrare_judge.errors import ConfigError, InputError
 from mmrare_judge.judging.grade import Bounds, Grade, Status, UnscoredKind
-from mmrare_judge.judging.verdicts import score_shares
+from mmrare_judge.judging.grading import score_shares
 from mmrare_judge.records import Record, Signature, Text, content_hash
 from mmrare_judge.rubric.model import Criterion, Rubric
 

@@ -20,8 +20,7 @@ from mmrare_judge.backends.base import Usage
 from mmrare_judge.data.predictions import some_of
 from mmrare_judge.errors import InputError, OutputError
 from mmrare_judge.files import make_folder, owner_only, whole_file, write_whole
-from mmrare_judge.judging.grade import Grade
-from mmrare_judge.judging.grades import Grades
+from mmrare_judge.judging.grade import Grade, Grades
 from mmrare_judge.records import canonical_json
 from mmrare_judge.run.specification import RUN, RunRecord, differences, read_record
 

@@ -26,12 +26,25 @@ from mmrare_judge.errors import CacheMissError, InputError, OutputError, RubricE
 from mmrare_judge.files import make_folder, whole_file
 from mmrare_judge.judging.evidence import APPROXIMATE, Sources, is_blank
 from mmrare_judge.judging.grade import Grade, Verdict
-from mmrare_judge.judging.grading import Grading, blank_grade, finish, unscored_grade
+from mmrare_judge.judging.grading import (
+    Grading,
+    blank_grade,
+    finish,
+    open_questions,
+    unscored_grade,
+    verdicts_of,
+)
 from mmrare_judge.judging.model_judge import answers_of
 from mmrare_judge.judging.prompt import neutralise
-from mmrare_judge.judging.questions import Answer, Answers, Question, Questions
-from mmrare_judge.judging.reply_model import reply_model, reply_schema, shape
-from mmrare_judge.judging.verdicts import open_questions, verdicts_of
+from mmrare_judge.judging.questions import (
+    Answer,
+    Answers,
+    Question,
+    Questions,
+    reply_model,
+    reply_schema,
+    shape,
+)
 from mmrare_judge.level2.terms import Terms
 from mmrare_judge.records import Signature, content_hash
 from mmrare_judge.rubric.model import Rubric, load_rubric

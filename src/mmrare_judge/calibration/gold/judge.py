@@ -26,7 +26,7 @@ from mmrare_judge.data.items import LIST_FIELDS
 from mmrare_judge.data.tables import Row
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Bounds, Evidence, Grade, Verdict
-from mmrare_judge.judging.verdicts import score_verdicts
+from mmrare_judge.judging.grading import score_verdicts
 from mmrare_judge.level2.elements import ElementMatch
 from mmrare_judge.level2.rules import FULL_ABOVE, PARTIAL_FROM
 from mmrare_judge.level2.verify import Level2

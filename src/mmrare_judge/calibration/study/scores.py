@@ -20,7 +20,7 @@ from mmrare_judge.calibration.statistics.estimate import Estimate, Floats
 from mmrare_judge.calibration.statistics.ratings import Bools, Ratings, Scale, indexed
 from mmrare_judge.calibration.study.grades import PredictionKey
 from mmrare_judge.calibration.study.inputs import StudyInputs, UnitTable
-from mmrare_judge.judging.verdicts import score_shares
+from mmrare_judge.judging.grading import score_shares
 from mmrare_judge.rubric.model import Criterion, Rubric
 
 NUMBERS = Scale(level="continuous")
