@@ -166,7 +166,7 @@ MIN_CLUSTERS = 5
 MIN_OFF_MODE = 5
 """Nor where fewer gold labels, or labels of fewer cases, differ from the most frequent one."""
 
-FEW_LABELLED, FEW_OFF_CASES = 30, 10
+FEW_LABELLED, FEW_OFF_CASES = 50, 8
 """Where of so few labelled cases fewer hold such a label, and less than a third, t is too short: by
 simulation it covers 84 to 92 %, and half as wide again 92 to 96 %."""
 
