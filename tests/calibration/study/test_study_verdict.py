@@ -273,7 +273,7 @@ def test_a_study_that_does_not_keep_to_its_plan_is_refused(
 ) -> None:
     world = World(graded=40, labelled=40)
     options = StudyOptions(resampling=FEW, margin=0.15, dated=date(2026, 2, 1))
-    plan = plan_of(options, SMALL)
+    plan = plan_of(options, SMALL, dated=date(2026, 2, 1))
     other = options.model_copy(update=changes)
     with pytest.raises(InputError, match=says):
         calibrate(world.grades(), world.gold(), rubric=SMALL, options=other, plan=plan)

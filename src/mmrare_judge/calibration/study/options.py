@@ -207,8 +207,8 @@ def declared(options: StudyOptions) -> dict[str, JsonValue]:
     return options.model_dump(mode="json", exclude=NOT_DECLARED)
 
 
-def plan_of(options: StudyOptions, rubric: Rubric) -> StudyPlan:
-    """The plan of a study with these options, dated as they are.
+def plan_of(options: StudyOptions, rubric: Rubric, *, dated: date | None = None) -> StudyPlan:
+    """The plan of a study with these options; of today, unless it is dated.
 
     Raises:
         InputError: They name no margin.
@@ -216,7 +216,7 @@ def plan_of(options: StudyOptions, rubric: Rubric) -> StudyPlan:
     if options.margin is None:
         raise InputError("a plan without a margin decides nothing", remedy="Give options.margin")
     return StudyPlan(
-        dated=options.dated, options=declared(options), rubric=rubric.id, rubric_hash=rubric.hash,
+        dated=dated or today(), options=declared(options), rubric=rubric.id, rubric_hash=rubric.hash,
         gold=options.gold.name,
     )  # fmt: skip
 
