@@ -30,7 +30,7 @@ class Interval(Record):
         low: Its lower end.
         high: Its upper end.
         level: Nominal coverage, 0 to 1.
-        method: How it was made: ``percentile``, ``bca``, ``jackknife-t``, ``clopper-pearson``, ...
+        method: How it was made: ``z``, ``score``, ``percentile``, ``bca``, ``clopper-pearson``, ...
         undefined: Resamples in which the statistic was undefined, which were left out.
     """
 
