@@ -58,6 +58,8 @@ MODERATED: dict[str, tuple[int, Any]] = {
         "message": "The request was rejected because it was considered high risk"}}),
     "moonshot-words": (400, {"error": {"type": "invalid_request_error",
         "message": "The request was rejected because it was considered high risk"}}),
+    "deepseek": (400, {"error": {"message": "Content Exists Risk",
+        "type": "invalid_request_error", "code": "invalid_request_error"}}),
     "zhipu": (400, {"error": {"code": "1301", "message": "no"}}),
     "zhipu-words": (400, {"error": {"message": "系统检测到输入内容可能包含敏感内容"}}),
     "volcengine": (400, {"error": {"code": "InputTextSensitiveContentDetected", "message": "no"}}),
@@ -90,6 +92,12 @@ TOO_LONG: dict[str, tuple[int, Any]] = {
         "message": "Range of input length should be [1, 30720]"}}),
     "openai-string": (400, {"error": {"message": "Invalid 'messages[1].content': string too long.",
         "param": "messages[1].content", "code": "string_above_max_length"}}),
+    "zhipu": (400, {"error": {"code": "1261", "message": "no"}}),
+    "zhipu-words": (400, {"error": {"message": "Prompt 超长"}}),
+    "bedrock-schema": (400, {"message": "Malformed input request: expected maxLength: 32000, "
+        "actual: 45000, please reformat your input and try again."}),
+    "llama.cpp-server": (500, {"error": {"code": 500, "message": "context size exceeded"}}),
+    "errors": (400, {"errors": [{"code": "context_length_exceeded", "message": "no"}]}),
     "code-only": (400, {"error": {"message": "no", "code": "context_length_exceeded"}}),
     "groq": (413, {"error": {"message": "Request too large for model: Limit 6000, Requested 9000",
         "type": "tokens", "code": "rate_limit_exceeded"}}),
@@ -97,11 +105,14 @@ TOO_LONG: dict[str, tuple[int, Any]] = {
 }  # fmt: skip
 PASSING: dict[str, tuple[int, Any]] = {
     **{str(status): (status, {"error": {"message": "no", "type": "invalid_request_error"}})
-       for status in (408, 409, 423, 424, 425, 429, 498, 499, 500, 502, 503, 504, 520, 529)},
+       for status in (408, 409, 420, 423, 424, 425, 429, 498, 499, 500, 502, 503, 504, 520, 529)},
     "overloaded": (400, {"error": {"message": "The server is currently overloaded"}}),
     "overloaded-code": (400, {"error": {"message": "no", "type": "overloaded_error"}}),
     "capacity": (403, {"error": "No capacity left for this model"}),
     "again": (400, {"error": {"message": "Something went wrong. Please try again later."}}),
+    "again-bedrock": (400, {"message": "The system encountered an unexpected error during "
+        "processing. Try your request again."}),
+    "again-zhipu": (400, {"error": {"message": "该模型当前访问量过大，请您稍后再试"}}),
     "loading": (404, {"error": "Model x is currently loading", "estimated_time": 20.0}),
     "upstream": (404, "no healthy upstream"),
     "throttled": (400, {"code": "Throttling.RateQuota", "message": "Requests rate limit exceeded"}),
@@ -123,6 +134,8 @@ SETTINGS: dict[str, tuple[int, Any, FaultKind]] = {
     "account": (403, {"error": "Your account was flagged and blocked for a policy violation"},
         "permission"),
     "model": (400, {"error": {"message": "no such model", "code": "model_not_found"}}, "model"),
+    "deployment": (404, {"error": {"code": "DeploymentNotFound", "message": "It does not exist. "
+        "If you created it within the last 5 minutes, wait a moment and try again."}}, "model"),
     "parameter": (400, {"error": {"message": "Unsupported parameter: 'seed'. Please check and try "
         "again.", "param": "seed", "code": "unsupported_parameter"}}, "request"),
     "case": (400, {"error": "unknown model m; names are case-sensitive"}, "request"),

@@ -64,6 +64,12 @@ SHAPES: dict[str, Answer] = {
             ]
         }
     ),
+    "thought-part": body(
+        message={"content": [{"text": OTHER, "thought": True}, {"type": "text", "content": TEXT}]}
+    ),
+    "summary-part": body(
+        message={"content": [{"type": "summary_text", "text": OTHER}, {"text": TEXT}]}
+    ),
     "one-part": body(message={"content": {"type": "text", "text": TEXT}}),
     "object": body(message={"content": GOOD}),
     "arguments": body(message={"content": None, "tool_calls": [call(TEXT)]}),

@@ -114,7 +114,7 @@ _STATUSES: Mapping[FaultKind, tuple[int, ...]] = {
     "permission": (403,),
     "model": (404,),
     "context_window": (413,),
-    "rate_limit": (429,),
+    "rate_limit": (420, 429),
     "content_filter": (451,),
     "timeout": (408, 499, 504, 524),
     "server_error": (409, 423, 424, 425, 498),
@@ -127,7 +127,7 @@ _BY_STATUS: Mapping[int, FaultKind] = {
 _BY_CODE: tuple[tuple[str, FaultKind], ...] = (
     (r"insufficient_(?:quota|balance|funds|credits?)|billing|payment_required|arrear", "quota"),
     (r"context_(?:length|window)|exceed_context|(?:prompt|input|request)_too_(?:long|large)"
-     r"|string_above_max|too_many_tokens|token_limit_exceeded", "context_window"),
+     r"|string_above_max|too_many_tokens|token_limit_exceeded|^1261$", "context_window"),
     (r"content_?(?:policy|filter|block|moderat|safety|risk)|responsible_?ai|data_inspection"
      r"|moderation|sensitive|safety|guardrail|invalid_prompt|prohibited|policy_violation"
      r"|inappropriate|unsafe", "content_filter"),
@@ -136,7 +136,7 @@ _BY_CODE: tuple[tuple[str, FaultKind], ...] = (
     (r"overload|capacity|unavailable|server_busy|try_again|internal_(?:server_)?error",
      "server_error"),
     (r"timeout|timed_out|deadline", "timeout"),
-    (r"model_not_found|model_not_exist|unknown_model|invalid_model", "model"),
+    (r"(?:model|deployment)_not_(?:found|exist)|unknown_model|invalid_model", "model"),
     (r"api_?key_?(?:invalid|expired)|(?:invalid|expired|missing)_?api_?key|authenticat"
      r"|unauthori[sz]ed", "key"),
 )  # fmt: skip
@@ -147,7 +147,8 @@ _CONTEXT = re.compile(
     r"|(?:prompt|input|request|message|content|text|payload|body)s?\b[^.]{0,60}\b"
     r"(?:too (?:long|large|big|many)|exceed|longer than|over the (?:limit|maximum))"
     r"|too (?:long|many (?:input |prompt )?tokens)|token count|tokens? limit|(?:token|input) length"
-    r"|max(?:imum)?.context|max_(?:model|seq|prompt|input)\w*|输入.{0,8}超"
+    r"|max(?:imum)?.context|max_(?:model|seq|prompt|input)\w*|输入.{0,8}超|超长"
+    r"|maxLength: \d+, actual"
     r"|(?:less|fewer|more) than (?:or equal to )?\d+ tokens"
     r"|tokens?\b[^.]{0,40}\b(?:must be|exceed|more than)"
     r"|longer than the model|(?:reduce|shorten) (?:the |your )?(?:length|size|prompt|input|message)"
@@ -156,13 +157,14 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _CONTEXT_LENGTH = re.compile(
-    r"context (?:length|window)|(?:prompt|input)\b[^.]{0,20}\b(?:too long|exceeds)", re.IGNORECASE
+    r"context (?:length|window|size)|(?:prompt|input)\b[^.]{0,20}\b(?:too (?:long|large)|exceeds)",
+    re.IGNORECASE,
 )
 _MODERATION = re.compile(
     r"content (?:polic|filter|manag|moderat|violat|risk|safety|security)|moderat(?:ion|ed)"
     r"|usage (?:polic|guideline)|(?:safety|responsible ai) (?:check|polic|system|filter|guideline)"
     r"|\bsafety\b|inappropriate|(?<!case.)sensitive|harmful|unsafe|offensive|disallowed"
-    r"|prohibited (?:content|use|input|text)|illegal|misuse|malicious|high risk"
+    r"|prohibited (?:content|use|input|text)|illegal|misuse|malicious|high risk|exists risk"
     r"|敏感|不安全|违规|违反"
     r"|guardrail|flagged|violat\w+ [^.]{0,40}(?:polic|guideline|terms|rules|standards)"
     r"|blocked (?:by|due|because|for)|(?:prompt|input|content|request|message) "
@@ -171,14 +173,14 @@ _MODERATION = re.compile(
     re.IGNORECASE,
 )
 _PASSING = re.compile(
-    r"try (?:it |this |again )?(?:again|later|shortly)|retry|overload|capacity|temporar|\bbusy\b"
-    r"|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
+    r"try (?:\w+ ){0,3}(?:again|later|shortly)|retry|overload|capacity|temporar|\bbusy\b"
+    r"|稍后再?试|繁忙|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
     r"|upstream|not ready|\bloading\b|warming up|queue (?:is )?full|slow down|concurren",
     re.IGNORECASE,
 )
 # "Try again" is no promise where something is to be mended first.
 _MEND_FIRST = re.compile(
-    r"\b(?:fix|correct|check|change|adjust|modify|remove|verify|update|set|use)\b[^.]*"
+    r"\b(?:fix|correct|check|change|adjust|modify|remove|reduce|reformat|verify|update|set|use)\b[^.]*"
     r"(?:try|retry)|unsupported|not supported|unknown|unrecognized|invalid|not permitted",
     re.IGNORECASE,
 )
@@ -302,7 +304,15 @@ def _bodies(error: BaseException) -> list[Mapping[str, Any]]:
 def _nested(part: Any, depth: int) -> Iterator[Mapping[str, Any]]:
     if isinstance(part, Mapping) and depth:
         yield part
-        for name in ("error", "innererror", "inner_error", "details", "detail", "metadata"):
+        for name in (
+            "error",
+            "errors",
+            "innererror",
+            "inner_error",
+            "details",
+            "detail",
+            "metadata",
+        ):
             yield from _nested(part.get(name), depth - 1)
     elif isinstance(part, list) and depth:
         for inner in part[:5]:

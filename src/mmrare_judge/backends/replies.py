@@ -205,14 +205,16 @@ def _part(part: Any) -> str:
     """The text of one part; parts that hold thinking or a refusal have none."""
     if isinstance(part, str):
         return part
-    if not isinstance(part, Mapping) or _OTHER_PART.search(str(part.get("type"))):
+    if not isinstance(part, Mapping) or part.get("thought") is True:
         return ""
-    text = part.get("text")
+    if _OTHER_PART.search(str(part.get("type"))):
+        return ""
+    text = part.get("text", part.get("content"))
     text = text.get("value") if isinstance(text, Mapping) else text
     return text if isinstance(text, str) else ""
 
 
-_OTHER_PART = re.compile("think|thought|reason|refusal", re.IGNORECASE)
+_OTHER_PART = re.compile("think|thought|reason|summary|refusal", re.IGNORECASE)
 
 
 def _refusal(content: Any) -> str | None:
@@ -352,7 +354,7 @@ _ENDINGS_BY_PART: tuple[tuple[str, Ending], ...] = (
     (r"filter|safety|sensitive|moderat|block|prohibit|guardrail|policy|flag|toxic|unsafe|violat",
      "content_filter"),
     (r"refus|declin", "refusal"),
-    (r"error|fail|abort|cancel|timeout|unavailable", "error"),
+    (r"error|fail|abort|cancel|timeout|unavailable|overload", "error"),
 )  # fmt: skip
 
 # Looked for only in a text that holds no brace, so never in anything that could be a grading.
@@ -439,22 +441,32 @@ def _refuse_prose(text: str) -> None:
 
 # --- The answer in a text
 
-_THOUGHTS = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|draft"
+_THOUGHTS = (
+    r"\w*(?:think|thought|reason|reflect|rationale|scratchpad|analysis|draft|monologue|plan)\w*|cot"
+)
+_ANSWERS = "answer|output|response|result|json|final|final_answer|grade|grading|evaluation|verdict"
+# A tag on a line of its own that is neither HTML's nor an answer's holds something else.
+_BLOCK = (
+    rf"(?!(?:{_ANSWERS}|s|b|i|u|p|br|hr|div|span|code|pre|ul|ol|li|table|h\d)[\s/>])[a-z][\w-]*"
+)
 # Tags, tokens and channels around what a model writes before its answer, in the ways of DeepSeek,
-# Qwen, Mistral, Kimi, Cohere, Gemma, gpt-oss and others.
+# Qwen, Mistral, Kimi, Cohere, Gemma, Granite, gpt-oss and others.
 _MARK = re.compile(
-    rf"(?P<end></\s*(?:\w+:)?(?:{_THOUGHTS})\s*>|\[/think(?:ing)?\]|◁/(?:{_THOUGHTS})▷"
+    rf"(?P<end>(?:<|&lt;)/\s*(?:\w+:)?(?P<closes>{_THOUGHTS}|{_BLOCK})\s*(?:>|&gt;)"
+    rf"|\[/think(?:ing)?\]|◁/(?:{_THOUGHTS})▷"
     rf"|<\|?(?:end_of_|end_)(?:{_THOUGHTS})\|?>|<\|/(?:{_THOUGHTS})\|>"
-    r"|<\|channel\|>\s*final|assistantfinal|<channel\|>|<unused95>)"
-    rf"|(?P<start><(?:\w+:)?(?:{_THOUGHTS})(?:\s[^<>]*)?>|\[think(?:ing)?\]|◁(?:{_THOUGHTS})▷"
+    r"|<\|channel\|>\s*final|assistantfinal|<channel\|>|<unused95>|^here is my response:)"
+    rf"|(?P<start>(?:<|&lt;)(?:\w+:)?(?P<opens>{_THOUGHTS})(?:\s[^<>]*)?(?:>|&gt;)"
+    rf"|^<(?P<block>{_BLOCK})(?:\s[^<>]*)?(?<!/)>"
+    rf"|\[think(?:ing)?\]|◁(?:{_THOUGHTS})▷"
     rf"|<\|?(?:begin_of_|start_of_|start_|begin_)?(?:{_THOUGHTS})\|?>"
     r"|<\|channel\|?>\s*(?:analysis|commentary|thought)|<unused94>thought"
-    r"|\Aanalysis(?-i:(?=[A-Z])))",
-    re.IGNORECASE,
+    r"|^here is my thought process:|\Aanalysis(?-i:(?=[A-Z])))",
+    re.IGNORECASE | re.MULTILINE,
 )
 # What may follow an answer: white space, a code fence, punctuation, a closing tag, a last token.
 _AFTER = re.compile(
-    r"(?:[\s`.,;:!…*_~–—-]|</(?:answer|output|response|result|json|final|grade|grading|s)>"
+    rf"(?:[\s`.,;:!…*_~–—-]|</(?:{_ANSWERS}|s)>"
     r"|<\|(?!\w*(?:think|thought|reason|channel|start|begin))\w{1,24}\|>|<end_of_turn>)*\Z",
     re.IGNORECASE,
 )
@@ -536,10 +548,20 @@ def _last_object(text: str, spans: list[tuple[int, int]], read: Callable[[str], 
 
 def _thinking_end(text: str, before: int | None = None) -> int:
     """Where the thinking before a place ends; 0 if there is none, the text's end if it does not."""
-    marks = list(_MARK.finditer(text, 0, len(text) if before is None else before))
-    if not marks:
-        return 0
-    return marks[-1].end() if marks[-1].group("end") else len(text)
+    end, opened = 0, list[str]()
+    for mark in _MARK.finditer(text, 0, len(text) if before is None else before):
+        if mark["start"]:
+            opened.append((mark["opens"] or mark["block"] or "").lower())
+            continue
+        closed = (mark["closes"] or "").lower()
+        if closed in opened:  # a tag closes its own block
+            opened = opened[: -1 - opened[::-1].index(closed)]
+        elif not closed or re.fullmatch(_THOUGHTS, closed):
+            opened = []  # thinking that the prompt began closes all
+        else:
+            continue
+        end = mark.end()
+    return len(text) if opened else end
 
 
 def _read_or_none(text: str, read: Callable[[str], object]) -> object:
