@@ -64,7 +64,7 @@ lowest: .venv-lowest/.ready ## run a part of the tests with the lowest versions 
 	@echo "== making .venv-harnesses"
 	$(PYTHON) -m venv .venv-harnesses
 	$(BIN)/python -m uv pip install --quiet --python .venv-harnesses/bin/python \
-	  --editable ".[calibration,excel,deepeval,inspect,lm-eval,mlflow,pydantic-evals]" \
+	  --editable ".[calibration,excel,deepeval,inspect,lm-eval,mlflow,pydantic-evals,serve]" \
 	  pytest pytest-asyncio pandas polars datasets openevals langsmith
 	@touch $@
 
@@ -78,7 +78,7 @@ tests:
 
 lock: ## resolve requirements.lock and requirements.lowest.lock anew
 	$(BIN)/python -m uv pip compile --universal --quiet --extra calibration --extra excel \
-	  --extra parquet --extra dev --generate-hashes \
+	  --extra parquet --extra serve --extra dev --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
 

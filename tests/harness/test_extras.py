@@ -19,6 +19,7 @@ from mmrare_judge import MissingExtraError
         ("lm_eval", "lm_eval", "lm-eval"),
         ("mlflow", "mlflow", "mlflow"),
         ("pydantic_evals", "pydantic_evals", "pydantic-evals"),
+        ("service", "fastapi", "serve"),
     ],
 )
 def test_a_missing_harness_is_one_line_that_says_what_to_install(
@@ -39,6 +40,14 @@ def test_the_room_imports_no_harness() -> None:
     )
     command = [sys.executable, "-c", code]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    harnesses = {"deepeval", "inspect_ai", "lm_eval", "mlflow", "pydantic_evals", "pytest"}
+    harnesses = {
+        "deepeval",
+        "inspect_ai",
+        "lm_eval",
+        "mlflow",
+        "pydantic_evals",
+        "pytest",
+        "fastapi",
+    }
     assert not harnesses & set(loaded)
     assert not {"pandas", "polars", "datasets"} & set(loaded)

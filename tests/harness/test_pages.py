@@ -22,6 +22,7 @@ NEEDS = {
     "pydantic-evals": "pydantic_evals",
     "mlflow": "mlflow",
     "inspect": "inspect_ai",
+    "service": "fastapi",
 }
 
 

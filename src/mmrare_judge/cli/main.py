@@ -27,6 +27,7 @@ from mmrare_judge.cli.calibrate import calibrate_command, gate_command
 from mmrare_judge.cli.grade import demo_command, grade_command, panel_command, regrade_command
 from mmrare_judge.cli.output import say, say_json, say_lines
 from mmrare_judge.cli.plan import plan_app
+from mmrare_judge.cli.serve import serve_command
 from mmrare_judge.data.items import Item
 from mmrare_judge.data.predictions import Prediction
 from mmrare_judge.judging.grade import Grade
@@ -60,6 +61,7 @@ app.command("regrade")(regrade_command)
 app.command("panel")(panel_command)
 app.command("calibrate")(calibrate_command)
 app.command("gate")(gate_command)
+app.command("serve")(serve_command)
 
 
 def _say_version(wanted: bool) -> None:
