@@ -11,8 +11,10 @@ import pytest
 
 from mmrare_judge import ConfigError, FakeBackend, InputError, read_grades
 from mmrare_judge.backends.base import Request
+from mmrare_judge.cache.bundle import export_bundle
+from mmrare_judge.cache.read_only import Replay
 from mmrare_judge.errors import TransportError
-from mmrare_judge.harness.vlmevalkit import evaluate
+from mmrare_judge.harness.vlmevalkit import RecordedJudge, evaluate
 from support.harnesses import reply_to
 from support.server import ScriptedServer, judging
 
@@ -108,3 +110,50 @@ def test_the_embedded_judge_passes_over_what_is_meant_for_models(tmp_path: Path)
     metrics = evaluate(path, model="embedded", track="treatment", **given)
     assert (metrics["score"], metrics["n"]) == (None, 3)
     assert metrics["treatment/specific_treatments"] == pytest.approx(1 / 3)
+
+
+class CountingJudge:
+    """A judge as VLMEvalKit has them, whose replies are numbered."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def generate(self, message: str, **_: object) -> str:
+        self.asked.append(message)
+        failed = "Failed to obtain answer via API."
+        return failed if message == "down" else f"reply {len(self.asked)}"
+
+    def working(self) -> bool:
+        return True
+
+
+def test_the_official_protocols_replies_are_recorded_and_are_not_paid_for_twice(
+    tmp_path: Path,
+) -> None:
+    first = RecordedJudge(CountingJudge(), "gpt-x", cache=tmp_path)
+    prompts = ["a", "a", "b"]
+    assert [first.generate(one, temperature=0) for one in prompts] == [
+        "reply 1",
+        "reply 2",
+        "reply 3",
+    ]
+    unused = CountingJudge()
+    again = RecordedJudge(unused, "gpt-x", cache=tmp_path)
+    assert [again.generate(one, temperature=0) for one in prompts] == [
+        "reply 1",
+        "reply 2",
+        "reply 3",
+    ]
+    assert unused.asked == []
+    assert again.working()
+    bundle = tmp_path / "replies.jsonl"
+    export_bundle(Replay(tmp_path), bundle)
+    assert '"content":"b"' in bundle.read_text().replace(": ", ":")
+
+
+def test_what_the_official_judge_says_when_it_failed_is_not_kept(tmp_path: Path) -> None:
+    for _ in range(2):
+        judge = CountingJudge()
+        recorded = RecordedJudge(judge, "gpt-x", cache=tmp_path)
+        assert recorded.generate("down") == "Failed to obtain answer via API."
+        assert judge.asked == ["down"]

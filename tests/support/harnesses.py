@@ -16,9 +16,14 @@ EXAMPLES = Path(str(resources.files("mmrare_judge") / "examples"))
 ITEMS = EXAMPLES / "items.jsonl"
 
 
+def all_pairs() -> list[tuple[Prediction, Item]]:
+    """The packaged examples."""
+    return list(pair_up(read(EXAMPLES / "predictions.jsonl"), read_items(ITEMS)).pairs)
+
+
 def ten_pairs() -> list[tuple[Prediction, Item]]:
     """The first ten of the packaged examples."""
-    return list(pair_up(read(EXAMPLES / "predictions.jsonl"), read_items(ITEMS)).pairs[:10])
+    return all_pairs()[:10]
 
 
 def reply_to(request: Request) -> dict[str, Any]:

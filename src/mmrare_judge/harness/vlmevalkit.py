@@ -7,7 +7,8 @@ In a dataset class::
 
         return evaluate(eval_file, track="treatment", **judge_kwargs)
 
-VLMEvalKit itself is not imported: its result tables are files.
+VLMEvalKit itself is not imported: its result tables are files. `RecordedJudge` keeps the replies of
+its own judges.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from mmrare_judge.backends.base import EMBEDDED
+from mmrare_judge.backends.base import EMBEDDED, Reply, Request
+from mmrare_judge.cache.store import ReplyCache, default_cache_dir
 from mmrare_judge.data.items import Item, read_items
 from mmrare_judge.data.predictions import pair_up, read_predictions
 from mmrare_judge.errors import ConfigError, InputError
@@ -124,3 +128,76 @@ def _metrics(grades: Grades) -> dict[str, float | int | None]:
         for name, criterion in summary.criteria.items():
             found[f"{summary.track}/{name}"] = criterion.mean
     return found
+
+
+# --- The official protocol, recorded
+
+
+class VLMEvalKitJudge(Protocol):
+    """A judge as VLMEvalKit's ``build_judge`` makes it."""
+
+    def generate(self, message: Any, **kwargs: Any) -> str:
+        """The reply to a prompt, or a text that says it failed."""
+        ...
+
+    def working(self) -> bool:
+        """Whether it answers."""
+        ...
+
+
+class RecordedJudge:
+    """Stands in for a judge of VLMEvalKit, and records its raw replies in the reply cache.
+
+    Each reply is kept with its prompt, and is taken from there the next time. The same prompt asked
+    again by this object is a repeat of its own: a protocol that asks again after a reply it cannot
+    read gets another one. What the judge says when it failed is handed on, and is not kept.
+
+    Args:
+        judge: The judge that is asked.
+        model: What it is called in the cache.
+        cache: The cache's folder; by default the user's.
+        failed: What the judge's text begins with when it failed.
+    """
+
+    def __init__(
+        self,
+        judge: VLMEvalKitJudge,
+        model: str,
+        *,
+        cache: str | Path | None = None,
+        failed: str = "Failed to obtain answer",
+    ) -> None:
+        self._judge = judge
+        self._model = f"vlmevalkit/{model}"
+        self._cache = ReplyCache(cache or default_cache_dir())
+        self._failed = failed
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def generate(self, prompt: str, **options: Any) -> str:
+        """The reply to a prompt.
+
+        Args:
+            prompt: The text.
+            **options: What the judge takes besides, such as ``temperature``.
+        """
+        request = self._request(prompt, options)
+        known = self._cache.get(request.hash)
+        if known is not None:
+            return known.text
+        text = self._judge.generate(prompt, **options)
+        if not text.startswith(self._failed):
+            self._cache.put(request, Reply(text=text))
+        return text
+
+    def working(self) -> bool:
+        """Whether the judge answers."""
+        return self._judge.working()
+
+    def _request(self, prompt: str, options: dict[str, Any]) -> Request:
+        said = json.dumps([prompt, options], sort_keys=True)
+        with self._lock:
+            sample = self._asked[said]
+            self._asked[said] += 1
+        message = {"role": "user", "content": prompt}
+        return Request(self._model, (message,), options, schema={}, sample=sample)  # type: ignore[arg-type]  # the role is one of the words
