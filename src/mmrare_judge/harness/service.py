@@ -360,7 +360,6 @@ def _add_routes(app: FastAPI, grading: _Grading, limits: ServiceLimits, key: str
 
     app.add_middleware(enter)
 
-    @app.post("/grade", response_model=Grade, responses=failures)
     async def grade(asked: GradeRequest) -> Response:
         """Grade one prediction; a grade without a score says why, and is never 0."""
         done = await grading.grade(grading.prepare(asked))
@@ -369,11 +368,6 @@ def _add_routes(app: FastAPI, grading: _Grading, limits: ServiceLimits, key: str
     lines = {"description": "JSON lines, each as it is done", "model": BatchLine}
     content = {"application/jsonl": {"schema": {"$ref": "#/components/schemas/BatchLine"}}}
 
-    @app.post(
-        "/grade/batch",
-        response_class=StreamingResponse,
-        responses=failures | {200: {**lines, "content": content}},
-    )
     async def batch(asked: GradeBatch) -> StreamingResponse:
         """Grade many predictions; one JSON line each, in the order in which they are done."""
         prepared = [
@@ -381,7 +375,6 @@ def _add_routes(app: FastAPI, grading: _Grading, limits: ServiceLimits, key: str
         ]
         return StreamingResponse(grading.lines(prepared), media_type="application/jsonl")
 
-    @app.get("/rubrics", responses=some)
     async def rubrics() -> list[RubricEntry]:
         """The rubrics of the package, and the one this service was started with."""
         own = grading.judge.rubric
@@ -397,10 +390,20 @@ def _add_routes(app: FastAPI, grading: _Grading, limits: ServiceLimits, key: str
             for one in known
         ]
 
-    @app.get("/healthz")
     async def healthz() -> Health:
         """Whether the service answers; needs no key."""
         return Health(judge=grading.judge.spec.model, in_flight=door[0].in_flight)
+
+    app.add_api_route("/grade", grade, methods=["POST"], response_model=Grade, responses=failures)
+    app.add_api_route(
+        "/grade/batch",
+        batch,
+        methods=["POST"],
+        response_class=StreamingResponse,
+        responses=failures | {200: {**lines, "content": content}},
+    )
+    app.add_api_route("/rubrics", rubrics, response_model=list[RubricEntry], responses=some)
+    app.add_api_route("/healthz", healthz, response_model=Health)
 
 
 def _placed(grading: _Grading, asked: GradeRequest, position: int) -> Grading:
