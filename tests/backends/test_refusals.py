@@ -67,6 +67,10 @@ MODERATED: dict[str, tuple[int, Any]] = {
         "message": "Output blocked by content filtering policy"}}),
     "bedrock": (400, {"message": "Your prompt was blocked by a guardrail"}),
     "proxy": (403, {"detail": "Request blocked by guardrail: PII in prompt"}),
+    "list": (400, [{"error": {"code": "content_filter", "message": "no"}}]),
+    "quoted": (400, {"error": {"message": "Provider returned error", "code": 400, "metadata":
+        {"raw": '{"error": {"message": "Output blocked by content filtering policy"}}'}}}),
+    "as-text": (400, {"detail": '{"error": {"code": "content_filter", "message": "no"}}'}),
     "legal": (451, {"error": "no"}),
 }  # fmt: skip
 TOO_LONG: dict[str, tuple[int, Any]] = {
@@ -114,6 +118,8 @@ PASSING: dict[str, tuple[int, Any]] = {
         "processing. Try your request again."}),
     "again-zhipu": (400, {"error": {"message": "该模型当前访问量过大，请您稍后再试"}}),
     "loading": (404, {"error": "Model x is currently loading", "estimated_time": 20.0}),
+    "upstream-quoted": (404, {"error": {"message": "Provider returned error", "code": 404,
+        "metadata": {"raw": "upstream connect error or disconnect/reset before headers"}}}),
     "upstream": (404, "no healthy upstream"),
     "throttled": (400, {"code": "Throttling.RateQuota", "message": "Requests rate limit exceeded"}),
     "concurrency": (400, {"error": {"message": "Concurrency limit of 4 reached"}}),

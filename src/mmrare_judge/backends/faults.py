@@ -14,6 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from pydantic_core import from_json
+
 from mmrare_judge.backends.replies import Completion, EndpointError
 from mmrare_judge.errors import (
     ConfigError,
@@ -174,7 +176,8 @@ _MODERATION = re.compile(
 )
 _PASSING = re.compile(
     r"try (?:\w+ ){0,3}(?:again|later|shortly)|retry|overload|capacity|temporar|\bbusy\b"
-    r"|稍后再?试|繁忙|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
+    r"|稍后再?试|繁忙"
+    r"|unavailable|timed? ?out|rate.?limit|too many (?:concurrent )?requests|throttl|high demand"
     r"|upstream|not ready|\bloading\b|warming up|queue (?:is )?full|slow down|concurren",
     re.IGNORECASE,
 )
@@ -211,7 +214,8 @@ _SLOW = re.compile(r"\b(?:took|takes|taking) too long", re.IGNORECASE)
 
 def kind_of(error: BaseException) -> FaultKind:
     """The kind of fault an exception is; an unknown one is a server error."""
-    codes, text = _codes(error), str(error)[:4000]
+    bodies = _bodies(error)
+    codes, text = _codes(bodies), " ".join((str(error)[:4000], *_quoted_words(bodies)))
     for pattern, kind in _BY_TEXT:
         if pattern.search(text):
             return kind
@@ -281,10 +285,18 @@ def named_parameter(error: BaseException) -> str | None:
     return None
 
 
-def _codes(error: BaseException) -> tuple[str, ...]:
+def _quoted_words(bodies: list[Mapping[str, Any]]) -> Iterator[str]:
+    """What a router quotes of its provider's words ("Provider returned error")."""
+    for part in bodies[:-1]:  # the outermost is what the error itself says
+        for name in ("message", "raw"):
+            if isinstance(part.get(name), str):
+                yield part[name][:1000]
+
+
+def _codes(bodies: list[Mapping[str, Any]]) -> tuple[str, ...]:
     """Codes and types in an error's body, in the words of whichever vendor, innermost first."""
     names = ("code", "error_code", "reason", "status", "type", "error_type")
-    found = [part.get(name) for part in _bodies(error) for name in names]
+    found = [part.get(name) for part in bodies for name in names]
     return tuple(
         re.sub(r"(?<=[a-z])(?=[A-Z])|[\s.-]+", "_", code).lower()
         for code in found
@@ -297,22 +309,26 @@ def _bodies(error: BaseException) -> list[Mapping[str, Any]]:
     for link in _chain(error):
         body = getattr(link, "body", None)
         if isinstance(body, Mapping):
-            return list(_nested(body, depth=4))[::-1]
+            return list(_nested(body, depth=5))[::-1]
     return []
 
 
+_WITHIN = (
+    "error errors innererror inner_error details detail metadata provider_specific_fields raw "
+    "message"
+).split()
+
+
 def _nested(part: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """An object and those in it, also where one is written as text."""
+    if isinstance(part, str) and part[:1] in ("{", "["):
+        try:
+            part = from_json(part)
+        except ValueError:
+            return
     if isinstance(part, Mapping) and depth:
         yield part
-        for name in (
-            "error",
-            "errors",
-            "innererror",
-            "inner_error",
-            "details",
-            "detail",
-            "metadata",
-        ):
+        for name in _WITHIN:
             yield from _nested(part.get(name), depth - 1)
     elif isinstance(part, list) and depth:
         for inner in part[:5]:

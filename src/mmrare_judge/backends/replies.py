@@ -33,7 +33,8 @@ class EndpointError(Exception):
     def __init__(self, status: int, headers: Mapping[str, str], content: Any) -> None:
         self.status_code = status
         self.headers = dict(headers)
-        self.body = content if isinstance(content, Mapping) else {}
+        first = content[0] if isinstance(content, list) and content else content  # Google's
+        self.body = first if isinstance(first, Mapping) else {}
         super().__init__(_said(content)[:_LONGEST_ERROR] or f"status {status}")
 
 
