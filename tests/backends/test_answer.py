@@ -110,6 +110,22 @@ def test_nothing_is_guessed_from_text_that_does_not_end_with_its_only_answer(tex
     assert time.perf_counter() - started < 2
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("\\geq 2", "\\geq 2"),
+        ("\\\\geq 2", "\\geq 2"),
+        ("\\underline x", "\\underline x"),
+        ("\\n", "\n"),
+    ],
+    ids=["not-an-escape", "escaped", "half-a-code", "an-escape"],
+)
+def test_a_backslash_that_begins_no_escape_stands_for_itself(written: str, said: str) -> None:
+    reply = TEXT.replace("named", written)
+    answer = json.loads(read_completion(reply, read))
+    assert said in json.dumps(answer, ensure_ascii=False).replace("\\\\", "\\").replace("\\n", "\n")
+
+
 @both
 @pytest.mark.parametrize("name", ["unclosed", "harmony-analysis-only", "draft", "two", "example"])
 def test_a_draft_is_asked_for_again_on_every_way(ask: Ask, way: Way, name: str) -> None:

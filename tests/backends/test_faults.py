@@ -202,6 +202,15 @@ def test_keys_are_blanked_out(text: str) -> None:
         assert secret not in str(fault)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["pl4nted+Key/secret", "cGw0bnRlZCtLZXkvc2VjcmV0", "pl4nted%2BKey%2Fsecret"],
+    ids=["plain", "base64", "in-an-address"],
+)
+def test_a_key_is_blanked_out_in_every_form_it_is_sent_in(form: str) -> None:
+    assert redact(f"no {form}!", ["pl4nted+Key/secret"]) == "no ***!"
+
+
 def test_keys_in_the_environment_are_blanked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_PROVIDER_API_KEY", "open-sesame-9")
     assert redact("you sent open-sesame-9") == "you sent ***"

@@ -6,13 +6,15 @@ it, with keys blanked out (`redact`) and with what to do where it is the caller'
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit, urlunsplit
 
 from pydantic_core import from_json
 
@@ -351,9 +353,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     >>> redact("Incorrect API key provided: sk-abcdef123456")
     'Incorrect API key provided: ***'
     """
-    for secret in (*secrets, *_secrets_in_environment()):
-        if len(secret) >= 6:  # a shorter one would blank out ordinary words
-            text = text.replace(secret, "***")
+    for secret in _hidden(secrets):
+        text = text.replace(secret, "***")
     return _SECRET_SHAPE.sub("***", text)
 
 
@@ -362,7 +363,7 @@ def blanked(response: Completion, secrets: Iterable[str] = ()) -> Completion:
 
     What merely looks like a key is left alone, since a reply may say "key-finding".
     """
-    hidden = [secret for secret in (*secrets, *_secrets_in_environment()) if len(secret) >= 6]
+    hidden = _hidden(secrets)
     if not any(secret in str(response) for secret in hidden):
         return response
 
@@ -377,6 +378,23 @@ def blanked(response: Completion, secrets: Iterable[str] = ()) -> Completion:
         return value
 
     return Completion.model_validate(blank(response.model_dump()))
+
+
+def _hidden(secrets: Iterable[str]) -> list[str]:
+    """What must not be kept: secrets as they are, in base64 and as parts of an address."""
+    # A secret of less than six characters would blank out ordinary words.
+    known = [secret for secret in (*secrets, *_secrets_in_environment()) if len(secret) >= 6]
+    return [form for secret in known for form in _forms(secret)]
+
+
+@lru_cache(maxsize=256)
+def _forms(secret: str) -> tuple[str, ...]:
+    plain = secret.encode("utf-8", "surrogateescape")
+    coded = (base64.b64encode(plain), base64.urlsafe_b64encode(plain))
+    in_addresses = (quote(plain, safe=""), quote(plain), quote_plus(plain))
+    return tuple(
+        dict.fromkeys((secret, *(form.decode().rstrip("=") for form in coded), *in_addresses))
+    )
 
 
 def _secrets_in_environment() -> Iterator[str]:

@@ -471,6 +471,8 @@ _AFTER = re.compile(
     r"|<\|(?!\w*(?:think|thought|reason|channel|start|begin))\w{1,24}\|>|<end_of_turn>)*\Z",
     re.IGNORECASE,
 )
+# LaTeX in a string ("\\geq"): no escape of JSON, so the backslash can only stand for itself.
+_NO_ESCAPE = re.compile(r"""\\(?:(?P<escape>["\\/bfnrt]|u[0-9a-fA-F]{4})|)""")
 _MOST_BRACES = 1000  # that begin no object; a text with more of them is not read to its end
 
 
@@ -495,7 +497,7 @@ def read_completion(text: str, read: Callable[[str], object]) -> str:
     >>> read_completion(text, Verdict.model_validate_json)
     '{"level": 1}'
     """
-    body = text.strip("\ufeff \t\r\n")
+    body = _NO_ESCAPE.sub(_kept_backslash, text.strip("\ufeff \t\r\n"))
     if body.startswith("{") and body.endswith("}"):
         try:
             read(body)
@@ -508,6 +510,10 @@ def read_completion(text: str, read: Callable[[str], object]) -> str:
     else:
         spans = list(_objects(body))
     return _last_object(body, spans, read)
+
+
+def _kept_backslash(match: re.Match[str]) -> str:
+    return match[0] if match["escape"] else "\\\\"
 
 
 def checked_completion(model: type[BaseModel], found: list[str]) -> type[BaseModel]:

@@ -37,7 +37,7 @@ _TOKEN = re.compile(
       | (?<!\w)\.\d+
     )
   | (?P<unspaced>[{UNSPACED}])
-  | (?P<word>{_LETTER}+(?:'{_LETTER}+)*)
+  | (?P<word>[a-z]{{2,}}(?=[αβγδεκλ](?![^\W\d_])) | {_LETTER}+(?:'{_LETTER}+)*)
   | (?P<sign><=>|<-{{1,3}}>?|-{{1,3}}>|={{1,3}}>|<=|>=|=<|\+/-|[!=]=|[^\w\s]|_)
     """,
     re.VERBOSE,
@@ -49,7 +49,7 @@ _SIGNS = {
     **dict.fromkeys(("<=>",), "↔"),
     **{"+/-": "±", "!=": "≠", "==": "=", "~": "≈"},
 }
-_SILENT = frozenset("\"'`()[]{}*_$#|\\•·‣◦▪■●○□¶†‡")
+_SILENT = frozenset("\"'`()[]{}*_$#|\\•·‣◦▪■●○□¶†‡✅✔✓☑👉🔹🔸➤")
 """Signs that a judge leaves out or adds without changing what is said."""
 
 PUNCTUATION = frozenset(".,;:!?–")
@@ -136,11 +136,16 @@ DAMAGED = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
 
 _NUMBERED = r"""  # what numbers the lines of a list, or refers to a source
     (?P<numbering>(?:(?<=\n)|\A)[ \t>]*(?:[-*+•][ \t]+)?(?:
-        (?:\#{1,6}|\(?\d{1,3}[.):]|\(?(?:[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[[ xX]\]|[☐☑☒])
+        (?:\#{1,6}|\*\*\d{1,3}[.)]\*\*|\(?\d{1,3}[.):]|\(?(?:[a-zA-Z]|[ivxIVX]{1,5})[.)]
+          |\[[ xX]\]|[☐☑☒])
         [ \t]+(?=[^\s\d])
       | \d{1,2}(?:[.)]|(?:\.\d{1,2}){1,3}\.?[ \t]+)(?=[A-Z*\u3400-\u9fff])
       | (?:[(（]?[一二三四五六七八九十\d]{1,3}[、)）]|[\u2460-\u24ff\u2776-\u2793])[ \t]*(?=[^\s\d])
     ))
+  | (?P<quoted>(?:(?<=\n)|\A)>[ \t]?(?=[^\s\d]))
+  | (?P<circled>[\u2460-\u2487\u2776-\u2793])
+  | (?P<underlined>(?<=\n)={3,}[ \t]*(?=\n|\Z))
+  | (?P<hyphenated>(?<=[^\W\d_])[-\u2010]\n[ \t]*(?=[a-z]))
   | (?P<source>\[\^?\d{1,3}(?:\s?[,–-]\s?\^?\d{1,3}){0,20}\](?!\())
 """
 _NUMBERING = re.compile(_NUMBERED, re.VERBOSE)
@@ -148,8 +153,8 @@ _ODD_OR_NUMBERED = re.compile(f"{_NUMBERED}|{_ODD}", re.VERBOSE)
 
 _CHARACTERS = str.maketrans(
     {
-        **dict.fromkeys("‘’‚‛‹›´ʼ′ˈ", "'"),
-        **dict.fromkeys("“”„‟«»″「」『』【】《》〈〉〝〞", '"'),
+        **dict.fromkeys("‘’‚‛‹›´ʼ′ˈ׳", "'"),
+        **dict.fromkeys("“”„‟«»״″「」『』【】《》〈〉〝〞", '"'),
         **dict.fromkeys("‐‑‒–—―−⁃﹘﹣－", "-"),
         **dict.fromkeys("→⇒⟶⟹➔➙➛➜➝➞➡⮕►▶⇨↦", "→"),
         **dict.fromkeys("←⇐⟵⬅", "←"),
@@ -165,7 +170,7 @@ _CHARACTERS = str.maketrans(
         **dict.fromkeys("・･‧⋅", "·"),
         **{"٫": ".", "٬": ",", "؛": ";", "؟": "?", "٪": "%", "ـ": ""},
         **{"ى": "ي", "ی": "ي", "ې": "ي", "ک": "ك", "ة": "ه", "ہ": "ه", "ھ": "ه", "ٱ": "ا"},
-        **{"æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ё": "е", "Ё": "е"},
+        **{"İ": "i", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ё": "е", "Ё": "е"},
         **dict.fromkeys("\u2007\u2008\u2009\u202f", "\xa0"),
     }
 )
@@ -304,7 +309,8 @@ def _damaged(whole: str, _: str) -> str:
 
 
 def _power(whole: str, _: str) -> str:
-    return "^" + unicodedata.normalize("NFKC", whole).translate(_CHARACTERS)
+    raised = unicodedata.normalize("NFKC", whole).translate(_CHARACTERS)
+    return f"^{raised}" if any(map(str.isdigit, raised)) else raised  # a charge is no power
 
 
 _REWRITE: dict[str, Callable[[str, str], str]] = {
@@ -326,6 +332,10 @@ _REWRITE: dict[str, Callable[[str, str], str]] = {
     "power": _power,
     "numbering": lambda *_: " ",
     "source": lambda *_: " ",
+    "quoted": lambda *_: " ",
+    "circled": lambda *_: " ",
+    "underlined": lambda *_: " ",
+    "hyphenated": lambda *_: "",
 }
 
 
