@@ -216,9 +216,12 @@ def plan_of(options: StudyOptions, rubric: Rubric, *, dated: date | None = None)
     if options.margin is None:
         raise InputError("a plan without a margin decides nothing", remedy="Give options.margin")
     return StudyPlan(
-        dated=dated or today(), options=declared(options), rubric=rubric.id, rubric_hash=rubric.hash,
+        dated=dated or today(),
+        options=declared(options),
+        rubric=rubric.id,
+        rubric_hash=rubric.hash,
         gold=options.gold.name,
-    )  # fmt: skip
+    )
 
 
 def read_plan(path: str | Path) -> StudyPlan:
