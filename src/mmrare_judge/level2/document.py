@@ -11,7 +11,7 @@ from itertools import chain, compress, pairwise
 from typing import NamedTuple
 
 from mmrare_judge.level2.negation import CUES, negated_items, negated_words
-from mmrare_judge.level2.terms import Kind, Terms
+from mmrare_judge.level2.terms import Found, Kind, Terms
 from mmrare_judge.level2.tokens import Tokens, sentence_starts
 from mmrare_judge.level2.words import stem
 
@@ -75,21 +75,29 @@ class Document:
     def kinds(self) -> list[tuple[Kind, str, Mention]]:
         """The terms found, as (kind, name, mention), in order."""
         return [
-            (term.kind, term.name, Mention(first, behind - 1, sentence, self.negated(behind - 1)))
-            for sentence, first, behind, term in self.table.find(self.tokens.keys, self.bounds)
+            (found[3].kind, found[3].name, mention)
+            for found, mention in zip(self._found, self._mentions(self._found), strict=True)
         ]
 
     @cached_property
-    def _by_name(self) -> dict[str, list[Mention]]:
-        named: defaultdict[str, list[Mention]] = defaultdict(list)
-        for _, name, mention in self.kinds:
-            named[name].append(mention)
+    def _found(self) -> list[Found]:
+        return self.table.find(self.tokens.keys, self.bounds)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Found]]:
+        named: defaultdict[str, list[Found]] = defaultdict(list)
+        for found in self._found:
+            named[found[3].name].append(found)
         return named
+
+    def has(self, key: str) -> bool:
+        """Whether a key stands anywhere, negated or not."""
+        return bool(self._named(key)) if key[0] == "=" else key in self.words
 
     def mentions(self, key: str) -> list[Mention]:
         """Where a key stands: a token's, or a term's as ``=name``."""
         if key[0] == "=":
-            return self._named(key)
+            return self._mentions(self._named(key))
         starts = self.starts
         return [
             Mention(position, position, sentence, position in self._negated(sentence))
@@ -97,11 +105,17 @@ class Document:
             for sentence in (bisect_right(starts, position) - 1,)
         ]
 
-    def _named(self, key: str) -> list[Mention]:
+    def _named(self, key: str) -> list[Found]:
         """Where a term, or a name that contains it, was found."""
         carriers = self.table.carriers.get(key, ())
         named = [self._by_name[n] for n in carriers if n in self._by_name]
         return named[0] if len(named) == 1 else sorted(chain.from_iterable(named))
+
+    def _mentions(self, places: list[Found]) -> list[Mention]:
+        return [
+            Mention(first, behind - 1, sentence, behind - 1 in self._negated(sentence))
+            for sentence, first, behind, _ in places
+        ]
 
     def sentence_of(self, position: int) -> int:
         """The number of the sentence a token is in."""

@@ -349,9 +349,11 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     >>> match_element(plan, compile_element("NSAIDs", table)).negated
     True
     """
-    mentions = [document.mentions(demand.key) for demand in element.demands]
-    if not element.made_of([at for at, places in enumerate(mentions) if places]):
+    keys = [demand.key for demand in element.demands]
+    # Mostly too little is there, and that is known before any negation is worked out.
+    if not element.made_of([at for at, key in enumerate(keys) if document.has(key)]):
         return ElementMatch(element=element.text, found=False)
+    mentions = [document.mentions(key) for key in keys]
     stated = _best(document, element, mentions, polarity=True)
     if stated is not None:
         return ElementMatch(element=element.text, found=True, span=stated)
