@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain, compress, pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from mmrare_judge.level2.negation import CUES, negated_items, negated_words
@@ -65,10 +65,11 @@ class Document:
         """For the key of each token but function words, the positions where it stands."""
         said, local = self.tokens.said, _local_abbreviations(self.text, self.tokens)
         words: defaultdict[str, list[int]] = defaultdict(list)
-        for position in compress(range(len(said)), said):
-            words[said[position]].append(position)
-            for other in local.get(said[position], ()) if local else ():
-                words[other].append(position)
+        for position, key in enumerate(said):
+            if key:
+                words[key].append(position)
+                for other in local.get(key, ()) if local else ():
+                    words[other].append(position)
         return dict(words)
 
     @cached_property
@@ -92,7 +93,9 @@ class Document:
 
     def has(self, key: str) -> bool:
         """Whether a key stands anywhere, negated or not."""
-        return bool(self._named(key)) if key[0] == "=" else key in self.words
+        if key[0] == "=":
+            return not self._by_name.keys().isdisjoint(self.table.carriers.get(key, ()))
+        return key in self.words
 
     def mentions(self, key: str) -> list[Mention]:
         """Where a key stands: a token's, or a term's as ``=name``."""

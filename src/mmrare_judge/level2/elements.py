@@ -176,6 +176,11 @@ class Element:
         """How many of the counted demands have to be there, at least one."""
         return max(1, math.ceil(SHARES[self.kind] * len(self.counted)))
 
+    @cached_property
+    def absent(self) -> ElementMatch:
+        """What is found of it in a text that does not mention it."""
+        return ElementMatch(element=self.text, found=False)
+
     def _places(self, wanted: Callable[[Demand], bool]) -> frozenset[int]:
         return frozenset(at for at, demand in enumerate(self.demands) if wanted(demand))
 
@@ -352,7 +357,7 @@ def match_element(document: Document, element: Element) -> ElementMatch:
     keys = [demand.key for demand in element.demands]
     # Mostly too little is there, and that is known before any negation is worked out.
     if not element.made_of([at for at, key in enumerate(keys) if document.has(key)]):
-        return ElementMatch(element=element.text, found=False)
+        return element.absent
     mentions = [document.mentions(key) for key in keys]
     stated = _best(document, element, mentions, polarity=True)
     if stated is not None:

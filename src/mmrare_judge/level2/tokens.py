@@ -176,7 +176,7 @@ class Tokens:
         # All at once: token by token, level 2 would spend most of its time here. What stands
         # between tokens, and tokens, in turn.
         self._pieces = pieces = _TOKEN.split(text)
-        folded = list(map(_fold, pieces[1::2]))
+        folded = list(map(_folds.__getitem__, pieces[1::2]))
         keys, said, words, marks = zip(*folded, strict=True) if folded else ((), (), (), ())
         self.keys: list[str] = list(keys)
         self.said: list[str] = list(said)
@@ -234,7 +234,19 @@ def _is_range(low: str, between: str) -> bool:
     return low[0] == "#" and low[-1].isdigit() and between.strip() in ("-", "–", "—")
 
 
-@lru_cache(maxsize=16384)  # more than the words of most corpora; numbers are without end
+class _Folds(dict[str, tuple[str, str, str, str]]):
+    """What `_fold` makes of each token met: found twice as fast as by ``lru_cache``."""
+
+    def __missing__(self, raw: str) -> tuple[str, str, str, str]:
+        if len(self) >= 16384:  # more than the words of most corpora; numbers are without end
+            self.clear()
+        self[raw] = folded = _fold(raw)
+        return folded
+
+
+_folds = _Folds()
+
+
 def _fold(raw: str) -> tuple[str, str, str, str]:
     """Key, key again but blank for a function word, word, and mark of a token as it is written.
 
