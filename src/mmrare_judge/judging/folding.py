@@ -130,7 +130,12 @@ _ODD = rf"""
   | (?P<power>[{_SUPERSCRIPT}]+)
   | (?P<foreign>(?:[!-~](?=[{_MARKS_ABOVE}])|[^\x00-\x7f{_SUPERSCRIPT}])+)
 """
-_ODD_PLACES = re.compile(_ODD, re.VERBOSE)
+# Where something odd can begin. Nearly every character of a text is told here that it is not odd,
+# which takes a third of the time that the alternatives above take to say so one by one.
+_CAN_BEGIN = rf"""(?:
+    (?=[^A-Za-mo-z0-9 .,;:()/?!%='"-]) | (?<=\n) | \A | (?<=\d)(?=[ ]) | (?=[!-~][{_MARKS_ABOVE}])
+)"""
+_ODD_PLACES = re.compile(f"{_CAN_BEGIN}(?:{_ODD})", re.VERBOSE)
 DAMAGED = re.compile(rf"(?:{_DAMAGED_COMMAND})(?![^\W\d_])")
 """What is left of a LaTeX command whose backslash JSON read as an escape."""
 
@@ -149,7 +154,7 @@ _NUMBERED = r"""  # what numbers the lines of a list, or refers to a source
   | (?P<source>\[\^?\d{1,3}(?:\s?[,–-]\s?\^?\d{1,3}){0,20}\](?!\())
 """
 _NUMBERING = re.compile(_NUMBERED, re.VERBOSE)
-_ODD_OR_NUMBERED = re.compile(f"{_NUMBERED}|{_ODD}", re.VERBOSE)
+_ODD_OR_NUMBERED = re.compile(f"{_CAN_BEGIN}(?:{_NUMBERED}|{_ODD})", re.VERBOSE)
 
 _CHARACTERS = str.maketrans(
     {
@@ -395,15 +400,28 @@ _Token = re.Match[str]
 
 def _said(before: _Token | None, token: _Token, after: _Token | None) -> str:
     """What a token says between its neighbours; nothing if it can be left out."""
-    if token.lastgroup == "number":
-        return _number(token[0])
-    if token.lastgroup == "word":
-        return _word(before, token[0].replace("'", ""), after)
-    if token.lastgroup == "unspaced":
-        return token[0]
-    return _sign(before, token, after)
+    match token.lastgroup:
+        case "word":
+            alone = _plain_word(token[0])
+            return _word(before, token[0].replace("'", ""), after) if alone is None else alone
+        case "number":
+            return _number(token[0])
+        case "unspaced":
+            return token[0]
+        case _:
+            return _sign(before, token, after)
 
 
+@lru_cache(maxsize=16384)
+def _plain_word(word: str) -> str | None:
+    """What a word says, or nothing if that depends on its neighbours."""
+    word = word.replace("'", "")
+    if word in _DEPENDENT or _MICRO_AFTER_NUMBER.fullmatch(word):
+        return None
+    return _word(None, word, None)
+
+
+@lru_cache(maxsize=4096)
 def _number(text: str) -> str:
     """A number without grouping, with a point before decimals.
 
@@ -435,6 +453,7 @@ def _word(before: _Token | None, word: str, after: _Token | None) -> str:
 
 
 _SCALES = ("c", "f", "celsius", "fahrenheit", "centigrade")
+_DEPENDENT = frozenset(("x", "deg", "degree", "degrees", *_SCALES))
 
 
 def _sign(before: _Token | None, token: _Token, after: _Token | None) -> str:
