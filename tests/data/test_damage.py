@@ -31,6 +31,11 @@ NO_ANSWERS = [
     "Error code: 429 - {'error': {'message': 'Rate limit'}}",
     "openai.APITimeoutError: Request timed out.",
     "litellm.exceptions.Timeout: too slow",
+    "[object Object]",
+    "LLM call failed",
+    "API call failed after 3 retries",
+    "**API REQUEST ERROR** Reason: 429",
+    "生成失败",
     "APIConnectionError('Connection error.')",
     "Traceback (most recent call last):\n  File",
     '{"error": {"message": "overloaded"}}',
@@ -216,6 +221,7 @@ def test_excels_escapes_are_undone_and_noted(tmp_path: Path, suffix: str) -> Non
         ('["None"]', ()),
         ('["a", "n/a"]', ("a",)),
         (["a", "None", "-"], ("a",)),
+        ("None.", ()),
         ("Na; K", ("Na", "K")),
         ("no aspirin", ("no aspirin",)),
         ("none of the NSAIDs", ("none of the NSAIDs",)),
@@ -254,3 +260,14 @@ def test_entries_that_are_none_are_counted_in_the_log(
         f"{path}, column {column!r}, 3 cells" in remark
         for column, remark in zip(("rubric_must_include", "rubric_must_not"), remarks, strict=True)
     ] == [True, True]
+
+
+def test_a_list_cell_of_several_lines_is_one_entry_and_said_to_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "items.csv"
+    header = "index,question,answer,rubric_must_include,rubric_must_not\n"
+    path.write_text(f'{header}7,Q?,A,"- a\n- b",c\n', encoding="utf-8")
+    (item,) = read_items(path, track="treatment")
+    assert item.reference.must_include == ("- a\n- b",)
+    assert "several lines" in caplog.text

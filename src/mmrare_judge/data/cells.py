@@ -55,6 +55,10 @@ COMMAS_REMARK = (
     "a cell with commas and no ';' is read as one entry, since phrases hold commas too; "
     "separate entries with ';' or write a JSON list"
 )
+LINES_REMARK = (
+    "a cell of several lines and no ';' is read as one entry; "
+    "separate entries with ';' or write a JSON list"
+)
 
 NO_ENTRY_REMARK = "what says that there is nothing, as 'None' and 'n/a' do, is not an entry"
 ESCAPE_REMARK = "Excel's escapes of control characters, such as _x000D_, were undone"
@@ -163,8 +167,8 @@ def _parsed_list(cell: str, column: str, notices: Notices | None) -> object:
         problem = f"a spreadsheet error, and not what was written: {shortened(cell)}"
         raise InputError(problem, remedy=LIST_REMEDY, field=column)
     if not cell.startswith(("[", "{", '"')):
-        if notices and "," in cell and ";" not in cell:
-            notices.say(column, COMMAS_REMARK)
+        if notices and ";" not in cell and ("," in cell or "\n" in cell):
+            notices.say(column, LINES_REMARK if "\n" in cell else COMMAS_REMARK)
         return split_entries(cell)
     try:
         # Numbers keep the digits they are written with.

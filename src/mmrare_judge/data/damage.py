@@ -40,6 +40,8 @@ _FAILED = _words("""
     no response received|no response from api|empty response|[empty]|<empty>|(empty)|no output
     no output generated|no answer recorded|no answer was recorded|no prediction|invalid response
     error in generating response|error generating response|out of memory|cuda out of memory
+    [object object]|model_error|llm error|llm call failed|failed to generate|__missing__|(blank)
+    an error occurred|sorry, an error occurred|生成失败|回答失败
     exceeded max retries|max retries exceeded|maximum retries exceeded
     fehler|serverfehler|zeitüberschreitung|keine antwort erhalten|erreur|erreur serveur
     délai dépassé|aucune réponse|errore|nessuna risposta|sin respuesta|tiempo agotado|erro
@@ -52,6 +54,8 @@ _FAILED_SHAPE = re.compile(
     r"failed to (?:obtain|get|generate|fetch|retrieve|receive|produce) "
     r"(?:an? |the |any )?(?:valid )?(?:model )?(?:answer|response|output|completion|prediction)\b"
     r"|(?:unable|not able) to (?:obtain|get|fetch|retrieve) (?:an? |the )?(?:answer|response)\b"
+    r"|(?:api|llm|model) (?:call|request) failed (?:after|with|due)\b"
+    r"|\*\*(?:api )?(?:request )?error\*\*"
     r"|\[?failed_infer\]?|@\|@\|@internal_error|\**network error due to high traffic"
     r"|\$(?:error|moderation)\$|your input violates our content moderation"
     r"|traceback \(most recent call last\)|https?connectionpool\(|error code: ?\d{3}\b"
@@ -173,7 +177,7 @@ def no_entry(entry: str) -> bool:
     (True, True, False, False)
     """
     bare = _bare(entry)
-    return bare in _MISSING or bare.casefold() in _NOTHING or not _says_anything(bare)
+    return bare in _MISSING or bare.casefold().rstrip(" .") in _NOTHING or not _says_anything(bare)
 
 
 _SEMICOLON = re.compile(r"(?:&(#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*))?;")
