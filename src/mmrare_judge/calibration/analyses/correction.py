@@ -192,6 +192,7 @@ def ppi_mean(
     *,
     clusters: ArrayLike | None = None,
     inclusion: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
     lam: float | None = None,
     level: float = 0.95,
 ) -> CorrectedMean:
@@ -208,6 +209,13 @@ def ppi_mean(
     A unit without a verdict of the judge stays in, and carries the judge's mean: the labels mend
     that like any other error of the judge, and the target stays whole.
 
+    ``strata`` names the stratum of every unit, with gold or without, where the gold was drawn by
+    strata. With ``w_h`` the share of all units in stratum h, ``theta_h`` and ``v_h`` its own
+    corrected mean and variance, the mean is ``sum_h w_h theta_h`` and its variance
+    ``sum_h w_h^2 v_h``, with the degrees of freedom of Satterthwaite (Fisch et al. 2024,
+    Stratified prediction-powered inference, arXiv:2406.04291). One ``lam`` serves all strata. The
+    shares are taken as known. The strata must not share cases.
+
     ``lam`` fixes the weight on the judge instead of tuning it; with 0, which ignores the judge, the
     estimate is named ``labelled`` and counts the labelled units only.
 
@@ -216,6 +224,8 @@ def ppi_mean(
         where fewer than 5 labels, or those of fewer than 5 clusters, differ from the most frequent
         one, or where no cluster differs from another: at two or three events among forty labels a
         t interval covers far too seldom. With few such clusters it is made half as wide again.
+        With strata: no value where one of them has no gold, and no interval where one has fewer
+        than 2 labelled clusters or where a cluster lies in several.
 
     Raises:
         InputError: ``lam`` is negative or no number.
@@ -234,6 +244,9 @@ def ppi_mean(
             name=name, value=None, n=n, clusters=groups, reason="no unit has a gold label"
         )
         return CorrectedMean(missing, None, None)
+    if strata is not None:
+        split = _split(judge, gold, codes, inclusion, strata)
+        return _stratified(parts, split, lam, name, n, groups, level)
     weight = parts.tuned() if lam is None else lam
     return _combined([parts], [weight], [1.0], name, n, groups, level, tuned=lam is None)
 
@@ -275,6 +288,131 @@ def _combined(
         reason=reason,
     )  # fmt: skip
     return CorrectedMean(estimate, lams[0] if len(lams) == 1 else None, error)
+
+
+THIN_SHARE = 0.5
+"""Strata with few labels off the most frequent one, holding this share of all units, make the
+interval half as wide again: by simulation it covers 86 to 97 % else, and 95 to 100 % with it."""
+
+
+class _Strata(NamedTuple):
+    shares: dict[str, float]
+    parts: dict[str, Parts | None]
+    shared_clusters: int
+
+
+def _split(
+    judge: ArrayLike,
+    gold: ArrayLike,
+    codes: Codes,
+    inclusion: ArrayLike | None,
+    strata: ArrayLike,
+) -> _Strata:
+    labels, points = floats(gold, "gold"), floats(judge, "judge")
+    chances = None if inclusion is None else floats(inclusion, "inclusion")
+    names = np.asarray(strata, dtype=object)
+    if names.shape != labels.shape or any(one is None or one != one for one in names):
+        raise InputError(
+            f"strata must name the stratum of each of {len(labels)} units",
+            remedy="name it for units without gold too",
+        )
+    of = cluster_codes(strata, len(labels))
+    shares: dict[str, float] = {}
+    parts: dict[str, Parts | None] = {}
+    for code in np.unique(of):
+        inside = of == code
+        name = str(names[inside][0])
+        some = None if chances is None else chances[inside]
+        shares[name] = float(inside.mean())
+        parts[name], _ = mean_parts(
+            points[inside], labels[inside], clusters=codes[inside], inclusion=some
+        )
+    pairs = np.unique(np.column_stack([codes, of]), axis=0)
+    _, strata_of_cluster = np.unique(pairs[:, 0], return_counts=True)
+    return _Strata(shares, parts, int((strata_of_cluster > 1).sum()))
+
+
+def _stratified(
+    whole: Parts,
+    strata: _Strata,
+    lam: float | None,
+    name: str,
+    n: int,
+    clusters: int,
+    level: float,
+) -> CorrectedMean:
+    """The strata's corrected means, weighted by their shares; ``whole`` is all of them at once."""
+    empty = [stratum for stratum, part in strata.parts.items() if part is None]
+    if empty:
+        reason = f"no unit has a gold label in stratum {', '.join(empty)}"
+        return CorrectedMean(
+            Estimate(name=name, value=None, n=n, clusters=clusters, reason=reason), None, None
+        )
+    parts = {stratum: part for stratum, part in strata.parts.items() if part is not None}
+    terms = [(strata.shares[stratum], part) for stratum, part in parts.items()]
+    weight = _tuned_over(terms) if lam is None else lam
+    spent = int(lam is None and weight > 0)
+    value = float(sum(w * (part.gold_mean - weight * part.judge_gap) for w, part in terms))
+    freedom = sum(part.labelled_clusters - 1 for part in parts.values()) - spent
+    thin = sum(w for w, part in terms if _sparse([part])) >= THIN_SHARE
+    reason, error, interval = _stratum_refusal(parts, strata.shared_clusters), None, None
+    reason = reason or _refusal([whole], freedom)
+    if not reason:
+        variances = [w**2 * _variance(part, weight) for w, part in terms]
+        # The common weight on the judge costs one degree of freedom, of all strata together.
+        error = math.sqrt(sum(variances) * (freedom + spent) / freedom)
+        spread = sum(
+            v**2 / max(1.0, part.effective_clusters - 1)
+            for v, (_, part) in zip(variances, terms, strict=True)
+        )
+        worth = max(1.0, sum(variances) ** 2 / spread - spent) if spread else 1.0
+        wider = 1.5 if thin or _sparse([whole]) else 1.0
+        half = t_quantile(two_sided(level), worth) * error * wider
+        interval = Interval(
+            low=value - half, high=value + half, level=level, method="stratified clustered t"
+        )
+        if error == 0:
+            reason, error, interval = "no interval: labels differ between strata only", None, None
+    missing = whole.abstained
+    if name == "labelled":
+        n, clusters, missing = whole.labelled, whole.labelled_clusters, 0
+    alike = [stratum for stratum, part in parts.items() if part.off_mode == 0 and not reason]
+    short = f"labels are all alike in stratum {', '.join(alike)}: the interval is too short"
+    wide = (
+        "few labels of large strata differ from the others, so the interval is half as wide again"
+    )
+    caveats = [
+        *_caveats([whole], [weight], name, reason),
+        short if alike and not thin else "",
+        wide if thin and not reason and not _sparse([whole]) else "",
+    ]
+    reason = "; ".join(filter(None, [reason, *caveats]))
+    estimate = Estimate(
+        name=name, value=value, interval=interval, n=n, clusters=clusters, missing=missing,
+        reason=reason,
+    )  # fmt: skip
+    return CorrectedMean(estimate, weight, error)
+
+
+def _tuned_over(terms: list[tuple[float, Parts]]) -> float:
+    spread = sum(w**2 * float(part.judge_sums @ part.judge_sums) for w, part in terms)
+    if spread == 0:
+        return 0.0
+    both = sum(w**2 * float(part.gold_sums @ part.judge_sums) for w, part in terms)
+    return max(0.0, both / spread)
+
+
+def _variance(part: Parts, lam: float) -> float:
+    errors = part.gold_sums - lam * part.judge_sums
+    return part.labelled_clusters / (part.labelled_clusters - 1) * float(errors @ errors)
+
+
+def _stratum_refusal(parts: Mapping[str, Parts], shared: int) -> str:
+    if few := [stratum for stratum, part in parts.items() if part.labelled_clusters < 2]:
+        return f"no interval: 1 labelled cluster in stratum {', '.join(few)}, and 2 are the least"
+    if shared:
+        return f"no interval: {shared} clusters lie in several strata, which are not independent"
+    return ""
 
 
 def _refusal(parts: list[Parts], freedom: int) -> str:
@@ -540,14 +678,15 @@ def corrected_score(
     *,
     clusters: ArrayLike | None = None,
     inclusion: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
     binary: bool = False,
     level: float = 0.95,
 ) -> CorrectedScore:
     """One criterion's (or one score's) mean over a benchmark, raw and corrected.
 
     The formulas are those of `ppi_mean` and `rogan_gladen`; ``raw`` and ``labelled`` are plain
-    means with clustered t intervals. ``binary``: the criterion is met or not (1 or 0), which adds
-    the Rogan-Gladen correction.
+    means with clustered t intervals. ``strata``, as in `ppi_mean`, are for ``ppi`` and ``labelled``
+    only. ``binary``: the criterion is met or not (1 or 0), which adds the Rogan-Gladen correction.
 
     >>> score = corrected_score([1, 1, 1, 1, 0, 0, 1, 0], [1, 1, 1, 0, 0, 0, None, None])
     >>> score.raw.value, score.labelled.value, score.lam["score"] > 0
@@ -555,10 +694,10 @@ def corrected_score(
     """
     points, labels = floats(judge, "judge"), floats(gold, "gold")
     design: _Design = {"clusters": clusters, "inclusion": inclusion, "level": level}
-    ppi = ppi_mean(points, labels, **design)
+    ppi = ppi_mean(points, labels, strata=strata, **design)
     return CorrectedScore(
         raw=raw_mean(points, clusters=clusters, level=level),
-        labelled=ppi_mean(points, labels, lam=0, **design).estimate,
+        labelled=ppi_mean(points, labels, lam=0, strata=strata, **design).estimate,
         ppi=ppi.estimate,
         rogan_gladen=rogan_gladen(points, labels, **design) if binary else None,
         lam={} if ppi.lam is None else {"score": ppi.lam},
