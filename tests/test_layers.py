@@ -111,6 +111,11 @@ def test_importing_the_package_is_light_silent_and_offline(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
+def test_the_command_line_starts_without_the_extra_calibration(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['numpy'] = None; import mmrare_judge.cli.main; print('up')"
+    assert _run(without, tmp_path) == "up\n"
+
+
 def test_the_public_names_are_sorted_and_exist() -> None:
     names = mmrare_judge.__all__
     assert names == sorted(names)

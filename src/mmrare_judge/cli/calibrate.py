@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer  # noqa: TID251  the command line is the door
 
 from mmrare_judge.backends.base import EMBEDDED
-from mmrare_judge.calibration.gate import Thresholds, failures
 from mmrare_judge.certificate import Certificate, calibration_of, read_certificate
 from mmrare_judge.cli.output import say
 from mmrare_judge.errors import InputError
 from mmrare_judge.records import today
 
 if TYPE_CHECKING:
+    from mmrare_judge.calibration.gate import Thresholds
     from mmrare_judge.calibration.study.file import StudyFile
     from mmrare_judge.calibration.study.study import Study
     from mmrare_judge.run.summary import Summariser
@@ -361,6 +361,8 @@ def gate_command(
     --grades the certificate has to hold for the way in which every one of them was made; a run on
     several tracks is gated track by track, each by the certificate of its rubric.
     """
+    from mmrare_judge.calibration.gate import Thresholds
+
     thresholds = Thresholds(
         min_kappa=min_kappa,
         max_missed_harm=max_missed_harm,
@@ -386,6 +388,8 @@ def gate(
     certificates: Sequence[Certificate], thresholds: Thresholds, grades: Path | None
 ) -> Iterator[str]:
     """What keeps a run's scores from passing; without a run the certificates are asked alone."""
+    from mmrare_judge.calibration.gate import failures
+
     if grades is None:
         for one in certificates:
             yield from failures(one, thresholds, calibration=one.check(one.signature, today()))
