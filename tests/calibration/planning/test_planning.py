@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from mmrare_judge.calibration import (
     design_effect,
@@ -16,7 +17,12 @@ from mmrare_judge.calibration import (
     labels_for_missed_harm,
 )
 from mmrare_judge.calibration.analyses.correction import ppi_mean
-from mmrare_judge.calibration.planning.sizes import binary_table, kappa_variance, table_variance
+from mmrare_judge.calibration.planning.sizes import (
+    binary_table,
+    goodness_of_fit_limits,
+    kappa_variance,
+    table_variance,
+)
 from mmrare_judge.calibration.statistics.ratings import Ratings, Scale
 from mmrare_judge.calibration.statistics.table import estimate
 from mmrare_judge.errors import ConfigError, InputError
@@ -268,3 +274,86 @@ def test_impossible_plans_are_refused_with_the_reason(plan: object, problem: str
 def test_a_level_in_per_cent_is_refused() -> None:
     with pytest.raises(ConfigError, match="level 95 must lie between"):
         labels_for_kappa(0.5, 0.5, 0.2, level=95)
+
+
+@pytest.mark.parametrize(("agreeing", "units"), [(16, 20), (10, 12), (45, 60)])
+def test_limits_by_goodness_of_fit_at_one_half_are_wilsons_for_agreement(
+    agreeing: int, units: int
+) -> None:
+    # At prevalence 1/2 kappa is 2 a - 1, with a the share of agreement.
+    limits = goodness_of_fit_limits(2 * agreeing / units - 1, 0.5, units)
+    wilson = stats.binomtest(agreeing, units).proportion_ci(method="wilson")
+    assert limits.low == pytest.approx(2 * wilson.low - 1)
+    assert limits.high == pytest.approx(2 * wilson.high - 1)
+
+
+@pytest.mark.parametrize(
+    ("kappa", "prevalence", "units"), [(0.6, 0.2, 25), (0, 0.3, 40), (-0.2, 0.6, 30)]
+)
+def test_at_its_limits_the_misfit_of_the_counts_is_the_quantile(
+    kappa: float, prevalence: float, units: int
+) -> None:
+    def counts(value: float) -> list[float]:
+        both = prevalence * (1 - prevalence)
+        yes, no = prevalence**2 + value * both, (1 - prevalence) ** 2 + value * both
+        return [units * yes, units * 2 * both * (1 - value), units * no]
+
+    limits = goodness_of_fit_limits(kappa, prevalence, units)
+    assert limits.low < kappa < limits.high
+    for end in (limits.low, limits.high):
+        misfit = stats.chisquare(counts(kappa), counts(end)).statistic
+        assert misfit == pytest.approx(stats.chi2.ppf(0.95, 1))
+
+
+def test_limits_by_goodness_of_fit_stay_in_the_range_of_kappa() -> None:
+    limits = goodness_of_fit_limits(-0.25, 0.2, 10)
+    assert limits.low == pytest.approx(-0.25)
+    assert limits.high < 1
+    with pytest.raises(InputError, match="has no limits"):
+        goodness_of_fit_limits(-0.5, 0.2, 10)
+
+
+def test_a_plan_with_few_of_the_rarer_answer_states_the_limits_by_goodness_of_fit() -> None:
+    plan = labels_for_kappa(0.6, 0.05, 0.8)
+    assert plan.rare < 5
+    assert plan.limits is not None
+    assert plan.limits == goodness_of_fit_limits(0.6, 0.05, plan.labels)
+    assert f"expect {plan.limits.low:.2f} to {plan.limits.high:.2f}" in plan.sentence
+
+
+def test_limits_of_a_plan_count_clustered_labels_by_what_they_are_worth() -> None:
+    plan = labels_for_kappa(0.6, 0.3, 0.3, design_effect=2)
+    assert plan.limits == goodness_of_fit_limits(0.6, 0.3, plan.labels / 2)
+    assert labels_for_kappa(0.6, 0.3, 0.3, raters=3).limits is None
+
+
+@pytest.mark.parametrize(
+    ("units", "kappa", "prevalence"), [(20, 0.6, 0.3), (20, 0.8, 0.3), (30, 0.6, 0.1)]
+)
+def test_limits_by_goodness_of_fit_cover_kappa_in_few_units(
+    units: int, kappa: float, prevalence: float
+) -> None:
+    # Exact: all tables of so many units, with their probabilities, where kappa is defined.
+    both = prevalence * (1 - prevalence)
+    yes, one = prevalence**2 + kappa * both, 2 * both * (1 - kappa)
+    law = stats.multinomial(units, [yes, one, 1 - yes - one])
+    covered = defined = 0.0
+    for twice in range(units + 1):
+        for once in range(units + 1 - twice):
+            share = (2 * twice + once) / (2 * units)
+            chance = law.pmf([twice, once, units - twice - once])
+            if chance < 1e-7 or share in (0, 1):
+                continue
+            estimated = 1 - once / (2 * units * share * (1 - share))
+            limits = goodness_of_fit_limits(estimated, share, units)
+            defined += chance
+            covered += chance * (limits.low <= kappa <= limits.high)
+    assert 0.93 <= covered / defined <= 0.97
+
+
+def test_perfect_agreement_has_a_lower_limit_by_goodness_of_fit() -> None:
+    limits = goodness_of_fit_limits(1, 0.5, 20)
+    assert limits.low == pytest.approx(
+        2 * stats.binomtest(20, 20).proportion_ci(method="wilson").low - 1
+    )
+    assert limits.high == 1

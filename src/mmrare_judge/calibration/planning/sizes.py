@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from mmrare_judge.calibration.analyses.correction import MIN_CLUSTERS
 from mmrare_judge.calibration.statistics.estimate import (
     Floats,
+    Interval,
+    library,
     normal_quantile,
     t_quantile,
     two_sided,
@@ -298,6 +300,52 @@ def _shares(prevalence: Prevalence) -> Sequence[float]:
     return shares
 
 
+TINY = 1e-12
+"""So near to the ends of its range kappa is not looked for."""
+
+
+def goodness_of_fit_limits(
+    kappa: float, prevalence: float, units: float, *, level: float = 0.95
+) -> Interval:
+    """Limits for kappa of two raters on yes or no, for few units: by goodness of fit.
+
+    With ``p`` the share of yes, ``q = 1 - p`` and ``k`` kappa, both say yes to ``p² + k p q`` of
+    the units, one does to ``2 p q (1 - k)``, none to ``q² + k p q``. The limits are the two values
+    ``k`` at which Pearson's statistic of the counts, ``sum (n - expected)² / expected``, equals the
+    quantile of chi-squared with 1 degree of freedom. At ``p`` of one half they are Wilson's for the
+    share of agreement. Kappa is the intraclass one, of raters who say yes alike often.
+
+    Source: Donner and Eliasziw (1992), Statistics in Medicine 11, 1511-1519.
+
+    Raises:
+        InputError: ``units`` is not above 0, or no table has that kappa and prevalence.
+
+    >>> limits = goodness_of_fit_limits(0.6, 0.5, 20)
+    >>> round(limits.low, 3), round(limits.high, 3)
+    (0.168, 0.839)
+    """
+    least = -min(prevalence, 1 - prevalence) / max(prevalence, 1 - prevalence)
+    if not (0 < prevalence < 1 and least - TINY < kappa <= 1 and 0 < units < float("inf")):
+        raise InputError(
+            f"kappa {kappa:g} of {units:g} units with prevalence {prevalence:g} has no limits",
+            remedy="Give units above 0, a prevalence between 0 and 1, and a kappa that it allows",
+        )
+    both = prevalence * (1 - prevalence)
+    quantile = normal_quantile(two_sided(level)) ** 2
+
+    def misfit(other: float) -> float:
+        yes, no = prevalence**2 + other * both, (1 - prevalence) ** 2 + other * both
+        inverse = 1 / yes + 4 / (2 * both * (1 - other)) + 1 / no
+        return units * ((kappa - other) * both) ** 2 * inverse - quantile
+
+    root = library("scipy.optimize").brentq
+    first, last = least + TINY, 1 - TINY
+    middle = min(max(kappa, first), last)
+    low = root(misfit, first, middle) if misfit(first) > 0 else least
+    high = root(misfit, middle, last) if misfit(last) > 0 else 1.0
+    return Interval(low=low, high=high, level=level, method="goodness of fit")
+
+
 # --- labels for kappa
 
 FEW = 5
@@ -316,6 +364,8 @@ class KappaPlan(Plan):
         level: Nominal coverage.
         design_effect: By how much clusters inflate the variance.
         rare: Units of the rarer answer to expect.
+        limits: The limits to expect by goodness of fit, which hold for few units too; ``None`` for
+            more than two raters or two prevalences.
     """
 
     labels: int
@@ -326,6 +376,7 @@ class KappaPlan(Plan):
     level: float
     design_effect: float
     rare: float
+    limits: Interval | None = None
 
 
 def labels_for_kappa(
@@ -342,7 +393,7 @@ def labels_for_kappa(
     ``n = D V (2 z / width)²`` with V from `kappa_variance` and D the design effect. A criterion of
     several levels is planned by its rarest level against the others.
 
-    Source: Cantor (1996), Psychological Methods 1; Donner and Eliasziw (1992).
+    Source: Cantor (1996), Psychological Methods 1.
 
     Args:
         kappa: Kappa, as expected.
@@ -373,9 +424,17 @@ def labels_for_kappa(
             f" Beware: only {rare:.1f} of them would be of the rarer answer, too few for this "
             "formula; label more, or sample the rarer answer more often."
         )
+    limits = None
+    if raters == 2 and shares[0] == shares[1]:
+        limits = goodness_of_fit_limits(kappa, shares[0], labels / design_effect, level=level)
+        if rare < FEW:
+            sentence += (
+                f" By goodness of fit, which holds for few units, expect {limits.low:.2f} to "
+                f"{limits.high:.2f}."
+            )
     return KappaPlan(
         labels=labels, raters=raters, kappa=kappa, prevalence=shares, width=width, level=level,
-        design_effect=design_effect, rare=rare, sentence=sentence,
+        design_effect=design_effect, rare=rare, limits=limits, sentence=sentence,
     )  # fmt: skip
 
 
