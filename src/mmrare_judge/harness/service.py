@@ -78,7 +78,7 @@ class GradeBatch(Record):
     requests: tuple[GradeRequest, ...] = Field(min_length=1)
 
 
-class Fault(Record):
+class InputFault(Record):
     """One thing that is wrong.
 
     Attributes:
@@ -101,7 +101,7 @@ class Faults(Record):
         errors: Each thing that is wrong.
     """
 
-    errors: tuple[Fault, ...]
+    errors: tuple[InputFault, ...]
 
 
 class BatchLine(Record):
@@ -115,7 +115,7 @@ class BatchLine(Record):
 
     position: int
     grade: Grade | None = None
-    error: Fault | None = None
+    error: InputFault | None = None
 
 
 class RubricEntry(Record):
@@ -162,7 +162,7 @@ class ServiceLimits:
 class _RefusedError(Exception):
     def __init__(self, status: int, problem: str, remedy: str = "") -> None:
         self.status = status
-        self.fault = Fault(problem=problem, remedy=remedy)
+        self.fault = InputFault(problem=problem, remedy=remedy)
         super().__init__(problem)
 
 
@@ -270,7 +270,7 @@ def _refusal(refused: _RefusedError) -> Response:
 
 
 def _faults(
-    status: int, faults: Iterable[Fault], headers: dict[str, str] | None = None
+    status: int, faults: Iterable[InputFault], headers: dict[str, str] | None = None
 ) -> Response:
     body = Faults(errors=tuple(faults)).model_dump_json()
     return Response(body, status, headers, media_type="application/json")
@@ -417,12 +417,12 @@ def _placed(grading: _Grading, asked: GradeRequest, position: int) -> Grading:
 # --- What is wrong, in the form of `Faults`
 
 
-def _fault_of(error: MMRareJudgeError) -> Fault:
+def _fault_of(error: MMRareJudgeError) -> InputFault:
     if isinstance(error, InputError):
-        return Fault(problem=error.problem, remedy=error.remedy, field=error.field or "")
+        return InputFault(problem=error.problem, remedy=error.remedy, field=error.field or "")
     if isinstance(error, RubricError):
-        return Fault(problem=error.problem, remedy=error.remedy, field="item")
-    return Fault(problem=str(error))
+        return InputFault(problem=error.problem, remedy=error.remedy, field="item")
+    return InputFault(problem=str(error))
 
 
 async def _no_grade(_: Request, error: Exception) -> Response:
@@ -439,7 +439,7 @@ async def _turned_away(_: Request, error: Exception) -> Response:
 async def _as_faults(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    return _faults(error.status_code, [Fault(problem=str(error.detail))], headers)
+    return _faults(error.status_code, [InputFault(problem=str(error.detail))], headers)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -447,17 +447,17 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return _faults(422, [_fault_in(one) for one in error.errors()])
 
 
-def _fault_in(found: dict[str, Any]) -> Fault:
+def _fault_in(found: dict[str, Any]) -> InputFault:
     if found["type"] == "json_invalid":
         place = f"character {found['loc'][-1]}"
         reason = found.get("ctx", {}).get("error", "")
-        return Fault(
+        return InputFault(
             problem=f"the body is not JSON: {reason}, at {place}", remedy="Send one JSON object"
         )
     value: JsonValue = found.get("input")
     known = "The fields are those of /openapi.json"
     missing = found["type"] == "missing"
-    return Fault(
+    return InputFault(
         problem=found["msg"],
         field=".".join(str(part) for part in found["loc"][1:]),
         value="" if missing else shortened(value),
