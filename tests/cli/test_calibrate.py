@@ -1,11 +1,8 @@
 """``mmrare-judge calibrate`` and ``gate``, from files to exit codes."""
 
-import contextlib
-import io
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,42 +12,19 @@ from sklearn.metrics import cohen_kappa_score
 
 from mmrare_judge.calibration.report import render as report_html
 from mmrare_judge.calibration.study.file import read_study_file
-from mmrare_judge.cli import main as cli
 from mmrare_judge.cli.calibrate import study_plan
 from mmrare_judge.errors import InputError
 from mmrare_judge.judging.grade import Grade
 from mmrare_judge.rubric.model import load_rubric
 from mmrare_judge.run.run import Run
 from mmrare_judge.run.summary import Progress
+from support.command import Done
+from support.command import command as run
 from support.makers import RUBRIC
 from support.paths import ROOT
 from support.study_makers import World, graded, signature, unscored
 
 KQA = ROOT / "calibration" / "kqa"
-
-
-@dataclass
-class Done:
-    """What a command printed, and how it ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: str | Path, cwd: Path) -> Done:
-    """The command line as a process would run it, in this one."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        contextlib.chdir(cwd),
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setattr(sys, "argv", ["mmrare-judge", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -81,12 +55,12 @@ def calibrated(world: Path, *more: str) -> Done:
 
 def test_grades_and_gold_make_a_study_a_report_and_a_certificate(world: Path) -> None:
     done = calibrated(world, "--margin", "0.3", "--margin-reason", "an example")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert {path.name for path in (world / "study").iterdir()} == {
         "study.json", "report.html", "report.md", "calibration.json", "plots",
     }  # fmt: skip
     found = json.loads((world / "study" / "study.json").read_text())
-    assert done.stdout.splitlines()[0] == found["findings"]["verdict"][0]
+    assert done.out.splitlines()[0] == found["findings"]["verdict"][0]
     assert found["options"]["margin"] == 0.3
 
 
@@ -95,9 +69,9 @@ def test_a_judge_that_could_not_be_asked_ends_with_3_and_no_certificate(world: P
     gold = (world / "gold.csv").read_text()
     (world / "gold.csv").write_text(gold.replace(",a,", ",m,").replace(",b,", ",m,"))
     done = calibrated(world, "--margin", "0.1")
-    assert done.returncode == 3, done.stderr
-    assert "There is no verdict: the judge could not be asked about 40 of 40" in done.stdout
-    assert "No certificate: there is no verdict to certify" in done.stdout
+    assert done.code == 3, done.err
+    assert "There is no verdict: the judge could not be asked about 40 of 40" in done.out
+    assert "No certificate: there is no verdict to certify" in done.out
     assert not (world / "study" / "calibration.json").exists()
 
 
@@ -117,17 +91,17 @@ def test_an_interrupted_calibrate_keeps_its_grades_and_writes_no_study(
 
     monkeypatch.setattr(Run, "grade", stopped)
     done = run("calibrate", KQA / "study.yaml", "--out", tmp_path / "study", cwd=tmp_path)
-    assert done.returncode == 130
-    assert "stopped: interrupted; the grades so far are in" in done.stderr
+    assert done.code == 130
+    assert "stopped: interrupted; the grades so far are in" in done.err
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["run"]
     assert len((tmp_path / "study" / "run" / "grades.jsonl").read_text("utf-8").splitlines()) >= 5
 
 
 def test_a_study_is_not_written_over_without_being_told(world: Path) -> None:
-    assert calibrated(world).returncode == 0
+    assert calibrated(world).code == 0
     again = calibrated(world)
-    assert (again.returncode, "holds a study already" in again.stderr) == (5, True)
-    assert calibrated(world, "--overwrite").returncode == 0
+    assert (again.code, "holds a study already" in again.err) == (5, True)
+    assert calibrated(world, "--overwrite").code == 0
 
 
 def test_a_plan_written_before_is_what_declared_beforehand_means(world: Path) -> None:
@@ -136,18 +110,18 @@ def test_a_plan_written_before_is_what_declared_beforehand_means(world: Path) ->
         "options: {margin: 0.1, resampling: {resamples: 100}}\n"
     )
     planned = run("plan", "study", "study.yaml", cwd=world)
-    assert planned.returncode == 0, planned.stderr
-    assert "sha256" in planned.stdout
+    assert planned.code == 0, planned.err
+    assert "sha256" in planned.out
     again = run("plan", "study", "study.yaml", cwd=world)
-    assert (again.returncode, "is not written over" in again.stderr) == (5, True)
+    assert (again.code, "is not written over" in again.err) == (5, True)
     kept = run("calibrate", "study.yaml", "--plan", "plan.json", "--out", "a", cwd=world)
-    assert kept.returncode == 0, kept.stderr
+    assert kept.code == 0, kept.err
     design = dict(json.loads((world / "a" / "study.json").read_text())["findings"]["design"])
     assert design["margin of non-inferiority"] == "0.1, declared beforehand"
     other = run(
         "calibrate", "study.yaml", "--plan", "plan.json", "--margin", "0.2", "--out", "b", cwd=world
     )
-    assert (other.returncode, "the plan declares margin 0.1" in other.stderr) == (2, True)
+    assert (other.code, "the plan declares margin 0.1" in other.err) == (2, True)
 
 
 def test_a_run_on_two_tracks_is_gated_track_by_track(world: Path) -> None:
@@ -156,29 +130,29 @@ def test_a_run_on_two_tracks_is_gated_track_by_track(world: Path) -> None:
     more = [graded("d0", {one.id: "YES" for one in diagnosis.criteria}, rubric=diagnosis)]
     write_grades(world / "run" / "grades.jsonl", [*World(graded=60, labelled=40).grades(), *more])
     found = run("gate", "study", "--grades", "run", "--min-kappa", "0.1", cwd=world)
-    assert found.returncode == 6
-    assert found.stderr == "fails: diagnosis: no certificate was given for rubric diagnosis\n"
+    assert found.code == 6
+    assert found.err == "fails: diagnosis: no certificate was given for rubric diagnosis\n"
 
 
 def test_the_gate_passes_what_was_studied_and_stops_what_was_not(world: Path) -> None:
     calibrated(world)
     passed = run("gate", "study", "--grades", "run", "--min-kappa", "0.1", cwd=world)
-    assert (passed.returncode, passed.stdout) == (0, "passes\n"), passed.stderr
+    assert (passed.code, passed.out) == (0, "passes\n"), passed.err
     weak = run("gate", "study", "--grades", "run", "--min-kappa", "0.99", cwd=world)
-    assert weak.returncode == 6
-    assert "kappa on quality is " in weak.stderr
+    assert weak.code == 6
+    assert "kappa on quality is " in weak.err
     other = World(graded=60, labelled=40).grades(made=signature(reported_model="judge-2"))
     write_grades(world / "run" / "grades.jsonl", other)
     stale = run("gate", "study", "--grades", "run", "--min-kappa", "0.1", cwd=world)
-    assert stale.returncode == 6
-    assert "stale: reported_model was judge-1 in the study and is judge-2" in stale.stderr
+    assert stale.code == 6
+    assert "stale: reported_model was judge-1 in the study and is judge-2" in stale.err
 
 
 def test_a_certificate_ends_on_the_day_that_is_said(world: Path) -> None:
     calibrated(world, "--expires", "2020-01-31")
     late = run("gate", "study", "--min-kappa", "0.1", cwd=world)
-    assert late.returncode == 6
-    assert "it expired on 2020-01-31" in late.stderr
+    assert late.code == 6
+    assert "it expired on 2020-01-31" in late.err
 
 
 @pytest.mark.parametrize(
@@ -212,9 +186,9 @@ def test_what_is_missing_is_said_in_one_paragraph(
     world: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     done = run(*arguments, cwd=world)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert says in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("package", ["sklearn", "matplotlib", "jinja2", "krippendorff"])
@@ -226,8 +200,8 @@ def test_without_the_extra_the_install_line_is_said(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(report_html, "_environment", report_html._environment.__wrapped__)
     done = calibrated(world)
-    assert done.returncode == 2
-    assert "install it with: pip install 'mmrare-judge[calibration]'" in done.stderr
+    assert done.code == 2
+    assert "install it with: pip install 'mmrare-judge[calibration]'" in done.err
 
 
 def test_a_wide_table_is_read_by_the_raters_that_are_named(world: Path) -> None:
@@ -238,7 +212,7 @@ def test_a_wide_table_is_read_by_the_raters_that_are_named(world: Path) -> None:
     ]  # fmt: skip
     (world / "gold.csv").write_text("\n".join(rows))
     more = ("--column", "raters=A, B", "--recode", "1=YES", "--recode", "0=NO")
-    assert calibrated(world, *more).returncode == 0
+    assert calibrated(world, *more).code == 0
     study = json.loads((world / "study" / "study.json").read_text())
     assert list(study["gold"]["raters"]) == ["A", "B"]
 
@@ -246,7 +220,7 @@ def test_a_wide_table_is_read_by_the_raters_that_are_named(world: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_exit_code_5(world: Path) -> None:
     (world / "taken").write_text("a file")
     done = calibrated(world, "--out", "taken")
-    assert (done.returncode, "name another folder" in done.stderr) == (5, True)
+    assert (done.code, "name another folder" in done.err) == (5, True)
 
 
 def test_an_option_goes_before_the_studys_file(tmp_path: Path) -> None:
@@ -280,7 +254,7 @@ def test_the_rubric_of_a_study_decides_the_track_of_items_that_name_none(world: 
     )
     for out, words in (("a", ()), ("b", ("--track", "treatment"))):
         done = calibrated(world, "--items", "items.tsv", "--out", out, *words)
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(
@@ -307,7 +281,7 @@ def test_a_wrong_study_file_is_refused_with_its_field(tmp_path: Path, text: str,
 def kqa(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("kqa")
     done = run("calibrate", KQA / "study.yaml", "--out", out, cwd=out)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return out
 
 
@@ -347,7 +321,7 @@ def test_level_2_is_studied_like_a_judge(tmp_path: Path) -> None:
     done = run(
         "calibrate", KQA / "study.yaml", "--judge", "level2", "--out", tmp_path, cwd=tmp_path
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     study = json.loads((tmp_path / "study.json").read_text())
     assert study["judge"] == "level2"
     counts = study["findings"]["criteria"][0]["confusion"]["counts"]
